@@ -40,6 +40,7 @@ from gatepost.models.column_mismatches import ExpectedTable, ExpectedTables
 from gatepost.models.constructors import constructor_of
 from gatepost.models.delete_cascades import check_deletable
 from gatepost.models.dto_bodies import check_model, read_body
+from gatepost.models.dto_members import DTOReader
 from gatepost.models.effects import check_effects
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
@@ -124,6 +125,7 @@ class Declaration:
         self.endpoints = self._bind_endpoints(controllers)
         self._check_policies(sample_users(users_entity, self.authenticators) if users_entity is not None else None)
         self._check_fields()
+        self.dtos = self._read_dtos()
         mistakes.raise_any()
         self.expected_tables = ExpectedTables([*self._expected_tables(is_default_users=users is None)])
 
@@ -223,6 +225,21 @@ class Declaration:
                     with self._mistakes.check(resource.source):
                         check_model(dto, served, f"{action}s")
                         served.bodies[action] = read_body(dto, served, self._mistakes)
+
+    def _read_dtos(self) -> DTOReader:
+        """The DTOs by which resources and endpoints show rows."""
+        reader = DTOReader(self.catalog, self._mistakes)
+        for served in self.catalog.served:
+            for argument in ("answers", "lists"):
+                dto = getattr(served.resource, argument)
+                if dto is not None:
+                    with self._mistakes.check(served.resource.source):
+                        check_model(dto, served, argument)
+                        setattr(served, argument, reader.read(dto))
+        for bound in self.endpoints:
+            if bound.method.route.answers is not None:
+                reader.read(bound.method.route.answers)
+        return reader
 
     def _bind_endpoints(self, controllers: Sequence[Any]) -> list[BoundEndpoint]:
         """The endpoints of the resources' controllers, then those of the others."""

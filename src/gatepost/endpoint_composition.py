@@ -16,6 +16,7 @@ from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import Resource
 from gatepost.dtos.json_values import Bounds
 from gatepost.models.catalog import ServedModel
+from gatepost.models.dto_members import DTOMembers
 from gatepost.operations import ANY_TYPE, JSON_TYPES, Operation, RouteRules
 from gatepost.services.answers import RowAnswers
 from gatepost.services.call_transactions import CallTransactions
@@ -53,16 +54,22 @@ class EndpointComposition:
             self._declaration.prefix,
             self._list(bound),
             self._provided,
+            self._dto(bound),
         )
         controller = EndpointController(bound, surroundings, self._bounds(bound.method))
         return Endpoint(self._operation(bound), controller.handle)
+
+    def _dto(self, bound: BoundEndpoint) -> DTOMembers | None:
+        """What an endpoint shows rows as."""
+        answers = bound.method.route.answers
+        return None if answers is None else self._declaration.dtos.read(answers)
 
     def _list(self, bound: BoundEndpoint) -> EndpointList | None:
         """What reads the query strings of an endpoint that returns a `Select` of a served model."""
         returned, route = bound.returned, bound.method.route
         if returned.served is None or not returned.is_select:
             return None
-        reader = self._queries.reader(returned.served, name=bound.method.operation_name)
+        reader = self._queries.reader(returned.served, name=bound.method.operation_name, dto=self._dto(bound))
         return EndpointList(reader, bound.query, pages=route.paging, filters=route.filters)
 
     def _operation(self, bound: BoundEndpoint) -> Operation:

@@ -23,6 +23,7 @@ from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.path_keys import key_writer
 from gatepost.errors import NotFound
 from gatepost.models.catalog import ServedModel
+from gatepost.models.dto_members import DTOMembers
 from gatepost.services.answers import RowAnswers, is_select, select_plainly
 from gatepost.services.call_transactions import CallTransactions
 from gatepost.services.unit_of_work import UnitOfWork
@@ -34,13 +35,15 @@ SAFE = ("GET", "HEAD")
 
 class Surroundings(NamedTuple):
     """What an endpoint acts in: its transactions, what renders rows of each served model, the prefix of the app,
-    what reads its query strings where it returns a `Select` of a served model, and what `App(provide=)` makes."""
+    what reads its query strings where it returns a `Select` of a served model, what `App(provide=)` makes, and the DTO
+    that it shows rows as, in place of their resource's."""
 
     transactions: CallTransactions
     answers: Mapping[type[Any], RowAnswers]
     prefix: str
     listed: EndpointList | None
     provided: ProvidedValues
+    dto: DTOMembers | None
 
 
 class _Given(NamedTuple):
@@ -68,7 +71,9 @@ class EndpointController:
         self._caching = None if caching is None else caching.encode()
         self._shared = None if any(bound.attributes) else bound.method.controller()
         returned = bound.returned.served
-        self._shown = None if returned is None else surroundings.answers[returned.entity.model]
+        self._shown = (
+            None if returned is None else surroundings.answers[returned.entity.model].shown_as(surroundings.dto)
+        )
         self._location = _location_writer(returned, surroundings.prefix)
         self._list = surroundings.listed
 

@@ -32,6 +32,7 @@ from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
 from gatepost.models.catalog import ServedModel
 from gatepost.models.document_paths import field_of
+from gatepost.models.dto_members import DTOMembers
 from gatepost.models.filters import Filter, Filterable, filterable
 from gatepost.models.list_query import ListQuery, Order, Position
 from gatepost.models.operators import DEFAULT_OPERATOR, OPERATORS, Operator
@@ -81,15 +82,24 @@ class Queries:
         self.trigrams = trigrams
         self._paging = paging
 
-    def reader(self, served: ServedModel, *, name: str | None = None, offers_total: bool = True) -> "QueryReader":
-        """The reader of a list of rows of a served model: that of the resource, or of an endpoint with this name."""
+    def reader(
+        self,
+        served: ServedModel,
+        *,
+        name: str | None = None,
+        offers_total: bool = True,
+        dto: DTOMembers | None = None,
+    ) -> "QueryReader":
+        """The reader of a list of rows of a served model: that of the resource, or of an endpoint with this name, which
+        shows rows as this DTO."""
         paging = PagingParameters(self._paging, served.resource, offers_total=offers_total)
-        return QueryReader(served, self, paging, name or served.path)
+        return QueryReader(served, self, paging, name or served.path, dto or served.lists)
 
 
 class QueryReader:
     """Reads the query strings of one resource, or of an own endpoint that returns rows of it. `paging` are the paging
-    parameters of its list; cursors hold for the list of this `name` alone."""
+    parameters of its list; cursors hold for the list of this `name` alone. `lists` is the DTO of
+    its rows, None for the fields themselves."""
 
     def __init__(
         self,
@@ -97,8 +107,10 @@ class QueryReader:
         queries: Queries,
         paging: PagingParameters,
         name: str,
+        lists: DTOMembers | None,
     ) -> None:
         self.paging = paging
+        self._lists = lists
         self._name = name
         self._served = served
         self._trigrams = queries.trigrams
@@ -114,11 +126,12 @@ class QueryReader:
 
     def read_one(self, call: Call) -> tuple[tuple[str, ...] | None, tuple[Expansion, ...]]:
         """`fields` and `expand` of a single row. Raises `BadRequest`."""
-        raw = self._parse(call.query_string)
+        raw, dto = self._parse(call.query_string), self._served.answers
+        known = ("fields", "expand") if dto is None else ("fields",)
         for label in raw.labels:
-            if label not in ("fields", "expand"):
-                raise _unknown(label, ("fields", "expand"))
-        return self._fields(raw, call.view), self._expand(raw, call.actor, ())
+            if label not in known:
+                raise _unknown(label, known)
+        return self._fields(raw, call, dto), self._expand(raw, call.actor, ())
 
     def read_list(self, call: Call) -> ListQuery:
         """Everything that a list's query says. Raises `BadRequest`.
@@ -134,7 +147,10 @@ class QueryReader:
         query = self.resolve(self._parse(query_string), call)
         follows_relations = any(item.steps for item in query.filters)
         begins_later = query.position is not None or query.offset
-        if not (query.expand or begins_later or follows_relations) and len(query_string) <= CACHED_QUERY_BYTES_MAX:
+        # The view does not say which members of a DTO the actor is shown.
+        dto = self._lists
+        is_of_actor = query.expand or follows_relations or (query.fields and dto is not None and not dto.is_open)
+        if not (is_of_actor or begins_later) and len(query_string) <= CACHED_QUERY_BYTES_MAX:
             query = msgspec.structs.replace(query, is_cacheable=True)
             self._cached_queries[query_string, view] = query
         return query
@@ -154,10 +170,10 @@ class QueryReader:
         view, actor, paging = call.view, call.actor, self.paging
         filters = self._filters(raw, call)
         for label in raw.labels:
-            if label in paging.unused:
+            if label in paging.unused or (label == "expand" and self._lists is not None):
                 raise _unknown(label, self._known(view))
         terms, limit = self._order(raw, view, order), paging.limit(raw.limit)
-        fields, expand = self._fields(raw, view), self._expand(raw, actor, filters)
+        fields, expand = self._fields(raw, call, self._lists), self._expand(raw, actor, filters)
         position = None if raw.cursor is None else self._position(raw.cursor, terms)
         offset, counts = paging.offset(raw.offset), paging.counts(raw.count)
         return ListQuery(terms, limit, filters, fields, expand, position, offset, counts)
@@ -178,16 +194,18 @@ class QueryReader:
         return context
 
     def _known(self, view: View) -> list[str]:
-        return [*self.paging.names, *_visible(self._served, self._own.filterable, view.names)]
+        names = [name for name in self.paging.names if name != "expand" or self._lists is None]
+        return [*names, *_visible(self._served, self._own.filterable, view.names)]
 
-    def _fields(self, raw: RawQuery, view: View) -> tuple[str, ...] | None:
+    def _fields(self, raw: RawQuery, call: Call, dto: DTOMembers | None) -> tuple[str, ...] | None:
         if raw.fields is None:
             return None
-        names = [self._served.attribute_names.get(sent) for sent in raw.fields]
-        for sent, name in zip(raw.fields, names, strict=True):
-            if name not in view.names and name not in view.ruled:
-                raise invalid_parameter("fields", f"There is no field {sent!r}{_possible(self._sent(view.shown))}")
-        return tuple([name for name in names if name is not None])
+        wire_names = self._served.wire_names if dto is None else dto.wire_names
+        known = {wire_names[name]: name for name in (call.view.shown if dto is None else dto.names_for(call.actor))}
+        for sent in raw.fields:
+            if sent not in known:
+                raise invalid_parameter("fields", f"There is no field {sent!r}{_possible(known)}")
+        return tuple([known[sent] for sent in raw.fields])
 
     def _sent_term(self, term: str) -> str:
         name = term.removeprefix("-")

@@ -142,7 +142,8 @@ class Resource(Declared, Generic[M]):
     or a function of the model. Without `routes` there is no endpoint, and all else holds. `key` names the unique column
     by which paths name rows, in place of the primary key. `order` is that of lists without `sort=`: `"-created_at"`.
     `under` puts the path below the row of another resource: `"articles/{article:slug}"`. `name` is what
-    operations and rate limits are called by, instead of the path.
+    operations and rate limits are called by, instead of the path. `answers` is the DTO that a row is shown as, `lists`
+    that of the rows of a list (without it, `answers`).
     """
 
     @declared
@@ -181,6 +182,8 @@ class Resource(Declared, Generic[M]):
         order: Attr | Sequence[Attr] | None = None,
         under: str | None = None,
         name: str | None = None,
+        answers: type[DTO[M]] | None = None,
+        lists: type[DTO[M]] | None = None,
     ) -> None:
         self.model = model
         location = f"Resource({getattr(model, '__name__', repr(model))}"
@@ -220,6 +223,8 @@ class Resource(Declared, Generic[M]):
         self.under = arguments.of_kind("under", under, str | None, '"articles/{article:slug}"', None)
         self.order = arguments.order("order", model, order)
         self.key = arguments.attribute("key", model, key)
+        self.answers = arguments.dto("answers", answers)
+        self.lists = arguments.dto("lists", lists) or self.answers
         self.routes = arguments.of_kind("routes", routes, bool, "True or False", True)
         condition = partial(restriction_of, where, f"{location}, where=...)")
         self.where = self.mistakes.attempt(condition, None, self.source)

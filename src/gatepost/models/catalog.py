@@ -83,7 +83,8 @@ class ServedModel:
     depends on the actor; otherwise None. `attribute_names` and `relation_names` lead from the names that clients know
     to those of the model. `required` are the fields that the body of a creation has to have; those that are `owned` are
     filled with the actor's id. `name` is what operations and rate limits are called by. Rows that are nested belong to
-    a row of `above`.
+    a row of `above`. `answers` is the DTO that a row is shown as, `lists` that of the rows of a list: None for the
+    fields themselves.
     """
 
     def __init__(
@@ -96,12 +97,15 @@ class ServedModel:
         self.path = resource.path or str(entity.table.name)
         self.name = resource.name or self.path
         self.above: ServedModel | None = None
+        self.answers: Any = None  # `DTOMembers`, which are read against the catalog
+        self.lists: Any = None
         self.relations: dict[str, tuple[Relation, ServedModel]] = {}
         self.relation_names = {each.wire_name: name for name, each in entity.relations.items()}
         self.fields = {name: _field(resource, attribute) for name, attribute in entity.attributes.items()}
         policies = policies_of(resource, entity)
         shared = [(item, policies_of(item.resource, item.entity)) for item in others]
         shown = {name: each for name, each in entity.attributes.items() if not self.fields[name].hidden}
+        self.wire_names = {name: each.wire_name for name, each in entity.attributes.items()}
         self.attribute_names = {each.wire_name: name for name, each in shown.items()}
         self.policies = {
             action: with_shares(policy, [item.share(theirs[action]) for item, theirs in shared])
@@ -280,7 +284,7 @@ class Catalog:
         wire_name: WireName = str,
     ) -> None:
         self.bigint_as_string = bigint_as_string
-        self._wire_name = wire_name
+        self.wire_name = wire_name
         self.served: list[ServedModel] = []
         self.by_model: dict[type[Any], ServedModel] = {}
         self.by_path: dict[str, ServedModel] = {}
@@ -327,7 +331,7 @@ class Catalog:
         model = nearest_common(mappers, root).class_
         found = self._find_target(model)
         if found is None:
-            entity, others = entity_of(model, wire_name=self._wire_name), self._others(model)
+            entity, others = entity_of(model, wire_name=self.wire_name), self._others(model)
             found = ServedModel(Resource(model, read=anyone), entity, others) if entity.scope or others else None
         return found
 

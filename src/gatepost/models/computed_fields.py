@@ -29,6 +29,7 @@ class ComputedField(msgspec.Struct, frozen=True, eq=False):
     attribute: Attribute
     expression: sa.ColumnElement[Any]
     columns: frozenset[sa.Column[Any]]
+    is_volatile: bool
 
     @property
     def reads_other_rows(self) -> bool:
@@ -36,14 +37,14 @@ class ComputedField(msgspec.Struct, frozen=True, eq=False):
         return any(isinstance(part, sa.SelectBase) for part in parts_of(self.expression))
 
     @property
-    def call_values(self) -> tuple[CallValue[Any], ...]:
-        """The values of the call in it."""
-        found: list[Any] = [part for part in parts_of(self.expression) if isinstance(part, CallValue)]
-        return tuple(found)
+    def sources(self) -> tuple[str, ...]:
+        """The sources of the values of the call in it."""
+        found = (part.source for part in parts_of(self.expression) if isinstance(part, CallValue))
+        return tuple(dict.fromkeys(found))
 
     @property
     def readables(self) -> tuple[Readable, ...]:
-        """The policies of other models in it."""
+        """The policies of models in it."""
         return tuple(part for part in parts_of(self.expression) if isinstance(part, Readable))
 
 
@@ -61,9 +62,9 @@ def computed_field(name: str, given: Any, entity: Entity, location: str, *, bigi
     if shape.form is Form.TIMESTAMP and shape.unsupported is not None and not shape.is_decorated:
         raise shape.unsupported.error(location)
     _check_tables(expression, entity, location)
-    _check_sql(expression, entity, location)
+    is_volatile = _check_sql(expression, entity, location).tables is None
     attribute = Attribute(name, column, shape, False, True, True, None, is_expression=True)
-    return ComputedField(attribute, expression, row_columns(expression, entity.table))
+    return ComputedField(attribute, expression, row_columns(expression, entity.table), is_volatile)
 
 
 def _unbounded(shape: Shape) -> Shape:
@@ -95,21 +96,22 @@ def _check_tables(expression: Any, entity: Entity, location: str) -> None:
             )
 
 
-def _check_sql(expression: sa.ColumnElement[Any], entity: Entity, location: str) -> None:
+def _check_sql(expression: sa.ColumnElement[Any], entity: Entity, location: str) -> Statement:
     row = TableRef(entity, entity.table.alias(ROW))
     try:
         made = adapted(expression, row, _stand_in)
-        sql = Statement(sa.select(made).select_from(row.table)).sql
+        statement = Statement(sa.select(made).select_from(row.table))
     except SQLAlchemyError as error:
         raise ConfigurationError(
             f"cannot be written as SQL: {error.args[0] if error.args else error}.", location=location
         ) from None
-    if len(re.findall(rf"\bAS {ROW}\b", sql)) != 1:
+    if len(re.findall(rf"\bAS {ROW}\b", statement.sql)) != 1:
         raise ConfigurationError(
             "has a subquery that reads all rows of the table instead of the one that it is about.",
             location=location,
             hint=f"Leave .correlate() out, and write other = aliased({entity.name}) for other rows.",
         )
+    return statement
 
 
 def _stand_in(part: Any) -> Any:

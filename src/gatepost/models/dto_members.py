@@ -4,7 +4,7 @@ Outside the request path: `read_columns` and `DTOReader` run once, when the app 
 the line of its member. `dto_selections.py` makes statements of what is read here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, cast, get_args, get_origin
 
@@ -12,8 +12,10 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, inspect
 from sqlalchemy.orm import Mapper
 
+from gatepost.actor import Actor
 from gatepost.declaring.dto import DTO, Computed, First, model_of
-from gatepost.declaring.policies import Policy, anyone
+from gatepost.declaring.policies import Policy, anyone, decide
+from gatepost.declaring.wire_names import WireName
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.mistakes import Mistakes
@@ -47,27 +49,39 @@ class DeclaredMember(msgspec.Struct, frozen=True, eq=False):
 
 
 class ColumnMember(msgspec.Struct, frozen=True, eq=False):
-    """A member that is a column, or another attribute of the model."""
+    """A member that is a column, or another attribute of the model; `read` is who sees it."""
 
     name: str
     attribute: Attribute
+    read: Policy
 
 
 class ComputedMember(msgspec.Struct, frozen=True, eq=False):
-    """A member that is an expression over the row; `read` is who sees it."""
+    """A member that is an expression over the row; `read` is who sees it. `readable` are the models, or aliases of
+    them, whose policies are in it. One that `is_condition` is a `bool`, false where SQL says NULL."""
 
     name: str
     field: ComputedField
     read: Policy
+    readable: tuple[tuple[Any, ServedModel], ...] = ()
+    is_condition: bool = False
+
+    @property
+    def is_of_row(self) -> bool:
+        """Whether its value depends on the row alone."""
+        field = self.field
+        return not (field.reads_other_rows or field.sources or field.readables or field.is_volatile)
 
 
 class RelatedMember(msgspec.Struct, frozen=True, eq=False):
     """A member that shows the row that a relation leads to as another DTO, or the first `count` of its rows in an
-    order."""
+    order. `read` is who sees it, `policies` are those of the rows."""
 
     name: str
     relation: Relation
     shown: "DTOMembers"
+    read: Policy
+    policies: tuple[Policy, ...]
     count: int | None = None
     order: ColumnElement[Any] | None = None
 
@@ -76,11 +90,51 @@ Member = ColumnMember | ComputedMember | RelatedMember
 
 
 class DTOMembers(msgspec.Struct, frozen=True, eq=False):
-    """A DTO, read against its model. One object per class, so that it can be a part of recipes."""
+    """A DTO, read against its model. One object per class, so that it can be a part of recipes.
+
+    `is_flat` where a statement that writes the row can return all of it, `is_of_row` where it changes only with the row
+    and with what the actor may see of it, `is_open` where it is the same for every actor, apart from the fields of its
+    own model. `wire_names` are the names of members that clients know.
+    """
 
     dto: type[DTO[Any]]
     served: ServedModel
     members: tuple[Member, ...]
+    wire_names: Mapping[str, str]
+    is_flat: bool
+    is_of_row: bool
+    is_open: bool
+
+    @classmethod
+    def of(
+        cls, dto: type[DTO[Any]], served: ServedModel, members: Sequence[Member], wire_name: WireName
+    ) -> "DTOMembers":
+        """The DTO with these members."""
+        computed = [member for member in members if isinstance(member, ComputedMember)]
+        is_alone = not any(isinstance(member, RelatedMember) for member in members)
+        return cls(
+            dto,
+            served,
+            tuple(members),
+            {member.name: wire_name(member.name) for member in members},
+            is_flat=is_alone and not any(member.field.reads_other_rows or member.readable for member in computed),
+            is_of_row=is_alone and all(member.is_of_row for member in computed),
+            is_open=all(map(_is_open, members)),
+        )
+
+    def names_for(self, actor: Actor) -> list[str]:
+        """The members that an actor is shown on some rows at least."""
+        return [member.name for member in self.members if decide(member.read, actor) is not False]
+
+
+def _is_open(member: Member) -> bool:
+    if isinstance(member, ColumnMember):
+        return True
+    if isinstance(member, ComputedMember):
+        return member.read.is_constant and not (member.field.sources or member.readable)
+    columns = (each.read for each in member.shown.members if isinstance(each, ColumnMember))
+    policies = (member.read, *member.policies, *columns)
+    return all(policy.is_same_for_all for policy in policies) and member.shown.is_open
 
 
 def declared_members(dto: type[DTO[Any]], mistakes: Mistakes) -> Iterator[DeclaredMember]:
@@ -149,7 +203,7 @@ def read_column(member: DeclaredMember, served: ServedModel) -> ColumnMember:
             hint=f'Leave it out, or write Resource({entity.name}, fields={{"{name}": Field(read=...)}}).',
         )
     check_column_type(member.annotation, attribute, entity.model, member.location)
-    return ColumnMember(name, attribute)
+    return ColumnMember(name, attribute, served.rules[name].read)
 
 
 def _relations_of(served: ServedModel) -> Mapping[str, Any]:
@@ -183,7 +237,7 @@ class DTOReader:
             read = partial(self._member, member, served)
             found.append(self._mistakes.attempt(read, None, partial(attribute_location, dto, member.name)))
         members = tuple(member for member in found if member is not None)
-        return DTOMembers(dto, served, members) if len(members) == len(found) else None
+        return DTOMembers.of(dto, served, members, self._catalog.wire_name) if len(members) == len(found) else None
 
     def _member(self, member: DeclaredMember, served: ServedModel) -> Member | None:
         if isinstance(member.assigned, Computed):
@@ -202,7 +256,22 @@ class DTOReader:
             member.name, assigned.expression, served.entity, member.location, bigint_as_string=is_text
         )
         check_expression_type(member.annotation, field.attribute.shape, member.location)
-        return ComputedMember(member.name, field, _read_policy(assigned.read, field.columns, served, member))
+        read = _read_policy(assigned.read, field.columns, served, member)
+        is_condition = optional_of(member.annotation) == (bool, False)
+        return ComputedMember(member.name, field, read, self._readable(field, member), is_condition)
+
+    def _readable(self, field: ComputedField, member: DeclaredMember) -> tuple[tuple[Any, ServedModel], ...]:
+        found: list[tuple[Any, ServedModel]] = []
+        for model in dict.fromkeys(part.model for part in field.readables):
+            of: type[Any] = cast("Any", inspect(model)).mapper.class_
+            if of not in self._catalog.by_model:
+                raise ConfigurationError(
+                    f"asks whether {of.__name__} is readable, which has no resource.",
+                    location=member.location,
+                    hint=f"Declare Resource({of.__name__}, read=...); with routes=False it has no routes of its own.",
+                )
+            found.append((model, self._catalog.by_model[of]))
+        return tuple(found)
 
     def _related(self, member: DeclaredMember, served: ServedModel) -> RelatedMember | None:
         relation, target = self._relation(member, served)
@@ -225,11 +294,16 @@ class DTOReader:
         if not relation.many:
             _check_nullable(member, relation, served, target, may_be_none=may_be_none)
             shown = self.read(nested)
-            return None if shown is None else RelatedMember(member.name, relation, shown)
+            if shown is None:
+                return None
+            return RelatedMember(member.name, relation, shown, *_policies_of(relation, served, target))
         first = _checked_first(member, target)
         order = _order_of(first, member, target)
         shown = self.read(nested)
-        return None if shown is None else RelatedMember(member.name, relation, shown, first.count, order)
+        if shown is None:
+            return None
+        read, policies = _policies_of(relation, served, target)
+        return RelatedMember(member.name, relation, shown, read, policies, first.count, order)
 
     def _relation(self, member: DeclaredMember, served: ServedModel) -> tuple[Relation, ServedModel]:
         entity, name = served.entity, member.name
@@ -287,6 +361,28 @@ def _checked_first(member: DeclaredMember, target: ServedModel) -> First:
     return first
 
 
+def _policies_of(relation: Relation, served: ServedModel, target: ServedModel) -> tuple[Policy, tuple[Policy, ...]]:
+    """Who sees a relation, which shows as much as the column that it joins by; and the policies of the rows that it
+    leads to. Without a key in the row that refers to them, they are found as in a list. (A column that nobody sees is
+    no rule: the DTO says what is shown in its place.)"""
+    policies = target.policies
+    if relation.many:
+        found = [policies["list"]]
+    elif any(key.column is relation.remote for key in relation.local.foreign_keys):
+        found = [policies["get"]]
+    else:
+        found = [policies["get"], policies["list"]]
+    here, there = (
+        served_model.rules[attribute.name].read if attribute is not None else anyone
+        for served_model, attribute in (
+            (served, served.entity.attribute_of(relation.local)),
+            (target, target.entity.attribute_of(relation.remote)),
+        )
+    )
+    found += [there] if not there.is_constant else []
+    return (anyone if here.is_constant else here), tuple(dict.fromkeys(found))
+
+
 def _order_of(first: First, member: DeclaredMember, target: ServedModel) -> ColumnElement[Any]:
     """The order of a to-many member: by columns of the rows that it shows, which are no secret."""
     entity = target.entity
@@ -326,7 +422,7 @@ def _check_nullable(
     reason = ""
     if not is_there:
         reason = "there may be no such row"
-    elif get is not anyone and get is not served.policies["get"]:
+    elif get is not anyone and get is not served.resource.policies["get"]:
         reason = f"the actor may not be allowed to read it (get={get!r})"
     elif target.entity.scope is not None:
         reason = f"the row may be of another class than {target.entity.name}"

@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from gatepost.database.connection import Record
 from gatepost.models.rows import Columns, version_column
-from gatepost.models.selections import Selection
+from gatepost.models.selections import RowSelection
 from gatepost.models.table_refs import TableRef
 
 DIGEST_BYTES = 4
@@ -22,7 +22,7 @@ ReadTag = Callable[[Record], str]
 """Makes the text of an entity tag from a record."""
 
 
-def add_tag(columns: Columns, source: TableRef, shown: Selection) -> ReadTag:
+def add_tag(columns: Columns, source: TableRef, shown: RowSelection) -> ReadTag:
     """Select what the entity tag of a row of `source` depends on, and return the function that makes it. `shown` are
     all the fields that the actor is shown, whichever of them are asked for."""
     version = columns.add(version_column(source))

@@ -18,7 +18,7 @@ from gatepost.models.object_loading import select_objects
 from gatepost.models.recipes import Bound, Options, P_co, Recipe
 from gatepost.models.row_size import fits, running_bytes, total_bytes
 from gatepost.models.rows import Build, Columns, Pieces, is_spliced, row_expression
-from gatepost.models.selections import Selection
+from gatepost.models.selections import RowSelection
 from gatepost.models.table_refs import TableRef
 
 KEY = "key"
@@ -112,9 +112,9 @@ class ReadRow(Recipe[ReadPlan], frozen=True):
     """One row by its key. Where the selection has some of the fields only, `whole` is that of all: the entity tag is
     that of the row, whatever is asked of it. A row with expansions has none."""
 
-    selection: Selection
+    selection: RowSelection
     key: Bound
-    whole: Selection | None = None
+    whole: RowSelection | None = None
 
     def compile(self, options: Options) -> ReadPlan:
         """The SELECT of the row."""
@@ -122,7 +122,7 @@ class ReadRow(Recipe[ReadPlan], frozen=True):
         joined, pieces = self.selection.row(source, source.table)
         columns = Columns()
         build = columns.add_row(pieces)
-        tag = None if self.selection.expand else add_tag(columns, source, self.whole or self.selection)
+        tag = add_tag(columns, source, self.whole or self.selection) if self.selection.has_tag else None
         statement = sa.select(*columns.selected).select_from(joined).where(is_key(source))
         statement = statement.where(*self.selection.rule.conditions(source))
         return ReadPlan(
@@ -145,7 +145,7 @@ class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
     over the maximum of bytes, and has at least one row. With `counts` its statement counts the total as well, which
     sees the same snapshot."""
 
-    selection: Selection
+    selection: RowSelection
     rows: RowRange
     counts: bool = False
 
@@ -211,7 +211,7 @@ class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
 class ReadRowsByKey(Recipe[RowsPlan], frozen=True):
     """The rows with these keys, as a service chose them, with one record per row."""
 
-    selection: Selection
+    selection: RowSelection
     order: tuple[Order, ...]
     keys: Bound
 

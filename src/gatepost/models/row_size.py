@@ -50,7 +50,12 @@ def row_bytes_max(
     """The most bytes that a row with these fields can have, and with these objects inside it, by name and size; None
     where one of them is unbounded."""
     attributes = [served.entity.attributes[name] for name in names]
-    sizes = [*((each.wire_name, value_bytes_max(each.shape)) for each in attributes), *nested]
+    own = ((each.wire_name, value_bytes_max(each.shape)) for each in attributes)
+    return members_bytes_max([*own, *nested])
+
+
+def members_bytes_max(sizes: Iterable[tuple[str, int | None]]) -> int | None:
+    """The most bytes of an object with members of these names and sizes; None where one of them is unbounded."""
     total = 2
     for name, size in sizes:
         if size is None:

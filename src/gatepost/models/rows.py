@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Text, and_, case, cast, literal_column, or
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import DIALECT
+from gatepost.models.entity import Attribute
 from gatepost.models.json_output import Decode, Piece, concatenated, decoder_of, json_pieces
 from gatepost.models.literals import literal_text
 from gatepost.models.schema_names import quote
@@ -34,23 +35,53 @@ def _shown(value: object) -> str:
 _encode = msgspec.json.Encoder(enc_hook=_shown).encode
 
 
-class Splice(msgspec.Struct, frozen=True, eq=False):
-    """A value that Python has to decode and encode; left out where `present` does not hold. NULL becomes `null` without
-    a call of `decode`."""
+class PythonPiece(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """A piece of a row that Python makes of a record; left out where `present` does not hold."""
+
+    present: ColumnElement[bool] | None = None
+
+    def add_to(self, columns: "Columns") -> Build:
+        """Select what it is made of, and return the function that makes its text."""
+        raise NotImplementedError
+
+
+class Splice(PythonPiece, frozen=True, eq=False):
+    """A value that Python has to decode and encode. NULL becomes `null` without a call of `decode`."""
 
     column: ColumnElement[Any]
     decode: Decode
-    present: ColumnElement[bool] | None = None
+
+    def add_to(self, columns: "Columns") -> Build:
+        """Select the value."""
+        index, decode = columns.add(self.column), self.decode
+
+        def make(record: Record) -> str:
+            value = record[index]
+            return "null" if value is None else _encode(decode(value)).decode()
+
+        return make
 
 
-Pieces = list[Piece | Splice]
+class ListPiece(PythonPiece, frozen=True, eq=False):
+    """Several rows, whose texts `build` makes of the values of `selected`."""
+
+    selected: Sequence[ColumnElement[Any]]
+    build: Callable[[Sequence[Any]], str]
+
+    def add_to(self, columns: "Columns") -> Build:
+        """Select the arrays of values."""
+        indexes, build = [columns.add(column) for column in self.selected], self.build
+        return lambda record: build([record[index] for index in indexes])
 
 
-def _grouped(pieces: Pieces) -> Iterator[list[Piece] | Splice]:
-    """The pieces with the texts before, between and after splices together."""
+Pieces = list[Piece | PythonPiece]
+
+
+def _grouped(pieces: Pieces) -> Iterator[list[Piece] | PythonPiece]:
+    """The pieces with the texts before, between and after those that Python makes together."""
     texts: list[Piece] = []
     for piece in pieces:
-        if not isinstance(piece, Splice):
+        if not isinstance(piece, PythonPiece):
             texts.append(piece)
             continue
         if texts:
@@ -76,32 +107,27 @@ class Columns:
         """Select a row and return the function that builds its JSON from a record."""
         makers: list[Build] = []
         for part in _grouped(pieces):
-            if isinstance(part, Splice):
-                present = None if part.present is None else self.add(part.present)
-                makers.append(_splice_maker(self.add(part.column), part.decode, present))
+            if isinstance(part, PythonPiece):
+                makers.append(self._maker(part))
             else:
                 makers.append(itemgetter(self.add(concatenated(part))))
         return makers[0] if len(makers) == 1 else lambda record: "".join([make(record) for make in makers])
 
-
-def _splice_maker(index: int, decode: Decode, present: int | None) -> Build:
-    def make(record: Record) -> str:
-        if present is not None and not record[present]:
-            return ""
-        value = record[index]
-        return "null" if value is None else _encode(decode(value)).decode()
-
-    return make
+    def _maker(self, piece: PythonPiece) -> Build:
+        if piece.present is None:
+            return piece.add_to(self)
+        present, make = self.add(piece.present), piece.add_to(self)
+        return lambda record: make(record) if record[present] else ""
 
 
 def row_expression(pieces: Pieces) -> ColumnElement[str]:
     """The expression of a row without splices."""
-    return concatenated([piece for piece in pieces if not isinstance(piece, Splice)])
+    return concatenated([piece for piece in pieces if not isinstance(piece, PythonPiece)])
 
 
 def is_spliced(pieces: Pieces) -> bool:
-    """Whether the row has splices."""
-    return any(isinstance(piece, Splice) for piece in pieces)
+    """Whether Python makes a piece of the row."""
+    return any(isinstance(piece, PythonPiece) for piece in pieces)
 
 
 def version_column(source: TableRef) -> ColumnElement[Any]:
@@ -123,37 +149,39 @@ def row_pieces(
     nested: Sequence[tuple[str, Pieces]],
 ) -> Pieces:
     """The JSON object of a row: the fields in their order, then what is expanded, by the names that clients know.
+    `rules` are the conditions under which fields are shown."""
+    shown = [(name, source.entity.attributes[name]) for name in names]
+    values = {name: (each.wire_name, value_pieces(source.column(name), each)) for name, each in shown}
+    plain = [values[name] for name in names if name not in rules]
+    ruled = [(values[name][0], rules[name], values[name][1]) for name in names if name in rules]
+    return object_pieces([*plain, *nested], ruled)
 
-    A field under a rule (`rules` are the conditions) is inside a CASE together with its name, so that a row on which it
-    is hidden leaves it out.
-    Such fields come last, because the comma before one depends on what is shown before it.
+
+def object_pieces(
+    plain: Sequence[tuple[str, Pieces]], ruled: Sequence[tuple[str, ColumnElement[bool], Pieces]]
+) -> Pieces:
+    """A JSON object of these members.
+
+    A member under a rule is inside a CASE together with its name, so that a row on which it is hidden leaves it out.
+    Such members come last, because the comma before one depends on what is shown before it.
     """
-    plain = [name for name in names if name not in rules]
-    members = [(_key(source, name), _value(source, name)) for name in plain]
     pieces: Pieces = ["{"]
-    for index, (name, value) in enumerate([*members, *nested]):
+    for index, (name, value) in enumerate(plain):
         pieces += [f"{',' if index else ''}{json.dumps(name)}:", *value]
     before: list[ColumnElement[bool]] = []
-    for name in names:
-        if name in rules:
-            comma: Piece = "," if len(members) + len(nested) else _comma_after(before)
-            rule = rules[name]
-            value = _value(source, name)
-            pieces += _where(rule, [comma, f"{json.dumps(_key(source, name))}:", *value], otherwise="")
-            before.append(rule)
+    for name, rule, value in ruled:
+        comma: Piece = "," if plain else _comma_after(before)
+        pieces += _where(rule, [comma, f"{json.dumps(name)}:", *value], otherwise="")
+        before.append(rule)
     pieces.append("}")
     return pieces
 
 
-def _key(source: TableRef, name: str) -> str:
-    return source.entity.attributes[name].wire_name
-
-
-def _value(source: TableRef, name: str) -> Pieces:
-    attribute, column = source.entity.attributes[name], source.column(name)
+def value_pieces(column: ColumnElement[Any], attribute: Attribute) -> Pieces:
+    """A value of an attribute, which a column or an expression has."""
     decode = decoder_of(attribute)
     if decode is not None:
-        return [Splice(column, decode)]
+        return [Splice(column=column, decode=decode)]
     return [*json_pieces(column, attribute.shape)]
 
 
@@ -170,9 +198,9 @@ def _where(present: ColumnElement[bool], pieces: Pieces, *, otherwise: str) -> P
     """The pieces where `present` holds. Between spliced values every text is made conditional."""
     result: Pieces = []
     for part in _grouped(pieces):
-        if isinstance(part, Splice):
+        if isinstance(part, PythonPiece):
             inner = present if part.present is None else and_(present, part.present)
-            result.append(Splice(part.column, part.decode, inner))
+            result.append(msgspec.structs.replace(part, present=inner))
         else:
             result.append(case((present, concatenated(part)), else_=literal_text("" if result else otherwise)))
     return result

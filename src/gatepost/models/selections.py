@@ -17,14 +17,49 @@ from gatepost.models.table_refs import TableRef
 from gatepost.view import View
 
 
-class Selection(Part, frozen=True):
-    """The fields `names` of the rows that satisfy the rule. `ruled` are the rules of those that are not shown on every
-    row."""
+class RowSelection(Part, frozen=True):
+    """What an actor is shown of the rows that satisfy the rule: the members `names`. `ruled` are the rules of those
+    that are not shown on every row."""
 
     served: ServedModel
     rule: BoundRule
     names: tuple[str, ...]
-    ruled: tuple[tuple[str, BoundRule], ...] = ()
+    ruled: tuple[tuple[str, BoundRule], ...]
+
+    @property
+    def has_tag(self) -> bool:
+        """Whether the version of the row is the version of what is shown."""
+        raise NotImplementedError
+
+    @property
+    def row_bytes_max(self) -> int | None:
+        """The most bytes that a row can have; None where they are not bounded."""
+        raise NotImplementedError
+
+    @property
+    def relation_count(self) -> int:
+        """How many relations it follows."""
+        raise NotImplementedError
+
+    def row(self, source: TableRef, joined: FromClause) -> tuple[FromClause, Pieces]:
+        """The pieces of a row of `source`, and what they are selected from: `joined` with what it needs besides."""
+        raise NotImplementedError
+
+    def source(self) -> TableRef:
+        """The table that the rows are in."""
+        return TableRef.of(self.served.entity)
+
+    def bounds(self) -> list[Bound]:
+        """The values that its rules bind, besides the actor's id."""
+        found = self.rule.bounds()
+        for _, rule in self.ruled:
+            found += rule.bounds()
+        return found
+
+
+class Selection(RowSelection, frozen=True):
+    """The fields `names` of the rows, as the resource is declared, with the rows that they are expanded by."""
+
     expand: "tuple[Expansion, ...]" = ()
 
     @classmethod
@@ -46,26 +81,25 @@ class Selection(Part, frozen=True):
         return cls(served, rule, names, tuple(ruled), expand)
 
     @property
+    def has_tag(self) -> bool:
+        return not self.expand
+
+    @property
     def row_bytes_max(self) -> int | None:
-        """The most bytes that a row can have; None where they are not bounded."""
         nested = [(item.relation.wire_name, item.bytes_max) for item in self.expand]
         return row_bytes_max(self.served, self.names, nested)
 
-    def source(self) -> TableRef:
-        """The table that the rows are in."""
-        return TableRef.of(self.served.entity)
+    @property
+    def relation_count(self) -> int:
+        return sum(item.relation_count for item in self.expand)
 
     def bounds(self) -> list[Bound]:
-        """The values that its rules bind, besides the actor's id."""
-        found = self.rule.bounds()
-        for _, rule in self.ruled:
-            found += rule.bounds()
+        found = RowSelection.bounds(self)
         for item in self.expand:
             found += item.bounds()
         return found
 
     def row(self, source: TableRef, joined: FromClause) -> tuple[FromClause, Pieces]:
-        """The pieces of a row of `source` and of what it is expanded by, and what they are selected from."""
         nested: list[tuple[str, Pieces]] = []
         for item in self.expand:
             joined, pieces = item.join(source, joined)
@@ -89,7 +123,7 @@ class Expansion(Part, frozen=True):
     """
 
     relation: Relation
-    selection: Selection
+    selection: RowSelection
 
     @property
     def bytes_max(self) -> int | None:
@@ -99,7 +133,7 @@ class Expansion(Part, frozen=True):
     @property
     def relation_count(self) -> int:
         """How many relations it follows, those of its own expansions included."""
-        return 1 + sum(item.relation_count for item in self.selection.expand)
+        return 1 + self.selection.relation_count
 
     def bounds(self) -> list[Bound]:
         """The values that its rules bind."""

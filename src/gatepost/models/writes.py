@@ -26,7 +26,7 @@ from gatepost.models.literals import literal_integer, literal_text
 from gatepost.models.reads import KEY, KeyRecipe, is_key, key_binds
 from gatepost.models.recipes import Bound, Options, Part, Recipe
 from gatepost.models.rows import Build, Columns, version_column
-from gatepost.models.selections import Selection
+from gatepost.models.selections import RowSelection
 from gatepost.models.table_refs import TableRef
 
 VERSIONS = "versions"
@@ -44,7 +44,7 @@ class WritePlan(msgspec.Struct, frozen=True, eq=False):
     statement: Statement
     build: Build
     key_of: Callable[[Record], Any]
-    tag: ReadTag
+    tag: ReadTag | None
     readable_index: int
     permitted_index: int
 
@@ -98,7 +98,7 @@ class WriteRecipe(Recipe[WritePlan], frozen=True):
     """A write of the attributes `names`, whose row must satisfy `permitted` and is returned. With `checks_candidate`
     the rule is evaluated on the candidate first: where that fails, nothing is written and no constraint is checked."""
 
-    selection: Selection
+    selection: RowSelection
     permitted: BoundRule
     names: tuple[str, ...]
     values: Bound
@@ -119,7 +119,7 @@ class WriteRecipe(Recipe[WritePlan], frozen=True):
         key = record_key_reader(
             source.entity.key, [columns.add(source.column(name)) for name in source.entity.key.names]
         )
-        tag = add_tag(columns, source, self.selection)
+        tag = add_tag(columns, source, self.selection) if self.selection.has_tag else None
         readable = columns.add(self.selection.rule.outcome(source))
         allowed = columns.add(self.permitted.outcome(source))
         name = f"{self.selection.served.path}.{action}"

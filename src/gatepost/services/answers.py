@@ -14,11 +14,14 @@ from gatepost.declaring.row_expressions import CallValue
 from gatepost.errors import NotFound
 from gatepost.models.catalog import ServedModel
 from gatepost.models.chosen_rows import ChosenRows
+from gatepost.models.dto_members import DTOMembers
 from gatepost.models.list_query import ListQuery, Order
 from gatepost.models.object_lookups import FindObject
 from gatepost.models.reads import loading_binds
 from gatepost.models.recipes import Bound
 from gatepost.models.select_orders import has_limit, order_of
+from gatepost.services.call_values import call_value
+from gatepost.services.compiled_reads import Wanted
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.plans import Plans
 from gatepost.services.unit_of_work import UnitOfWork
@@ -29,11 +32,18 @@ from gatepost.services.write_policies import not_found, rule_of
 class RowAnswers:
     """Finds the rows of one served model that paths name, and renders those that endpoints return."""
 
-    def __init__(self, compiled: CompiledVerbs, plans: Plans) -> None:
+    def __init__(self, compiled: CompiledVerbs, plans: Plans, dto: DTOMembers | None = None) -> None:
+        """`dto` is what rows are shown as; without one, as their resource shows them."""
         self.served: ServedModel = compiled.served
+        self._dto = dto
+        self._compiled = compiled
         self._reads = compiled.reads
         self._plans = plans
         self._order = tuple(Order(name, descending=False) for name in self.served.entity.key.names)
+
+    def shown_as(self, dto: DTOMembers | None) -> "RowAnswers":
+        """The same, for an endpoint that shows rows as this DTO."""
+        return self if dto is None else RowAnswers(self._compiled, self._plans, dto)
 
     async def find(self, call: Call, unit: UnitOfWork, name: str, value: Any, *, is_locking: bool) -> Any:
         """The row whose attribute has this value. Raises `NotFound`, also where the actor may not read it."""
@@ -47,11 +57,11 @@ class RowAnswers:
         return found
 
     async def show(self, call: Call, unit: UnitOfWork, row: Any) -> Row | None:
-        """A row as the actor may read it; None where it is hidden or gone."""
+        """A row as the actor may read it, as the DTO or as the resource shows it; None where it is hidden or gone."""
         call.view = self.served.view(call.actor)
         key = await self.key_of(unit, row)
         try:
-            return await self._reads.row_in(call, unit.transaction, key)
+            return await self._reads.row_in(call, unit.transaction, key, Wanted(dto=self._dto))
         except NotFound:
             return None
 
@@ -59,7 +69,9 @@ class RowAnswers:
         """Those of the rows that the actor may list, in their order."""
         call.view = self.served.view(call.actor)
         keys = [await self.key_of(unit, row) for row in rows]
-        return await self._reads.page_of_keys(call, unit.transaction, keys, ListQuery(self._order, len(keys)))
+        return await self._reads.page_of_keys(
+            call, unit.transaction, keys, ListQuery(self._order, len(keys)), self._dto
+        )
 
     def order_of(self, selected: sa.Select[Any]) -> tuple[Order, ...] | None:
         """The order of a Select, where it is plain columns and the rows are not limited, so that they can be paged;
@@ -79,7 +91,7 @@ class RowAnswers:
         call.view = self.served.view(call.actor)
         chosen = ChosenRows.of(selected, partial(call_value, call))
         query = msgspec.structs.replace(query, chosen=chosen)
-        return await self._reads.page_in(call, unit.transaction, query)
+        return await self._reads.page_in(call, unit.transaction, query, self._dto)
 
     async def key_of(self, unit: UnitOfWork, row: Any) -> Any:
         """The key of a row that an endpoint returned. One that is not written yet is written first."""
@@ -89,13 +101,6 @@ class RowAnswers:
         if state.identity is None:
             raise TypeError(f"the endpoint returned a row of {type(row).__name__} that was never added to a session.")
         return self.served.entity.key.of(state.identity)
-
-
-def call_value(call: Call, source: str) -> Any:
-    """The value that stands in a call for a `CallValue`."""
-    if source == "actor.id":
-        return call.actor.id
-    return getattr(call.actor.user, source.removeprefix("actor.user."), None)
 
 
 async def select_plainly(call: Call, unit: UnitOfWork, selected: sa.Select[Any]) -> list[Any]:

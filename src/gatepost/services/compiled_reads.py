@@ -7,7 +7,8 @@ together with their arguments.
 import math
 import time
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from asyncpg.exceptions import InvalidTextRepresentationError
 from sqlalchemy import ScalarResult
@@ -24,6 +25,8 @@ from gatepost.dtos.unknown_labels import unknown_labels
 from gatepost.models.addresses import ReadAbove, ReadKey
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import Below, bind_decision
+from gatepost.models.dto_members import DTOMembers
+from gatepost.models.dto_selections import DTOSelection
 from gatepost.models.entity import Key
 from gatepost.models.list_query import ListQuery
 from gatepost.models.reads import (
@@ -43,12 +46,25 @@ from gatepost.models.reads import (
 from gatepost.models.recipes import Bound
 from gatepost.models.row_size import MAY_BE_LARGE, unbounded_columns_below, unbounded_names
 from gatepost.models.schema_names import qualified
-from gatepost.models.selections import Expansion, Selection
+from gatepost.models.selections import Expansion, RowSelection, Selection
 from gatepost.models.writes import record_key_reader
+from gatepost.services.call_values import call_value
 from gatepost.services.plans import Plans
 from gatepost.services.verbs import Row, RowPage
 from gatepost.services.write_policies import below, not_found, rule_of, rule_of_call
 from gatepost.view import View
+
+
+class Wanted(NamedTuple):
+    """How rows are to be shown: some of the fields, with expansions, as a DTO."""
+
+    fields: tuple[str, ...] | None = None
+    expand: tuple[Expansion, ...] = ()
+    dto: DTOMembers | None = None
+
+
+ALL = Wanted()
+"""Rows as the resource shows them."""
 
 TABLE_MAY_BE_LARGE = Statement(MAY_BE_LARGE)
 
@@ -71,41 +87,55 @@ class CompiledReads:
         # decided for this actor only, such as an administrator's, must not share its statement with others.)
         policies = served.policies
         self.is_open = policies["get"].is_same_for_all
-        self._fast_reads: dict[View, ReadPlan] = {}
+        self._fast_reads: dict[View | tuple[View, DTOMembers], ReadPlan] = {}
         self._is_list_open = policies["list"].is_same_for_all
         self._unbounded = unbounded_names(served)
         self._unbounded_below = unbounded_columns_below(served.entity)
         self._table_name = qualified(served.entity.table.name, served.entity.table.schema)
         self._is_large = True
         self._asked_at = -math.inf
-        self._pages = BoundedCache[tuple[ListQuery, View], tuple[PagePlan | RowsPlan, list[Any]]](PAGES_MAX)
+        self._pages = BoundedCache[tuple[ListQuery, View, DTOMembers | None], tuple[PagePlan | RowsPlan, list[Any]]](
+            PAGES_MAX
+        )
 
-    async def get(self, call: Call, key: Any, fields: tuple[str, ...] | None, expand: tuple[Expansion, ...]) -> Row:
-        """One row by the key in its path."""
+    async def get(
+        self,
+        call: Call,
+        key: Any,
+        fields: tuple[str, ...] | None,
+        expand: tuple[Expansion, ...],
+        dto: DTOMembers | None = None,
+    ) -> Row:
+        """One row by the key in its path, as `dto` or as the resource shows it."""
+        dto = dto or self.served.answers
         is_plain = fields is None and not expand and call.below is None
-        plan = self._fast_reads.get(call.view) if is_plain else None
+        kept = call.view if dto is None else (call.view, dto)
+        plan = self._fast_reads.get(kept) if is_plain else None
         arguments = [key]
         if plan is None:
-            recipe = self._recipe(call, key, fields, expand, self._addressed)
+            recipe = self._recipe(call, key, Wanted(fields, expand, dto), self._addressed)
             plan = self._plans.get(recipe)
             arguments = plan.statement.arguments(recipe.binds(plan.statement))
-            if self.is_open and is_plain and plan.statement.plain_names == (KEY,):
-                self._fast_reads[call.view] = plan
+            is_open = self.is_open and (dto is None or dto.is_open)
+            if is_open and is_plain and plan.statement.plain_names == (KEY,):
+                self._fast_reads[kept] = plan
         records = await self._run(call, plan.statement, arguments, is_unbounded=plan.is_unbounded)
         if not records:
             raise not_found()
         return _row_of(plan, records[0], key)
 
-    async def list(self, call: Call, query: ListQuery) -> RowPage:
-        """A page of rows."""
-        view = call.view
-        kept = self._pages.get((query, view))
+    async def list(self, call: Call, query: ListQuery, dto: DTOMembers | None = None) -> RowPage:
+        """A page of rows, as `dto` or as the resource shows them."""
+        view, dto = call.view, dto or self.served.lists
+        kept = self._pages.get((query, view, dto))
         if kept is None:
-            recipe = ReadPage(self._selection("list", call, query.fields, query.expand), query.rows, query.counts)
+            selection = self._selection("list", call, Wanted(query.fields, query.expand, dto))
+            recipe = ReadPage(selection, query.rows, query.counts)
             plan = self._plans.get(recipe)
             kept = plan, plan.statement.arguments(recipe.binds(plan.statement))
-            if query.is_cacheable and call.below is None and self._is_list_open and not view.ruled:
-                self._pages[query, view] = kept
+            is_open = self._is_list_open and (dto is None or dto.is_open)
+            if query.is_cacheable and call.below is None and is_open and not view.ruled:
+                self._pages[query, view, dto] = kept
         plan, arguments = kept
         try:
             records = await self._run(call, plan.statement, arguments, is_unbounded=plan.is_cut)
@@ -215,9 +245,12 @@ class CompiledReads:
         plan = self._plans.get(recipe)
         return await transaction.load(plan.statement, loading_binds(plan, recipe))
 
-    async def page_in(self, call: Call, transaction: Transaction, query: ListQuery) -> RowPage:
+    async def page_in(
+        self, call: Call, transaction: Transaction, query: ListQuery, dto: DTOMembers | None = None
+    ) -> RowPage:
         """A page of rows, as the transaction sees them. Raises 503 `overloaded` as `list` does."""
-        recipe = ReadPage(self._selection("list", call, query.fields, query.expand), query.rows, query.counts)
+        wanted = Wanted(query.fields, query.expand, dto or self.served.lists)
+        recipe = ReadPage(self._selection("list", call, wanted), query.rows, query.counts)
         plan = self._plans.get(recipe)
         if plan.is_cut:
             self._database.backlog.check()
@@ -229,29 +262,38 @@ class CompiledReads:
         )
 
     async def page_of_keys(
-        self, call: Call, transaction: Transaction, keys: Sequence[Any], query: ListQuery
+        self,
+        call: Call,
+        transaction: Transaction,
+        keys: Sequence[Any],
+        query: ListQuery,
+        dto: DTOMembers | None = None,
     ) -> RowPage:
         """The page that shows exactly these rows, as far as the actor may list them, in this order."""
-        selection = self._selection("list", call, query.fields, query.expand)
+        selection = self._selection("list", call, Wanted(query.fields, query.expand, dto or self.served.lists))
         recipe = ReadRowsByKey(selection, query.order, Bound(list(keys)))
         plan = self._plans.get(recipe)
         records = await transaction.read(plan.statement, recipe.binds(plan.statement))
         return page_of_records(plan, query, records)
 
-    async def row_in(
-        self,
-        call: Call,
-        transaction: Transaction,
-        key: Any,
-        fields: tuple[str, ...] | None = None,
-        expand: tuple[Expansion, ...] = (),
-    ) -> Row:
+    async def row_in(self, call: Call, transaction: Transaction, key: Any, wanted: Wanted = ALL) -> Row:
         """One row by its primary key, as the transaction sees it. Raises `NotFound`."""
-        return await self._row(transaction, self._recipe(call, key, fields, expand, self.served))
+        found = wanted if wanted.dto is not None else wanted._replace(dto=self.served.answers)
+        return await self._row(transaction, self._recipe(call, key, found, self.served))
 
     async def row_at(self, call: Call, transaction: Transaction, key: Any) -> Row:
         """As `row_in`, by the key in the row's path."""
-        return await self._row(transaction, self._recipe(call, key, None, (), self._addressed))
+        return await self._row(transaction, self._recipe(call, key, Wanted(dto=self.served.answers), self._addressed))
+
+    async def fields_of(self, call: Call, key: Any, names: tuple[str, ...]) -> Row:
+        """The fields of a row by the key in its path, whatever a DTO makes of them. Raises `NotFound`."""
+        recipe = self._recipe(call, key, Wanted(names), self._addressed)
+        plan = self._plans.get(recipe)
+        arguments = plan.statement.arguments(recipe.binds(plan.statement))
+        records = await self._run(call, plan.statement, arguments, is_unbounded=plan.is_unbounded)
+        if not records:
+            raise not_found()
+        return _row_of(plan, records[0], key)
 
     async def _row(self, transaction: Transaction, recipe: ReadRow) -> Row:
         plan = self._plans.get(recipe)
@@ -260,29 +302,24 @@ class CompiledReads:
             raise not_found()
         return _row_of(plan, records[0], recipe.key.value)
 
-    def _recipe(
-        self,
-        call: Call,
-        key: Any,
-        fields: tuple[str, ...] | None,
-        expand: tuple[Expansion, ...],
-        served: ServedModel,
-    ) -> ReadRow:
-        selection = self._selection("get", call, fields, expand, served)
-        has_whole = fields is not None and not expand
-        whole = Selection.of(served, call.view, selection.rule) if has_whole else None
+    def _recipe(self, call: Call, key: Any, wanted: Wanted, served: ServedModel) -> ReadRow:
+        selection = self._selection("get", call, wanted, served)
+        has_whole = wanted.fields is not None and selection.has_tag
+        whole = self._selection("get", call, Wanted(dto=wanted.dto), served) if has_whole else None
         return ReadRow(selection, Bound(key), whole)
 
-    def _selection(
-        self,
-        action: str,
-        call: Call,
-        fields: tuple[str, ...] | None,
-        expand: tuple[Expansion, ...],
-        served: ServedModel | None = None,
-    ) -> Selection:
-        rule = rule_of_call(self.served, action, call)
-        return Selection.of(served or self.served, call.view, rule, fields, expand)
+    def _selection(self, action: str, call: Call, wanted: Wanted, served: ServedModel | None = None) -> RowSelection:
+        rule, served, dto = rule_of_call(self.served, action, call), served or self.served, wanted.dto
+        if dto is not None:
+            return DTOSelection.of(dto, rule, partial(call_value, call), wanted.fields, served)
+        return Selection.of(served, call.view, rule, wanted.fields, wanted.expand)
+
+    def shown_by(self, call: Call, dto: DTOMembers) -> RowSelection:
+        """What a statement that writes a row returns of it, where it is shown as a DTO."""
+        rule = rule_of_call(self.served, "get", call)
+        if not dto.is_flat:
+            return Selection(self._addressed, rule, (), ())
+        return DTOSelection.of(dto, rule, partial(call_value, call), None, self._addressed)
 
 
 def _row_of(plan: ReadPlan, record: Record, key: Any) -> Row:

@@ -39,7 +39,7 @@ from gatepost.models.entity import Entity
 from gatepost.models.orm_reasons import is_context_sensitive
 from gatepost.models.reads import KEY
 from gatepost.models.recipes import Bound, Recipe
-from gatepost.models.selections import Selection
+from gatepost.models.selections import RowSelection, Selection
 from gatepost.models.writes import (
     SUPPRESSED,
     AskedField,
@@ -178,7 +178,7 @@ class CompiledVerbs:
             records = await self._run(call, fast.plan, fast.pick(values), values, sent)
             return await self._created(fast.plan, records)
         write = self._insert(call, values, sent, decision, outcome)
-        if outcome is True and not looked_up:
+        if outcome is True and not looked_up and not self._is_read_again:
             return await self._created(write.plan, await self._run_direct(call, write))
         return await self.database.transact(partial(self._create_in_transaction, call, write, looked_up))
 
@@ -200,7 +200,7 @@ class CompiledVerbs:
                 return self._row_of(fast.plan, records)
         looked_up = self.references.names(call, changes.values, all=False) if self.references.ruled else []
         change = RowChange(key, changes, bind_decision(decision, actor, self._entity), versions, looked_up)
-        is_direct = not (looked_up or is_compared) and self._is_direct(values, decision, view)
+        is_direct = not (looked_up or is_compared or self._is_read_again) and self._is_direct(values, decision, view)
         if is_direct and fast is None:
             write = self._update(call, change, values, sent, self._compared(view, changes.values))
             records = await self._run_direct(call, write)
@@ -246,7 +246,7 @@ class CompiledVerbs:
     ) -> Row:
         given = dict(islice(write.values.items(), write.sent))
         await self.references.check(call, transaction, given, looked_up)
-        return await self._write_under_policy(call, transaction, write, given)
+        return await self._shown_in(call, transaction, await self._write_under_policy(call, transaction, write, given))
 
     async def _update_in_transaction(self, call: Call, change: RowChange, transaction: Transaction) -> Row:
         _, moved = await self.lock_for_update(call, transaction, change)
@@ -257,7 +257,7 @@ class CompiledVerbs:
             permitted = bind_decision(with_field_rules(permitted.decision, rules, moved), call.actor, self._entity)
         locked = msgspec.structs.replace(change, permitted=permitted, versions=None)
         write = self._update(call, locked, self._with_updates(moved), len(moved), compared=())
-        return await self._write_under_policy(call, transaction, write, moved)
+        return await self._shown_in(call, transaction, await self._write_under_policy(call, transaction, write, moved))
 
     async def _write_under_policy(
         self, call: Call, transaction: Transaction, write: RowWrite, references: dict[str, Any]
@@ -327,7 +327,7 @@ class CompiledVerbs:
     async def shown(self, call: Call, key: Any, names: tuple[str, ...]) -> str:
         """The JSON of these fields as the row shows them to the actor: an object that is empty where it is hidden."""
         try:
-            return (await self.reads.get(call, key, names, ())).data
+            return (await self.reads.fields_of(call, key, names)).data
         except NotFound:
             return "{}"
 
@@ -458,7 +458,7 @@ class CompiledVerbs:
         permitted = bind_decision(decision, call.actor, self._entity)
         recipe = InsertRow(self._selection(call), permitted, names, Bound(values), checks_candidate=outcome is None)
         plan = self._plans.get(recipe)
-        if decision is True and self.reads.is_open:
+        if decision is True and self._is_shown_alike:
             self._inserts.keep(view, names, plan, view.create_rules)
         binds = recipe.binds(plan.statement)
         asked = partial(CheckCandidate, self._entity, permitted, names, frozenset(), recipe.values)
@@ -470,7 +470,8 @@ class CompiledVerbs:
         view, permitted = call.view, change.permitted
         recipe = self._update_recipe(UpdateRow, call, change, values, compared)
         plan = self._plans.get(recipe)
-        if permitted.decision is True and self.reads.is_open and change.versions is None and call.below is None:
+        is_plain = change.versions is None and call.below is None
+        if permitted.decision is True and self._is_shown_alike and is_plain:
             self._updates.keep(view, recipe.names, plan, view.update_rules)
         asked = partial(CheckUpdate, self._addressed, permitted, recipe.key, recipe.names, recipe.values)
         binds = recipe.binds(plan.statement)
@@ -508,7 +509,25 @@ class CompiledVerbs:
             compared,
         )
 
-    def _selection(self, call: Call) -> Selection:
+    @property
+    def _is_shown_alike(self) -> bool:
+        """Whether what a write returns of the row depends on nothing of the actor but the view."""
+        answers = self.served.answers
+        return self.reads.is_open and (answers is None or (answers.is_flat and answers.is_open))
+
+    @property
+    def _is_read_again(self) -> bool:
+        """Whether the row is shown with what no write can return, such as other rows: it is read in the same
+        transaction."""
+        return self.served.answers is not None and not self.served.answers.is_flat
+
+    async def _shown_in(self, call: Call, transaction: Transaction, row: Row) -> Row:
+        """The row that was written, as it is shown."""
+        return await self.reads.row_at(call, transaction, row.key) if self._is_read_again and row.data else row
+
+    def _selection(self, call: Call) -> RowSelection:
+        if self.served.answers is not None:
+            return self.reads.shown_by(call, self.served.answers)
         return Selection.of(self._addressed, call.view, rule_of_call(self.served, "get", call))
 
     async def _created(self, plan: WritePlan, records: Sequence[Record]) -> Row:
@@ -521,4 +540,4 @@ class CompiledVerbs:
         """The row that a write returned."""
         record = records[0]
         data = plan.build(record) if record[plan.readable_index] else ""
-        return Row(data, plan.tag(record), plan.key_of(record))
+        return Row(data, None if plan.tag is None else plan.tag(record), plan.key_of(record))

@@ -27,6 +27,7 @@ from gatepost.models.row_size import row_bytes_max
 from gatepost.models.selections import Expansion
 from gatepost.services.body_values import defaulted_names
 from gatepost.services.changes import Changes
+from gatepost.services.compiled_reads import Wanted
 from gatepost.services.compiled_verbs import CompiledVerbs, RowChange
 from gatepost.services.long_values import is_too_long
 from gatepost.services.misfit_values import MisfitValue, misfit_of
@@ -78,7 +79,8 @@ class ServiceVerbs:
             self._check_backlog()
             primary_key = await self._compiled.reads.primary_key(unit.transaction, key, call.actor)
             row = await unit.service(self._model).get(primary_key, call.actor)
-            return await self._compiled.reads.row_in(call, unit.transaction, self._key(row, "get"), fields, expand)
+            wanted = Wanted(fields, expand)
+            return await self._compiled.reads.row_in(call, unit.transaction, self._key(row, "get"), wanted)
 
         return await self._run(call, work, may_write=False)
 

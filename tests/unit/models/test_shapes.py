@@ -39,6 +39,7 @@ OTHER_READERS = {
     "models/cast_guards.py": "the types of expressions",
     "models/computed_fields.py": "the types of expressions",
     "models/expressions.py": "the types of expressions",
+    "models/first_rows.py": "the types of expressions",
     "models/owner_checks.py": "the types of expressions",
     "models/extensions.py": "what a database needs for a type",
     "models/policy_warnings.py": "the types of expressions",
