@@ -7,11 +7,15 @@ hashable: it is part of the key of the compiled statement.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast, final
+from typing import Any, cast, final, overload
 
 import msgspec
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, inspect
 from sqlalchemy.orm import QueryableAttribute
+from sqlalchemy.sql.util import (
+    ClauseAdapter,
+    _deep_deannotate,  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
+)
 
 from gatepost.actor import Actor, anonymous
 from gatepost.declaring.attributes import Attr
@@ -267,13 +271,44 @@ def owner(path: Attr) -> Policy:
     return Owner(path)
 
 
-def policy(function: Callable[[Any, Actor], ColumnElement[bool] | bool]) -> Policy:
-    """Rows for which `function(model, actor)` holds: it returns a SQL condition on the model, or a plain bool.
+class ConditionOfExpression:
+    """An SQL expression over a model as the function that policies call: on the model, or on an alias of it."""
 
-    Called per request with the model (or an alias of it) and the actor; it must build the same shape of condition
-    for every actor of the same kind, because the compiled statement is kept.
+    def __init__(self, expression: "ColumnElement[Any]") -> None:
+        # Without the annotation by which SQLAlchemy keeps the inside of `relationship.has()` from being replaced.
+        self._expression: Any = _deep_deannotate(expression, ["no_replacement_traverse"])
+
+    def __call__(self, model: Any, actor: Actor) -> "ColumnElement[bool]":
+        mapped: Any = inspect(model)
+        if mapped.is_mapper:
+            return cast("ColumnElement[bool]", self._expression)
+        adapted: Any = ClauseAdapter(mapped.selectable).traverse(self._expression)
+        return cast("ColumnElement[bool]", adapted)
+
+    @property
+    def __name__(self) -> str:
+        return " ".join(str(self._expression).split())
+
+
+@overload
+def policy(expression: "ColumnElement[bool]", /) -> Policy: ...
+@overload
+def policy(function: "QueryableAttribute[bool]", /) -> Policy: ...
+@overload
+def policy(function: Callable[[Any, Actor], ColumnElement[bool] | bool], /) -> Policy: ...
+def policy(given: Any, /) -> Policy:
+    """Rows for which a condition holds: an SQL expression that names the model, or a function `(model, actor)`.
+
+    An expression is made once: `policy(Order.tenant_id == actor_column(User.tenant_id))`. What stands for the actor in
+    it is bound per request; other rows of the table are `aliased(Order)`.
+
+    A function returns a SQL condition on the model, or a plain bool. It is called per request with the model (or an
+    alias of it) and the actor; it must build the same shape of condition for every actor of the same kind, because the
+    compiled statement is kept.
     """
-    return _Where(Where(function))
+    if isinstance(given, QueryableAttribute):
+        return _Where(Where(ConditionOfExpression(cast("Any", given).expression)))
+    return _Where(Where(ConditionOfExpression(cast("Any", given)) if isinstance(given, ColumnElement) else given))
 
 
 def checked_policy(given: object, location: str) -> Policy:

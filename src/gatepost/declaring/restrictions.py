@@ -3,15 +3,10 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, inspect
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import QueryableAttribute
-from sqlalchemy.sql.util import (
-    ClauseAdapter,
-    _deep_deannotate,  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
-)
 
-from gatepost.actor import Actor
-from gatepost.declaring.policies import Where
+from gatepost.declaring.policies import ConditionOfExpression, Where
 from gatepost.errors import ConfigurationError
 
 RowExpression = ColumnElement[bool] | Callable[[Any], ColumnElement[bool]]
@@ -23,9 +18,9 @@ def restriction_of(given: object, location: str) -> Where | None:
     if given is None:
         return None
     if isinstance(given, QueryableAttribute):  # `where=Book.is_public`
-        return _of_expression(cast("Any", given).expression)
+        return Where(ConditionOfExpression(cast("Any", given).expression))
     if isinstance(given, ColumnElement):
-        return _of_expression(cast("ColumnElement[bool]", given))
+        return Where(ConditionOfExpression(cast("ColumnElement[bool]", given)))
     if callable(given) and not isinstance(given, type):
         function = cast("Callable[[Any], ColumnElement[bool]]", given)
         return Where(lambda model, actor: function(model))
@@ -34,15 +29,3 @@ def restriction_of(given: object, location: str) -> Where | None:
         location=location,
         hint="Write an expression, as where=Book.deleted_at.is_(None), or a function of the model that returns one.",
     )
-
-
-def _of_expression(expression: ColumnElement[bool]) -> Where:
-    # Without the annotation by which SQLAlchemy keeps `relationship.has()` from being replaced.
-    plain: Any = _deep_deannotate(expression, ["no_replacement_traverse"])
-
-    def condition(model: Any, actor: Actor) -> ColumnElement[bool]:
-        mapped: Any = inspect(model)
-        adapted: Any = plain if mapped.is_mapper else ClauseAdapter(mapped.selectable).traverse(plain)
-        return cast("ColumnElement[bool]", adapted)
-
-    return Where(condition)

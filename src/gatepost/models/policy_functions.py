@@ -20,7 +20,9 @@ from sqlalchemy.sql.util import _deep_deannotate  # pyright: ignore[reportPrivat
 from gatepost.actor import Actor
 from gatepost.database.statements import NamedCondition, Statement
 from gatepost.declaring.policies import Where
+from gatepost.declaring.row_expressions import CallValue, Readable
 from gatepost.errors import ConfigurationError
+from gatepost.models.actor_values import ACTOR, actor_value
 from gatepost.models.bind_types import unrounded
 from gatepost.models.casts import guard_casts
 from gatepost.models.entity import Entity
@@ -47,7 +49,12 @@ def shape_and_values(where: Where, model: Any, actor: Actor) -> tuple[Hashable, 
     cache_key = cast("Any", _call(where, model, actor))._generate_cache_key()
     if cache_key is None:
         return object(), ()
-    return cache_key.key, tuple([Bound(bind.effective_value) for bind in cache_key.bindparams])
+    return cache_key.key, tuple(
+        [
+            Bound(actor_value(bind.source, actor) if isinstance(bind, CallValue) else bind.effective_value)
+            for bind in cache_key.bindparams
+        ]
+    )
 
 
 def condition_on(
@@ -120,6 +127,11 @@ def _try(
             "Use the argument for the row, and `other = aliased("
             f"{entity.name})` for other rows of its table, in subqueries too.",
         )
+    for placeholder in visitors.iterate(plain):
+        is_readable = isinstance(placeholder, Readable)
+        if is_readable or (isinstance(placeholder, CallValue) and not placeholder.source.startswith(ACTOR)):
+            what = "readable()" if is_readable else "a value that is not the actor's"
+            raise refusal_of(where, f"contains {what}.", "Write it in computed(...); in a policy, write the condition.")
     for part in _conditions_in(plain):
         is_custom = isinstance(getattr(part, "operator", None), custom_op)  # whose type SQLAlchemy does not know
         if not is_custom and shape_of(part.type).form not in (Form.BOOLEAN, Form.OTHER):

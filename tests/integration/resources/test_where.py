@@ -154,7 +154,7 @@ async def test_the_values_of_the_condition_are_literals() -> None:
     """So that a partial index with the same condition serves the statement."""
     served = app.declaration.catalog.by_model[Bookcase]
     recipe = ReadRow(
-        Selection(served, bind_policy(served.policies["get"], anonymous, served.entity), ("id",)), Bound(1)
+        Selection(served, bind_policy(served.policies["get"], anonymous, served.entity), ("id",), ()), Bound(1)
     )
     statement = recipe.compile(Options(page_bytes_max=1_000_000)).statement
     assert "shelves.state = ANY (ARRAY['it''s open', 'new']" in statement.sql
