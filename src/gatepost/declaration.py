@@ -243,7 +243,14 @@ class Declaration:
 
     def _bind_endpoints(self, controllers: Sequence[Any]) -> list[BoundEndpoint]:
         """The endpoints of the resources' controllers, then those of the others."""
-        binder = EndpointBinder(self.catalog, self.services, self.providers, self.prefix, self._mistakes)
+        binder = EndpointBinder(
+            self.catalog,
+            self.services,
+            self.providers,
+            self.prefix,
+            self._mistakes,
+            wire_name=self.dialect.names,
+        )
         found: list[BoundEndpoint] = []
         for served in self.catalog.served:
             controller = served.resource.controller

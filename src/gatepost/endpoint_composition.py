@@ -9,6 +9,7 @@ from gatepost.call import Endpoint
 from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointMethod
 from gatepost.controllers.endpoint_controller import EndpointController, Surroundings
 from gatepost.controllers.endpoint_lists import EndpointList
+from gatepost.controllers.envelopes import envelope_of
 from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.queries import Queries
 from gatepost.declaration import Declaration
@@ -45,6 +46,7 @@ class EndpointComposition:
         self._queries = queries
         self._provided = provided
         self._find_transactions = find_transactions
+        self._envelope = envelope_of(declaration.dialect)
 
     def endpoint(self, bound: BoundEndpoint) -> Endpoint:
         """One endpoint: what it is, and its handler."""
@@ -53,6 +55,8 @@ class EndpointComposition:
             self._answers,
             self._declaration.prefix,
             self._list(bound),
+            self._envelope,
+            self._declaration.dialect.names,
             self._provided,
             self._dto(bound),
         )
@@ -70,7 +74,7 @@ class EndpointComposition:
         if returned.served is None or not returned.is_select:
             return None
         reader = self._queries.reader(returned.served, name=bound.method.operation_name, dto=self._dto(bound))
-        return EndpointList(reader, bound.query, pages=route.paging, filters=route.filters)
+        return EndpointList(reader, bound.query, self._envelope, pages=route.paging, filters=route.filters)
 
     def _operation(self, bound: BoundEndpoint) -> Operation:
         """What an own endpoint is: it has the limits, headers and origins of its resource where it declares none."""

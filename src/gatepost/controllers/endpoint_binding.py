@@ -26,6 +26,7 @@ from gatepost.controllers.providers import Providers
 from gatepost.controllers.signatures import MISSING, Signature, SignedParameter, read_hints, read_signature
 from gatepost.declaring.controller import Controller, Route, routes_of
 from gatepost.declaring.parameters import Cookie, Header, Lock, Query
+from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.json_values import BOUNDS
 from gatepost.dtos.parameter_values import ReadText, parameters_of_class, text_reader, texts_reader
 from gatepost.dtos.scalars import compile_scalar
@@ -107,16 +108,20 @@ class BoundEndpoint(NamedTuple):
 
 
 class EndpointBinder:
-    """Binds the endpoints of controllers. `services` are those of the app, by model; `providers` make the rest."""
+    """Binds the endpoints of controllers. `services` are those of the app, by model; `providers` make the rest;
+    `wire_name` makes the names of query parameters that clients send."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what endpoints are bound by
         self,
         catalog: Catalog,
         services: Mapping[type[Any], type[Service[Any]]],
         providers: Providers,
         prefix: str,
         mistakes: Mistakes,
+        *,
+        wire_name: WireName = str,
     ) -> None:
+        self._wire_name = wire_name
         self._catalog = catalog
         self._models = {service: model for model, service in services.items()}
         self.providers = providers
@@ -155,7 +160,7 @@ class EndpointBinder:
             method,
             "/" + "/".join(parts),
             tuple(binding.simple),
-            QueryParameters(binding.query, binding.classes),
+            QueryParameters(binding.query, binding.classes, self._wire_name),
             tuple(binding.rows),
             binding.body,
             tuple(binding.services),

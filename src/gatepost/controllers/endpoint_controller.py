@@ -15,13 +15,16 @@ from gatepost.call import JSON_HEADERS, Call, Response
 from gatepost.controllers.endpoint_binding import BoundEndpoint, PathRow
 from gatepost.controllers.endpoint_bodies import compile_body_reader
 from gatepost.controllers.endpoint_lists import EndpointList
+from gatepost.controllers.envelopes import Envelope
+from gatepost.controllers.error_pointers import with_wire_names
 from gatepost.controllers.provided_values import ProvidedValues, Values
 from gatepost.controllers.query_strings import RawQuery
 from gatepost.controllers.responses import empty_response, encode, entity_tag, is_unchanged, row_response
 from gatepost.declaring.dto import Created
+from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.path_keys import key_writer
-from gatepost.errors import NotFound
+from gatepost.errors import NotFound, Problem
 from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import DTOMembers
 from gatepost.services.answers import RowAnswers, is_select, select_plainly
@@ -35,13 +38,16 @@ SAFE = ("GET", "HEAD")
 
 class Surroundings(NamedTuple):
     """What an endpoint acts in: its transactions, what renders rows of each served model, the prefix of the app,
-    what reads its query strings where it returns a `Select` of a served model, what `App(provide=)` makes, and the DTO
-    that it shows rows as, in place of their resource's."""
+    what reads its query strings where it returns a `Select` of a served model, the envelope of what it returns, what
+    makes the names that clients know, what `App(provide=)` makes, and the DTO that it shows rows as, in place of their
+    resource's."""
 
     transactions: CallTransactions
     answers: Mapping[type[Any], RowAnswers]
     prefix: str
     listed: EndpointList | None
+    envelope: Envelope
+    wire_name: WireName
     provided: ProvidedValues
     dto: DTOMembers | None
 
@@ -59,6 +65,9 @@ class EndpointController:
 
     def __init__(self, bound: BoundEndpoint, surroundings: Surroundings, bounds: Bounds) -> None:
         """`bounds` are those of its bodies."""
+        self._envelope = surroundings.envelope
+        self._opening = surroundings.envelope.opening.encode()
+        self._wire_name = surroundings.wire_name
         self._bound = bound
         self._transactions = surroundings.transactions
         self._answers = surroundings.answers
@@ -110,7 +119,10 @@ class EndpointController:
                 return await self._page(call, unit, result, self._list, given.query)
             return await self._respond(call, unit, result)
 
-        return await self._transactions.run(call, work, is_read_only=self._is_safe)
+        try:
+            return await self._transactions.run(call, work, is_read_only=self._is_safe)
+        except Problem as problem:
+            raise with_wire_names(problem, self._wire_name) from problem.__cause__
 
     async def _find(self, call: Call, unit: UnitOfWork, row: PathRow, value: Any) -> Any:
         answers = self._answers[row.served.entity.model]
@@ -137,7 +149,7 @@ class EndpointController:
             if is_select(result):
                 with self._located():
                     result = await select_plainly(call, unit, result)
-            return Response(self._status(200), b'{"data":%b}' % encode(result), JSON_HEADERS)
+            return Response(self._status(200), b"%b%b}" % (self._opening, encode(result)), JSON_HEADERS)
         if isinstance(result, Created):
             return await self._created(call, unit, cast("Any", result), self._shown)
         return await self._rows(call, unit, result, self._shown)
@@ -164,14 +176,14 @@ class EndpointController:
         """One row or several, as far as the actor may read them."""
         if isinstance(result, Sequence):
             page = await shown.show_all(call, unit, cast("Any", result))
-            return Response(self._status(200), b'{"data":[%b]}' % page.rows.encode())
+            return Response(self._status(200), b"%b%b]}" % (self._envelope.list_opening, page.rows.encode()))
         row = await shown.show(call, unit, self._checked(result, shown.served))
         if row is None:
             return self._nothing()
         unless = call.headers.get(b"if-none-match") if self._is_safe else None
         if unless is not None and row.tag is not None and is_unchanged(unless, row.tag):
             return empty_response(304, (b"etag", entity_tag(row.tag)))
-        return row_response(self._status(200), row.data, row.tag)
+        return row_response(self._status(200), row.data, row.tag, opening=self._envelope.opening)
 
     async def _created(self, call: Call, unit: UnitOfWork, result: "Created[Any]", shown: RowAnswers) -> Response:
         row: Row | None = await shown.show(call, unit, self._checked(result.row, shown.served))
@@ -181,7 +193,7 @@ class EndpointController:
         headers = () if location is None else ((b"location", location.encode()),)
         if row is None:
             return empty_response(self._status(201), *headers)
-        return row_response(self._status(201), row.data, row.tag, *headers)
+        return row_response(self._status(201), row.data, row.tag, *headers, opening=self._envelope.opening)
 
     def _nothing(self) -> Response:
         """Nothing to show: after a read there is nothing here, after a write there is no more to say."""

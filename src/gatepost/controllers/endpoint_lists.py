@@ -8,6 +8,7 @@ import msgspec
 
 from gatepost.call import Call, Response
 from gatepost.controllers.endpoint_parameters import QueryParameters
+from gatepost.controllers.envelopes import Envelope
 from gatepost.controllers.page_responses import PageResponses
 from gatepost.controllers.queries import QueryReader
 from gatepost.controllers.query_strings import RawQuery, parameters_of, raw_query
@@ -26,11 +27,13 @@ class EndpointList:
     """The list that one endpoint returns. `own` are the endpoint's parameters; where one of them is named as one of
     paging, the endpoint pages itself. With `filters` clients may filter and sort it."""
 
-    def __init__(self, reader: QueryReader, own: QueryParameters, *, pages: bool, filters: bool) -> None:
+    def __init__(
+        self, reader: QueryReader, own: QueryParameters, envelope: Envelope, *, pages: bool, filters: bool
+    ) -> None:
         self._reader = reader
         self._own = own
         self._filters = filters
-        self._pages = PageResponses(_path_of, reader.seal, reader.paging)
+        self._pages = PageResponses(_path_of, reader.seal, reader.paging, envelope)
         self._is_paged = pages and not set(own.names) & set(_POSITIONS)
         names = [name for name in reader.paging.names if self._is_paged or name not in _POSITIONS]
         self._names = [name for name in names if filters or name != "sort"]

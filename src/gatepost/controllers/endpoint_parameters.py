@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from gatepost.call import Call
 from gatepost.controllers.query_strings import Parameter, invalid_parameter, parameters_of
 from gatepost.controllers.signatures import MISSING
+from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.parameter_values import ReadText, ReadTexts, make_parameters
 from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest, NotFound
@@ -32,10 +33,13 @@ class QueryParameter(NamedTuple):
 
 class QueryParameters:
     """The query parameters of one endpoint. `classes` are those whose members are parameters, by the endpoint's
-    parameter."""
+    parameter; `wire_name` makes the names that clients send."""
 
-    def __init__(self, parameters: Sequence[QueryParameter], classes: Mapping[str, Any]) -> None:
-        self._known = {parameter.name: parameter for parameter in parameters}
+    def __init__(
+        self, parameters: Sequence[QueryParameter], classes: Mapping[str, Any], wire_name: WireName = str
+    ) -> None:
+        self._wire_name = wire_name
+        self._known = {wire_name(parameter.name): parameter for parameter in parameters}
         self._classes = classes
         self._defaults = {item.name: item.default for item in parameters if item.default is not MISSING}
         self._is_empty = not classes and not any(item.is_required for item in parameters)
@@ -66,22 +70,22 @@ class QueryParameters:
         refused = [*refusals]
         values = dict(self._defaults)
         members: dict[str, dict[str, Any]] = {name: {} for name in self._classes}
-        for name, parameter in self._known.items():
+        for sent, parameter in self._known.items():
             try:
-                if name in given and parameter.owner is None:
-                    values[name] = parameter.read(given[name])
-                elif name in given:
-                    members[parameter.owner or ""][parameter.member] = parameter.read(given[name])
+                if sent in given and parameter.owner is None:
+                    values[parameter.name] = parameter.read(given[sent])
+                elif sent in given:
+                    members[parameter.owner or ""][parameter.member] = parameter.read(given[sent])
                 elif parameter.is_required:
                     raise Violation("required", "It is required.")
             except ValueError as error:
-                refused.append(invalid_parameter(name, error))
+                refused.append(invalid_parameter(sent, error))
         _raise_all(refused)
         for name, kind in self._classes.items():
             try:
                 values[name] = make_parameters(kind, members[name])
             except Violation as violation:
-                refused += [_refused_by_class(item) for item in (violation, *violation.others)]
+                refused += [self._refused_by_class(item) for item in (violation, *violation.others)]
         _raise_all(refused)
         return values
 
@@ -89,13 +93,12 @@ class QueryParameters:
         detail = f"There is no parameter {label!r} here.{did_you_mean(label, self._known)}"
         return BadRequest("unknown_parameter", detail)
 
-
-def _refused_by_class(violation: Violation) -> BadRequest:
-    """The refusal of parameters that do not fit together, or of one that the class itself refuses."""
-    if violation.pointer:
-        plain = Violation(violation.code, violation.detail, params=violation.params)
-        return invalid_parameter(unescape(violation.pointer[1:]), plain)
-    return BadRequest("invalid_parameter", violation.detail, errors=[violation.error()])
+    def _refused_by_class(self, violation: Violation) -> BadRequest:
+        """The refusal of parameters that do not fit together, or of one that the class itself refuses."""
+        if violation.pointer:
+            plain = Violation(violation.code, violation.detail, params=violation.params)
+            return invalid_parameter(self._wire_name(unescape(violation.pointer[1:])), plain)
+        return BadRequest("invalid_parameter", violation.detail, errors=[violation.error()])
 
 
 def _raise_all(refusals: Sequence[BadRequest]) -> None:

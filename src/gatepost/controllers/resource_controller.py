@@ -6,6 +6,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from gatepost.call import Call, Handler, Response
+from gatepost.controllers.envelopes import PLAIN, Envelope
 from gatepost.controllers.error_pointers import with_wire_names
 from gatepost.controllers.page_responses import PageResponses
 from gatepost.controllers.queries import QueryReader
@@ -39,7 +40,7 @@ REFUSALS = ("forbidden", "not_signed_in")
 
 class ResourceController:
     """Handlers for the five actions of a resource. `verbs` has, for each action, the verbs that run it; `wire_name`
-    makes the names that clients know of fields."""
+    makes the names that clients know of fields, `envelope` stands around rows."""
 
     def __init__(  # noqa: PLR0913 - what a handler is composed of
         self,
@@ -50,6 +51,7 @@ class ResourceController:
         *,
         bounds: Bounds,
         wire_name: WireName = str,
+        envelope: Envelope = PLAIN,
     ) -> None:
         self._wire_name = wire_name
         self._bounds = bounds
@@ -69,7 +71,8 @@ class ResourceController:
         self._parse_key = key_reader(self._key_of_path)
         self._write_key = key_writer(self._key_of_path)
         self._path = f"{prefix}/{served.path}"
-        self._pages = PageResponses(self._path_of, queries.seal, queries.paging)
+        self._pages = PageResponses(self._path_of, queries.seal, queries.paging, envelope)
+        self._opening = envelope.opening
         self._above = RowAbove.of(served, prefix)
         self._key_above = verbs["create"].key_above
         self._creations: dict[View, BodyDecoder] = {}
@@ -97,7 +100,7 @@ class ResourceController:
         unless = call.headers.get(b"if-none-match")
         if unless is not None and row.tag is not None and is_unchanged(unless, row.tag):
             return empty_response(304, (b"etag", entity_tag(row.tag)))
-        return row_response(200, row.data, row.tag)
+        return row_response(200, row.data, row.tag, opening=self._opening)
 
     async def list(self, call: Call) -> Response:
         """GET a page."""
@@ -133,7 +136,9 @@ class ResourceController:
                 decoder.refuse(content, named)
             raise with_wire_names(self._discreet(problem, view), self._wire_name) from problem.__cause__
         location = (b"location", f"{path}/{self._write_key(row.key)}".encode())
-        return row_response(201, row.data, row.tag, location) if row.data else empty_response(201, location)
+        if not row.data:
+            return empty_response(201, location)
+        return row_response(201, row.data, row.tag, location, opening=self._opening)
 
     async def update(self, call: Call) -> Response:
         """PATCH one row by a merge patch (RFC 7396). 200 with the row, 204 where the actor may not read it."""
@@ -159,7 +164,9 @@ class ResourceController:
         # reads some values otherwise than a path gives them (`NaiveUTC`), so what is written decides.
         is_there = row.key == key or unquote(self._write_key(row.key)) == call.path_values[0]
         moved = () if is_there else ((b"content-location", self._location(call, row.key)),)
-        return row_response(200, row.data, row.tag, *moved) if row.data else empty_response(204)
+        if not row.data:
+            return empty_response(204)
+        return row_response(200, row.data, row.tag, *moved, opening=self._opening)
 
     async def _decode_beside_row(self, call: Call, key: Any, content: bytes, problem: Problem) -> ChangeSet:
         """A patch that was refused without its row: taken where the row shows each value that no body may have as it

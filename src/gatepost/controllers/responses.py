@@ -5,6 +5,7 @@ import re
 import msgspec
 
 from gatepost.call import JSON_HEADERS, Response
+from gatepost.controllers.envelopes import PLAIN, Envelope
 from gatepost.errors import BadRequest, Header
 
 ENTITY_TAGS_MAX = 20
@@ -18,9 +19,10 @@ _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
 
 
-def row_response(status: int, data: str, tag: str | None, *extra: Header) -> Response:
-    """The response that shows one row's JSON; `tag` becomes its strong entity tag (RFC 9110, section 8.8.3)."""
-    body = f'{{"data":{data}}}'.encode()
+def row_response(status: int, data: str, tag: str | None, *extra: Header, opening: str = PLAIN.opening) -> Response:
+    """The response that shows one row's JSON; `tag` becomes its strong entity tag (RFC 9110, section 8.8.3).
+    `opening` is that of its envelope."""
+    body = f"{opening}{data}}}".encode()
     if tag is None:
         return Response(status, body, (*JSON_HEADERS, *extra))
     return Response(status, body, (*JSON_HEADERS, (b"etag", f'"{tag}"'.encode()), *extra))
@@ -31,11 +33,19 @@ def empty_response(status: int, *headers: Header) -> Response:
     return Response(status, b"", headers)
 
 
-def page_response(rows: str, info: msgspec.Struct, links: bytes) -> Response:
+def page_response(rows: str, info: msgspec.Struct, links: bytes, opening: bytes = PLAIN.list_opening) -> Response:
     """The response that shows a page of rows' JSON, and what `info` says of it; `links` is the value of `Link`
     (RFC 8288), empty for none."""
     headers = (*JSON_HEADERS, (b"link", links)) if links else JSON_HEADERS
-    return Response(200, b'{"data":[%b],"page":%b}' % (rows.encode(), encode(info)), headers)
+    return Response(200, b'%b%b],"page":%b}' % (opening, rows.encode(), encode(info)), headers)
+
+
+def counted_response(rows: str, total: int, info: msgspec.Struct, links: bytes, envelope: Envelope) -> Response:
+    """The same with the total beside the rows, under a key of its own."""
+    headers = (*JSON_HEADERS, (b"link", links)) if links else JSON_HEADERS
+    page = b',"page":%b' % encode(info) if envelope.has_page else b""
+    body = b"%b%b],%b:%d%b}" % (envelope.list_opening, rows.encode(), envelope.total, total, page)
+    return Response(200, body, headers)
 
 
 def entity_tag(text: str) -> bytes:

@@ -14,6 +14,12 @@ from gatepost.declaring.wire_names import WireName
 from gatepost.errors import ConfigurationError, FieldError, Problem
 from gatepost.json_pointers import tokens_of
 
+DATA = ("data", "data")
+"""The keys of an envelope: around one row, and around a list."""
+
+LIST = "{list}"
+"""Stands for the key of the list in `total=`."""
+
 _WORD = re.compile(r"(?<=[^_])_+([^\W_])")
 
 _SCHEME = re.compile(r"[!#$%&'*+.^`|~0-9A-Za-z-]+")
@@ -27,6 +33,8 @@ class Dialect(Declared):
     scheme = "Bearer"
     paging = Paging()
     update = "PATCH"
+    envelope = DATA
+    total: str | None = None
 
     @declared
     def __init__(self) -> None:
@@ -77,25 +85,31 @@ class Dialect(Declared):
 class CamelCase(Dialect):
     """Names in camelCase, and what else such clients expect.
 
-    `scheme` is that of access tokens in
-    `Authorization`. `paging="offset"` takes `limit` and `offset` in place of cursors. `update="PUT"` serves the derived
-    update as a PUT, which merges like the PATCH.
+    `envelope` is the pair of keys around one row and around a list. `total` is the key of the number of all rows,
+    beside the list whose key `{list}` stands for: it is then always counted, up to 10,000. `scheme` is that of access
+    tokens in `Authorization`. `paging="offset"` takes `limit` and `offset` in place of cursors. `update="PUT"` serves
+    the derived update as a PUT, which merges like the PATCH.
     """
 
     @declared
     def __init__(
         self,
         *,
+        envelope: tuple[str, str] = DATA,
+        total: str | None = None,
         scheme: str = "Bearer",
         paging: Literal["cursor", "offset"] = "cursor",
         update: Literal["PATCH", "PUT"] = "PATCH",
     ) -> None:
         arguments = Arguments(self, type(self).__name__)
+        arguments.check(_check_envelope, envelope)
         arguments.check(_check_choice, "scheme", scheme, None)
         arguments.check(_check_choice, "paging", paging, ("cursor", "offset"))
         arguments.check(_check_choice, "update", update, ("PATCH", "PUT"))
+        self.envelope = envelope
+        self.total = arguments.of_kind("total", total, str | None, 'a text such as "{list}Count"', None)
         self.scheme = scheme
-        self.paging = Paging(by_offset=paging == "offset")
+        self.paging = Paging(by_offset=paging == "offset", always_counts=total is not None)
         self.update = update
 
     def wire_name(self, name: str) -> str:
@@ -127,6 +141,14 @@ def _field(pointer: str, envelope: str | None) -> str:
     if envelope is not None and len(tokens) > 1 and tokens[0] == envelope:
         return tokens[1]
     return tokens[0] if tokens else ""
+
+
+def _check_envelope(envelope: Any) -> None:
+    keys: list[Any] = [*envelope] if isinstance(envelope, tuple) else []
+    if len(keys) != len(DATA) or not all(isinstance(key, str) for key in keys):
+        raise ConfigurationError(
+            f"envelope={envelope!r}.", hint='Write the keys for one row and for a list: envelope=("item", "items").'
+        )
 
 
 def _check_choice(name: str, given: Any, choices: tuple[str, ...] | None) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from dialects_app import camel, grouping, shouting
+from dialects_app import camel, counting, grouping, shouting, with_cursors
 from dialects_clients import Spoken
 from sqlalchemy import MetaData
 
@@ -35,6 +35,20 @@ async def in_camel_case(module_database_url: str) -> AsyncIterator[Spoken]:
 async def with_own_errors(module_database_url: str) -> AsyncIterator[Spoken]:
     """The app with errors of its own."""
     async for found in spoken(grouping, module_database_url):
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def counted(module_database_url: str) -> AsyncIterator[Spoken]:
+    """The app whose lists say the total beside the rows."""
+    async for found in spoken(counting, module_database_url):
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def counted_with_cursors(module_database_url: str) -> AsyncIterator[Spoken]:
+    """The same with cursors."""
+    async for found in spoken(with_cursors, module_database_url):
         yield found
 
 

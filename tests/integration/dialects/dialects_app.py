@@ -14,6 +14,7 @@ from gatepost import (
     App,
     CamelCase,
     Conflict,
+    Controller,
     Dialect,
     Field,
     FieldError,
@@ -23,6 +24,7 @@ from gatepost import (
     Service,
     Unprocessable,
     anyone,
+    get,
     hidden,
     owner,
     read_only,
@@ -120,6 +122,23 @@ class Shouting(Dialect):
         return name.upper()
 
 
-camel = App(*resources(), dialect=CamelCase())
+class Counts(Controller):
+    """An endpoint of its own."""
+
+    @get("/line-sums", allow=anyone)
+    async def sum_lines(self, at_least: int, and_more: int = 0) -> dict[str, int]:
+        """Two numbers together."""
+        if and_more < 0:
+            raise Unprocessable("invalid_body", "No.", errors=[FieldError("/and_more", "too_small", "No.", {"min": 0})])
+        return {"line_sum": at_least + and_more}
+
+
+camel = App(*resources(), controllers=[Counts], dialect=CamelCase())
+counting = App(
+    *resources(),
+    controllers=[Counts],
+    dialect=CamelCase(envelope=("item", "items"), total="{list}Count", paging="offset"),
+)
+with_cursors = App(*resources(), dialect=CamelCase(total="rowCount"))
 grouping = App(*resources(), dialect=Grouping(scheme="Token", paging="offset", update="PUT"))
 shouting = App(*resources(), dialect=Shouting())
