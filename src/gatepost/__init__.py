@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
     from gatepost.events import Events
     from gatepost.gateway.buckets.valkey import ValkeyBuckets
-    from gatepost.models.base import Model
+    from gatepost.models.base import Model, Row
     from gatepost.models.json_of import JSONOf
     from gatepost.models.list_query import ListQuery
     from gatepost.models.naive_utc import NaiveUTC
@@ -89,6 +89,7 @@ __all__ = [
     "RawBody",
     "Resource",
     "Response",
+    "Row",
     "Service",
     "Settings",
     "Unauthorized",
@@ -143,7 +144,7 @@ _NAMES = {
     "events": "Events",
     "gateway.buckets.valkey": "ValkeyBuckets",
     "declaring.rate_limits": "RateLimit hours minutes seconds",
-    "models.base": "Model",
+    "models.base": "Model Row",
     "models.json_of": "JSONOf",
     "models.list_query": "ListQuery",
     "models.naive_utc": "NaiveUTC",

@@ -34,7 +34,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.gateway.problem_pages import ProblemDescription, describe
 from gatepost.mistakes import Mistakes
 from gatepost.models.addresses import check_above, check_address
-from gatepost.models.base import Model
+from gatepost.models.base import Model, Row
 from gatepost.models.catalog import Catalog, two_classes
 from gatepost.models.column_mismatches import ExpectedTable, ExpectedTables
 from gatepost.models.constructors import constructor_of
@@ -340,7 +340,7 @@ class Declaration:
 
 def _check_no_other_users(users: type[Any], base: type[DeclarativeBase], served: Collection[type[Any]]) -> None:
     """A model of users that is not the one who sign in: there would be two tables of users, silently."""
-    mapped = [model for model in subclasses(base) if "__mapper__" in vars(model)]
+    mapped = [model for model in subclasses(Row if base is Model else base) if "__mapper__" in vars(model)]
     for model in (*served, *mapped):
         is_of_base = getattr(model, "metadata", None) is base.metadata
         if is_of_base and issubclass(model, UserColumns) and not issubclass(model, users):
@@ -375,8 +375,9 @@ def _check_service(service: Any, served: type[Any], others: Collection[type[Any]
 
 
 def _base_of(model: type[Any]) -> type[DeclarativeBase]:
-    """The base of the users' model, in the MetaData of a model: its most general declarative base. A model without one,
-    or with one that makes dataclasses, gets another base over the same MetaData."""
+    """The base of the users' model, in the MetaData of a model: its most general declarative base, but `Model` for
+    `Row`, which has no key. A model without one, or with one that makes dataclasses, gets another base over the same
+    MetaData."""
     mapper = cast("Any", inspect(model, raiseerr=False))
     table = mapper.local_table if isinstance(mapper, Mapper) else None
     if not isinstance(table, Table):
@@ -385,7 +386,7 @@ def _base_of(model: type[Any]) -> type[DeclarativeBase]:
     bases = [base for base in model.__mro__ if issubclass(base, DeclarativeBase) and base is not DeclarativeBase]
     own = [base for base in bases if base.metadata is metadata and not issubclass(base, MappedAsDataclass)]
     if own:
-        return own[-1]
+        return Model if own[-1] is Row else own[-1]
     # With the registry, relationships find the class by its name.
     shared = {"registry": mapper.registry} if mapper.registry.metadata is metadata else {"metadata": metadata}
     return cast("type[DeclarativeBase]", type("Base", (DeclarativeBase,), {**shared, "__module__": model.__module__}))

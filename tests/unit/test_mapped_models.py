@@ -1,7 +1,7 @@
 """Models that are mapped in unusual ways: where their users stand, and what they cannot say."""
 
 import pytest
-from sqlalchemy import Column, Integer, Table
+from sqlalchemy import Column, Identity, Integer, MetaData, Table
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -12,7 +12,7 @@ from sqlalchemy.orm import (
     synonym,
 )
 
-from gatepost import App, ConfigurationError, Resource, UserColumns, anyone, hidden
+from gatepost import App, ConfigurationError, Model, Resource, Row, UserColumns, anyone, hidden
 
 
 def dataclass_model() -> type[object]:
@@ -85,3 +85,31 @@ def test_a_synonym_is_no_field(option: str) -> None:
     given = {"title": hidden} if option == "fields" else ["title"]
     with pytest.raises(ConfigurationError, match=r"'title' is a synonym of 'name'.* Write 'name'\."):
         App(Resource(Part, read=anyone, **{option: given}))  # type: ignore[arg-type]
+
+
+def test_rows_have_timestamps_and_a_version_and_a_key_of_their_own() -> None:
+    class Numbered(Row):
+        __tablename__ = "numbered_rows"
+        id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+
+    class Other(Model):
+        __tablename__ = "rows_with_uuids"
+
+    app = App(Resource(Numbered, read=anyone, write=anyone))
+
+    assert [*Numbered.__table__.columns.keys()] == ["id", "created_at", "updated_at", "version"]
+    assert [*Other.__table__.columns.keys()] == ["id", "created_at", "updated_at", "version"]
+    assert app.user_model is App(Resource(Other, read=anyone)).user_model, "the users' key is a UUID"
+
+
+def test_users_with_a_key_of_their_own_are_named() -> None:
+    class Base(Row):
+        __abstract__ = True
+        metadata = MetaData()
+
+    class Account(UserColumns, Base):
+        __tablename__ = "numbered_accounts"
+        id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+
+    with pytest.raises(ConfigurationError, match="Account inherits UserColumns, but users= is not given"):
+        App(Resource(Account, read=anyone))

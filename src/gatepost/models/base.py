@@ -1,4 +1,4 @@
-"""`Model`: an optional declarative base with a key, timestamps and a version that every row should have."""
+"""`Row` and `Model`: optional declarative bases with timestamps and a version that every row should have, and a key."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -29,20 +29,17 @@ NAMING = {
 """Names of constraints and indexes, so that migrations and error messages can rely on them."""
 
 
-class Model(DeclarativeBase):
-    """A row with `id` (UUIDv7, made by the database), `created_at`, `updated_at` and `version`.
+class Row(DeclarativeBase):
+    """A row with `created_at`, `updated_at` and `version`, whose key its model declares.
 
-    A trigger maintains the last three; a request can set none of the four. Any other declarative base works as well:
-    without a version column, PostgreSQL's `xmin` is the version.
+    A trigger maintains the three; a request can set none of them. Any other declarative base works as well: without a
+    version column, PostgreSQL's `xmin` is the version.
     """
 
     metadata = MetaData(naming_convention=NAMING)
     __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy declares it as an instance's
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: DateTime(timezone=True)}
 
-    id: Mapped[UUID] = mapped_column(
-        Uuid, primary_key=True, server_default=text("uuidv7()"), sort_order=-10, info={MANAGED: True}
-    )
     created_at: Mapped[datetime] = mapped_column(
         DateTime(timezone=True), server_default=func.now(), sort_order=10, info={MANAGED: True}
     )
@@ -59,4 +56,14 @@ class Model(DeclarativeBase):
         server_onupdate=FetchedValue(),
         sort_order=12,
         info={MANAGED: True, VERSION: True},
+    )
+
+
+class Model(Row):
+    """A `Row` with an `id`: a UUIDv7, which the database makes and no request sets."""
+
+    __abstract__ = True
+
+    id: Mapped[UUID] = mapped_column(
+        Uuid, primary_key=True, server_default=text("uuidv7()"), sort_order=-10, info={MANAGED: True}
     )
