@@ -120,7 +120,7 @@ class Composition:
         }
         self.provided = ProvidedValues(providers or declaration.providers, events)
         self.registry = ServiceRegistry(
-            self._compiled, declaration.services, declaration.injected, self.provided.values
+            self._compiled, declaration.services, self._orm_reasons, declaration.injected, self.provided.values
         )
         self._served_tables = frozenset(served.entity.table.fullname for served in declaration.catalog.served)
         self.is_leaving = False

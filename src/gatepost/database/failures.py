@@ -165,7 +165,7 @@ def _locked() -> GatewayTimeout:
     return GatewayTimeout("database_timeout", "A lock that another transaction holds did not become free in time.")
 
 
-def _collided() -> ServiceUnavailable:
+def collided() -> ServiceUnavailable:
     return ServiceUnavailable("transaction_conflict", "Concurrent changes collided; nothing was written.")
 
 
@@ -261,7 +261,7 @@ def _violation(error: asyncpg.PostgresError, describe: Describe) -> Exception | 
 
 _RESPONSES: dict[Meaning, Callable[[], Problem]] = {
     Meaning.CHECK_OPTION: violates_rule,
-    Meaning.TRANSIENT: _collided,
+    Meaning.TRANSIENT: collided,
     Meaning.LOCKED: _locked,
     Meaning.SLOW: _too_slow,
     Meaning.FULL: _full,

@@ -144,6 +144,8 @@ class Transaction:
         self._check_open()
         if self._session is not None:
             try:
+                if self._session.in_nested_transaction():
+                    await self._session.connection()  # SQLAlchemy sends SAVEPOINT with the first statement of its own
                 await self._session.flush()
             except PendingRollbackError as error:
                 raise TransactionAborted from error
@@ -180,6 +182,13 @@ class Transaction:
         if self._session is not None and statement.written is not None:
             await self._reread(self._session, statement.written)
         return records
+
+    async def insert(self, statement: Statement, values: dict[str, Any]) -> list[Record]:
+        """Run a compiled INSERT; what the session has pending is written first. Nothing is read again, because an
+        INSERT changes no row that the session has."""
+        await self.begin()
+        self._has_written = True
+        return await self.read(statement, values)
 
     def begin_statement(self, sql: str) -> None:
         """A statement of the session is about to be sent."""

@@ -107,14 +107,19 @@ def _duplicate(table: "sa.Table[Any]", columns: list[sa.Column[Any]], broken: Br
     behind = find_sequence_behind(table, columns, broken.given)
     if behind is not None:
         return behind
-    names = _names(columns)
+    return already_exists({name: wire_name(name) for name in _names(columns)})
+
+
+def already_exists(names: Mapping[str, str]) -> Conflict:
+    """The refusal of a second row with the same values of these attributes, given with the names that clients know."""
     detail = (
-        f"Another row has the same {' and '.join(map(wire_name, names))}."
+        f"Another row has the same {' and '.join(names.values())}."
         if names
         else "Another row has these values already."
     )
-    errors = [FieldError(f"/{name}", "already_exists", detail) for name in names]
-    return Conflict("already_exists", detail, errors=errors)
+    return Conflict(
+        "already_exists", detail, errors=[FieldError(f"/{name}", "already_exists", detail) for name in names]
+    )
 
 
 def _excluded(constraint: Any, table: "sa.Table[Any]") -> Problem:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import Statement
@@ -132,15 +133,8 @@ class InsertRow(WriteRecipe, frozen=True):
 
     def compile(self, options: Options) -> WritePlan:
         """The INSERT, which returns the row."""
-        entity = self.selection.served.entity
-        values = _values(entity, self.names)
-        statement = sa.insert(entity.table).values(values)
-        if self.checks_candidate and values:
-            candidate, known = candidate_conditions(entity, self.permitted, cells_of_insert(entity, self.names))
-            if known:
-                chosen = sa.select(*values.values()).select_from(candidate).where(*known)
-                statement = sa.insert(entity.table).from_select(list(values), chosen)
-        return self.returning(statement, "create")
+        rule = self.permitted if self.checks_candidate else None
+        return self.returning(insert_of(self.selection.served.entity, self.names, rule), "create")
 
 
 class UpdateRow(WriteRecipe, frozen=True):
@@ -325,6 +319,17 @@ class FindCompositeReference(KeyRecipe[Statement], frozen=True):
         statement = sa.select(source.column(self.served.entity.key.names[0])).where(is_key(source))
         statement = statement.where(sa.or_(*(source.column_of(here).is_(None) for here, _ in self.pairs), is_named))
         return self.statement(statement, f"{self.served.path}.reference")
+
+
+def insert_of(entity: Entity, names: tuple[str, ...], rule: BoundRule | None) -> Insert:
+    """The INSERT of these attributes, of a row for which the rule holds, as far as that can be known before."""
+    values = _values(entity, names)
+    if rule is not None and values:
+        candidate, known = candidate_conditions(entity, rule, cells_of_insert(entity, names))
+        if known:
+            chosen = sa.select(*values.values()).select_from(candidate).where(*known)
+            return insert(entity.table).from_select(list(values), chosen)
+    return insert(entity.table).values(values)
 
 
 def record_key_reader(key: Key, indexes: Sequence[int]) -> Callable[[Record], Any]:

@@ -6,7 +6,7 @@ together with their arguments.
 
 import math
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -35,6 +35,7 @@ from gatepost.models.reads import (
     CountBytes,
     LoadObject,
     LoadObjects,
+    LoadPlan,
     PagePlan,
     ReadPage,
     ReadPlan,
@@ -43,10 +44,11 @@ from gatepost.models.reads import (
     RowsPlan,
     loading_binds,
 )
-from gatepost.models.recipes import Bound
+from gatepost.models.recipes import Bound, Recipe
 from gatepost.models.row_size import MAY_BE_LARGE, unbounded_columns_below, unbounded_names
 from gatepost.models.schema_names import qualified
 from gatepost.models.selections import Expansion, RowSelection, Selection
+from gatepost.models.unique_rows import LoadUnique
 from gatepost.models.writes import record_key_reader
 from gatepost.services.call_values import call_value
 from gatepost.services.plans import Plans
@@ -165,6 +167,17 @@ class CompiledReads:
             await transaction.begin()
         return await self._one(transaction, LoadObject(self.served, rule, Bound(key), is_locking=is_locking))
 
+    async def object_with(
+        self, transaction: Transaction, values: Mapping[str, Any], actor: Actor, *, is_locking: bool = False
+    ) -> Any | None:
+        """Load the row with these values of a unique constraint, and lock it where that is asked; None where the actor
+        may read none."""
+        rule = rule_of(self.served, "get", actor)
+        if is_locking:
+            await transaction.begin()
+        recipe = LoadUnique(self.served, rule, tuple(values), Bound(values), is_locking=is_locking)
+        return (await self._load(transaction, recipe)).one_or_none()
+
     async def object_anew(self, transaction: Transaction, key: Any, loading: tuple[str, ...] = ()) -> Any:
         """Load the row with this key of a path, which was found before, with these deferred columns, and replace what
         the session has of it. Raises `NotFound`."""
@@ -241,7 +254,7 @@ class CompiledReads:
             self._is_large = not records or records[0][0] is not False
         return self._is_large
 
-    async def _load(self, transaction: Transaction, recipe: LoadObject | LoadObjects) -> ScalarResult[Any]:
+    async def _load(self, transaction: Transaction, recipe: Recipe[LoadPlan]) -> ScalarResult[Any]:
         plan = self._plans.get(recipe)
         return await transaction.load(plan.statement, loading_binds(plan, recipe))
 

@@ -4,7 +4,7 @@ Reads are in `compiled_reads.py`, writes here. A transaction is opened only wher
 references under a rule, a merge into JSON, a read-only field that was sent back, a rule that the change may break.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, cast
@@ -19,7 +19,7 @@ from asyncpg.exceptions import (
 )
 from sqlalchemy import Column, inspect
 
-from gatepost.actor import system
+from gatepost.actor import Actor, system
 from gatepost.auth.denials import access_denied
 from gatepost.call import Call
 from gatepost.database.connection import Record
@@ -34,12 +34,15 @@ from gatepost.errors import NotFound, Problem, Unprocessable
 from gatepost.models.candidates import CheckCandidate, bind_name
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision, holds
+from gatepost.models.constraint_violations import already_exists
 from gatepost.models.differences import is_comparable
 from gatepost.models.entity import Entity
 from gatepost.models.orm_reasons import is_context_sensitive
 from gatepost.models.reads import KEY
 from gatepost.models.recipes import Bound, Recipe
 from gatepost.models.selections import RowSelection, Selection
+from gatepost.models.unique_keys import unique_keys
+from gatepost.models.unique_rows import FindTaken, InsertUnique
 from gatepost.models.writes import (
     SUPPRESSED,
     AskedField,
@@ -145,6 +148,7 @@ class CompiledVerbs:
         self.references = References(served, catalog, plans)
         self._defaults = [*_identity(self._entity), *_fillers(served, lambda column: column.default)]
         self._on_update = _fillers(served, lambda column: column.onupdate)
+        self.unique_keys = unique_keys(self._entity)
         self.documents = frozenset(
             name for name, attribute in served.entity.attributes.items() if attribute.shape.is_document
         )
@@ -171,9 +175,7 @@ class CompiledVerbs:
             fields = refused_fields(view.create_rules, islice(values, sent), ProposedRow(values), actor)
             raise access_denied(actor, fields=fields)
         looked_up = self.references.names(call, values, all=False) if self.references.ruled else []
-        for name, make in self._defaults:
-            if name not in values:
-                values[name] = make()
+        self.fill_defaults(values)
         if decision is True and (fast := self._inserts.find((view, tuple(values)))) is not None:
             records = await self._run(call, fast.plan, fast.pick(values), values, sent)
             return await self._created(fast.plan, records)
@@ -367,6 +369,46 @@ class CompiledVerbs:
         statement = self._plans.get(recipe)
         if statement is not None and not await transaction.read(statement, recipe.binds(statement)):
             raise denied(rule)
+
+    async def check_new(self, transaction: Transaction, rule: BoundRule, values: dict[str, Any]) -> None:
+        """Raise `Forbidden` where a new row of these values violates the rule, as far as that can be known before."""
+        if rule.decision is False:
+            raise access_denied(rule.actor)
+        if rule.decision is not True:
+            await self.check_candidate(transaction, KnownValues(values, frozenset()), rule)
+
+    async def insert_unique(
+        self, transaction: Transaction, rule: BoundRule, values: dict[str, Any], unique: tuple[str, ...]
+    ) -> tuple[Record | None, Any]:
+        """Insert a row, unless one has the same values of `unique`; the record that tells whether the rule holds for
+        it, and what paths have as its key."""
+        recipe = InsertUnique(self._addressed, rule, tuple(values), unique, Bound(values))
+        plan = self._plans.get(recipe)
+        records = await transaction.insert(plan.statement, recipe.binds(plan.statement))
+        return (records[0], plan.key_of(records[0])) if records else (None, None)
+
+    async def is_taken(self, transaction: Transaction, values: dict[str, Any]) -> bool:
+        """Whether any row has these values, hidden from the actor or not."""
+        recipe = FindTaken(self.served, tuple(values), Bound(values))
+        statement = self._plans.get(recipe)
+        return bool(await transaction.read(statement, recipe.binds(statement)))
+
+    def already_exists(self, names: Iterable[str]) -> Problem:
+        """The refusal of a second row with the same values of these attributes."""
+        return already_exists({name: self._entity.attributes[name].wire_name for name in names})
+
+    def complete_owner(self, draft: Any, actor: Actor) -> None:
+        """Set the owner columns that a draft leaves out to the actor's id."""
+        if actor.id is not None:
+            for name in self.served.owned:
+                if getattr(draft, name) is None:
+                    setattr(draft, name, actor.id)
+
+    def fill_defaults(self, values: dict[str, Any]) -> None:
+        """Set the values that a new row leaves out to the model's defaults."""
+        for name, make in self._defaults:
+            if name not in values:
+                values[name] = make()
 
     def _with_updates(self, values: dict[str, Any]) -> dict[str, Any]:
         """The values of a change, and the model's `onupdate` defaults."""

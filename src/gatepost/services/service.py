@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.actor import Actor
 from gatepost.database.transactions import ISOLATION_LEVELS, AfterCommit
+from gatepost.declaring.attributes import Attr
 from gatepost.errors import ConfigurationError
 from gatepost.hints import nearest
 from gatepost.services.changes import Changes
@@ -99,6 +100,21 @@ class Service(Generic[M]):
         await self.before_delete(row, actor)
         await self._unit.delete(row, actor)
         await self.after_delete(row, actor)
+
+    async def ensure(self, draft: M, actor: Actor, *, unique: Sequence[Attr] = ()) -> M:
+        """The row with the draft's values of the columns `unique`, created from the draft if there is none, whatever
+        others do at the same time. A row that is there is returned as it is.
+
+        Without `unique` it is the table's only unique constraint besides the key. Raises `Forbidden` where the actor
+        may not create the row, and `Conflict` where it is there and the actor may not read it.
+        """
+        row: M = await self._unit.ensure(self, draft, actor, unique)
+        return row
+
+    async def discard(self, draft: M, actor: Actor, *, unique: Sequence[Attr] = ()) -> bool:
+        """Delete the row with the draft's values of the columns `unique`, as in `ensure`, and say whether there was
+        one: not where it is missing or hidden from the actor. Raises `Forbidden` where the actor may not delete it."""
+        return await self._unit.discard(self, draft, actor, unique)
 
     # Small methods
 

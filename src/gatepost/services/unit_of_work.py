@@ -16,11 +16,13 @@ from gatepost.database.database import driver_error
 from gatepost.database.failures import still_referenced, version_conflict
 from gatepost.database.guards import TransactionAborted
 from gatepost.database.transactions import Transaction
+from gatepost.declaring.attributes import Attr
 from gatepost.declaring.policies import RowCondition
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.models.conditions import BoundRule, bind_decision, holds
 from gatepost.models.list_query import ListQuery
 from gatepost.models.object_loading import select_under
+from gatepost.models.orm_reasons import Reasons
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.services.changes import Changes
 from gatepost.services.compiled_verbs import CompiledVerbs
@@ -29,6 +31,7 @@ from gatepost.services.long_values import is_too_long
 from gatepost.services.misfit_values import misfit_of
 from gatepost.services.refused_values import refused_value
 from gatepost.services.service import Service, overridden
+from gatepost.services.unique_rows import UniqueRows
 from gatepost.services.write_policies import depends_on, rule_of, with_field_rules
 
 S = TypeVar("S", bound=Service[Any])
@@ -113,13 +116,26 @@ class UnitOfWork:
             self._backlog.release(self._reserved)
             self._reserved = 0
 
+    async def ensure(self, service: Service[Any], draft: Any, actor: Actor, unique: Sequence[Attr]) -> Any:
+        """The row with the unique values of the draft, which the service creates where there is none."""
+        with self.problems(draft.__class__, draft.__dict__):
+            return await self._unique_rows(service, draft).ensure(draft, actor, unique, service.create)
+
+    async def discard(self, service: Service[Any], draft: Any, actor: Actor, unique: Sequence[Attr]) -> bool:
+        """Whether there was a row with the unique values of the draft, which the service deletes."""
+        with self.problems(draft.__class__):
+            return await self._unique_rows(service, draft).discard(draft, actor, unique, service.delete)
+
+    def _unique_rows(self, service: Service[Any], draft: Any) -> UniqueRows:
+        compiled = self._compiled_of(draft)
+        # A service may be given drafts of subclasses, which have another service or none.
+        is_plain = service is self._made.get(draft.__class__) and self._registry.is_compiled(draft.__class__, "create")
+        return UniqueRows(self.transaction, compiled, is_plain=is_plain)
+
     async def insert(self, draft: Any, actor: Actor) -> None:
         """Add the draft to the session and write it, enforcing the create policy."""
         compiled = self._compiled_of(draft)
-        if actor.id is not None:
-            for name in compiled.served.owned:
-                if getattr(draft, name) is None:
-                    setattr(draft, name, actor.id)
+        compiled.complete_owner(draft, actor)
         await self._check_candidate("create", draft, {}, actor)
         nulls = self._write_nulls(draft)
         self.transaction.session.add(draft)
@@ -260,10 +276,13 @@ class ServiceRegistry:
         self,
         compiled: Mapping[type[Any], CompiledVerbs],
         services: Mapping[type[Any], type[Service[Any]]],
+        orm_reasons: Mapping[type[Any], Mapping[str, Reasons]],
         injected: Mapping[type[Service[Any]], Sequence[tuple[str, type[Any]]]],
         provided: Mapping[type[Any], Any],
     ) -> None:
-        """`injected` are attributes of services, with the class by which each is in `provided` while the app runs."""
+        """`orm_reasons` say of each served model why which of its actions go through the ORM. `injected` are attributes
+        of services, with the class by which each is in `provided` while the app runs."""
+        self._orm_reasons = orm_reasons
         self._injected = injected
         self._provided = provided
         self._compiled = compiled
@@ -296,6 +315,10 @@ class ServiceRegistry:
         if self._injected:
             for name, key in self._injected.get(type(service), ()):
                 setattr(service, name, self._provided[key])
+
+    def is_compiled(self, model: type[Any], action: str) -> bool:
+        """Whether a compiled statement does the same as the service of a model."""
+        return action not in self.overridden(model) and action not in self._orm_reasons.get(model, {action: ()})
 
     def overridden(self, model: type[Any]) -> frozenset[str]:
         """The actions that the service of a served model overrides."""

@@ -21,7 +21,7 @@ from gatepost.declaring.paging import BY_CURSORS
 from gatepost.models.addresses import ReadAbove, ReadKey
 from gatepost.models.candidates import CheckCandidate
 from gatepost.models.chosen_rows import ChosenRows
-from gatepost.models.conditions import Below, bind_decision, bind_policy
+from gatepost.models.conditions import Below, BoundRule, bind_decision, bind_policy
 from gatepost.models.list_query import ListQuery, Order
 from gatepost.models.nesting import Nesting
 from gatepost.models.object_lookups import FindObject
@@ -38,6 +38,7 @@ from gatepost.models.reads import (
 from gatepost.models.recipes import Bound, Options, Part, Recipe, key_of
 from gatepost.models.selections import Selection
 from gatepost.models.trigrams import Trigrams
+from gatepost.models.unique_rows import FindTaken, InsertUnique, LoadUnique
 from gatepost.models.writes import (
     AskedField,
     CheckUpdate,
@@ -188,6 +189,7 @@ def recipes() -> Iterator[Recipe[Any]]:
             yield CountBytes(TOOLS, read, query.rows, ("note",))
         yield ReadRowsByKey(row, query.order, Bound([1, 2]))
         for values in ({"name": "x", "weight": 1}, {"name": "y", "weight": 2}, {"name": "y"}):
+            yield from recipes_of_unique_rows(read, permitted, values)
             for checks in (True, False):
                 yield InsertRow(row, permitted, tuple(values), Bound(values), checks)
             yield CheckCandidate(entity, permitted, tuple(values), frozenset(), Bound(values))
@@ -199,6 +201,14 @@ def recipes() -> Iterator[Recipe[Any]]:
             status = ReadStatus(TOOLS, read, Bound(4), permitted, is_locking, ("note", "cost"), asked, 100)
             yield status
             yield msgspec.structs.replace(status, compared=("name",), values=Bound({"name": "x"}))
+
+
+def recipes_of_unique_rows(read: BoundRule, permitted: BoundRule, values: dict[str, Any]) -> Iterator[Recipe[Any]]:
+    """Those that find a row by such values, or make it of them."""
+    yield InsertUnique(TOOLS, permitted, tuple(values), ("name",), Bound(values))
+    yield FindTaken(TOOLS, tuple(values), Bound(values))
+    yield LoadUnique(TOOLS, read, tuple(values), Bound(values), is_locking=True)
+    yield LoadUnique(TOOLS, read, tuple(values), Bound(values), is_locking=False)
 
 
 def every(kind: type[Any]) -> Iterator[type[Any]]:

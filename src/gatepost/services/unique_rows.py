@@ -1,0 +1,128 @@
+"""`ensure` and `discard`: a row with unique values is there, or is not, whoever else makes or deletes it meanwhile.
+
+What no service overrides and no ORM is needed for is INSERT ... ON CONFLICT DO NOTHING, then a SELECT; everything else
+is created in a savepoint, so that the session stays usable where another transaction was faster.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from asyncpg.exceptions import SerializationError, UniqueViolationError
+from sqlalchemy import ClauseElement, inspect
+from sqlalchemy.exc import DBAPIError
+
+from gatepost.actor import Actor
+from gatepost.database.database import driver_error
+from gatepost.database.failures import collided
+from gatepost.database.transactions import Transaction
+from gatepost.declaring.attributes import Attr
+from gatepost.errors import Problem
+from gatepost.models.unique_keys import chosen_key
+from gatepost.services.compiled_verbs import CompiledVerbs
+from gatepost.services.drafts import known_values
+from gatepost.services.write_policies import denied, rule_of
+
+INSERTS_MAX = 3
+"""How often an INSERT is tried where the row that was in its way is gone when it is looked for."""
+
+
+class UniqueRows:
+    """The rows of one resource by their unique values, in one transaction. `is_plain` says that a compiled INSERT does
+    what its service would do."""
+
+    def __init__(self, transaction: Transaction, compiled: CompiledVerbs, *, is_plain: bool) -> None:
+        self._transaction = transaction
+        self._compiled = compiled
+        self._served = compiled.served
+        self._is_plain = is_plain
+
+    async def ensure(
+        self, draft: Any, actor: Actor, unique: Sequence[Attr], create: Callable[[Any, Actor], Awaitable[Any]]
+    ) -> Any:
+        """The row with the draft's unique values, made of it if there is none."""
+        values = self._unique_values(draft, actor, unique)
+        written = self._values(draft) if self._is_plain else None
+        if written is None:
+            return await self._create(draft, actor, values, create)
+        return await self._insert(actor, values, written)
+
+    async def discard(
+        self, draft: Any, actor: Actor, unique: Sequence[Attr], delete: Callable[[Any, Actor], Awaitable[None]]
+    ) -> bool:
+        """Delete the row with the draft's unique values; False where the actor may read none."""
+        values = self._unique_values(draft, actor, unique)
+        found = await self._compiled.reads.object_with(self._transaction, values, actor, is_locking=True)
+        if found is None:
+            return False
+        await delete(found, actor)
+        return True
+
+    def _unique_values(self, draft: Any, actor: Actor, unique: Sequence[Attr]) -> dict[str, Any]:
+        self._compiled.complete_owner(draft, actor)
+        entity = self._served.entity
+        values = {name: getattr(draft, name) for name in chosen_key(entity, self._compiled.unique_keys, unique)}
+        missing = [name for name, value in values.items() if value is None or isinstance(value, ClauseElement)]
+        if missing:
+            names = ", ".join(f"{entity.name}.{name}" for name in missing)
+            raise TypeError(f"{names} must have a value, because the row is found by it.")
+        return values
+
+    def _values(self, draft: Any) -> dict[str, Any] | None:
+        """The values that an INSERT of the draft has; None where only the ORM knows them."""
+        entity, session = self._served.entity, self._transaction.session.sync_session
+        state: Any = inspect(draft)
+        if not state.transient or type(draft) is not entity.model:
+            return None
+        given = {name: value for name, value in state.dict.items() if name in state.mapper.attrs}
+        if given.keys() - entity.attributes.keys() or any(isinstance(each, ClauseElement) for each in given.values()):
+            return None
+        if known_values(entity, draft, {}, session, is_new=True) is None:
+            return None
+        # To the ORM, None means the default, and a key that the database makes.
+        left_out = [name for name, value in given.items() if value is None and not _takes_none(entity.attributes[name])]
+        values = {name: value for name, value in given.items() if name not in left_out}
+        self._compiled.fill_defaults(values)
+        return values
+
+    async def _insert(self, actor: Actor, values: dict[str, Any], written: dict[str, Any]) -> Any:
+        compiled, transaction = self._compiled, self._transaction
+        rule = rule_of(self._served, "create", actor)
+        for _ in range(INSERTS_MAX):
+            if rule.decision is not False:
+                record, key = await compiled.insert_unique(transaction, rule, written, tuple(values))
+                if record is not None:
+                    if not record[-1]:
+                        raise denied(rule)
+                    return await compiled.reads.object_anew(transaction, key)
+            found = await compiled.reads.object_with(transaction, values, actor)
+            if found is not None:
+                return found
+            await compiled.check_new(transaction, rule, written)
+            if await compiled.is_taken(transaction, values):
+                raise compiled.already_exists(values)
+        raise await compiled.suppressed(transaction)
+
+    async def _create(
+        self, draft: Any, actor: Actor, values: dict[str, Any], create: Callable[[Any, Actor], Awaitable[Any]]
+    ) -> Any:
+        compiled, transaction = self._compiled, self._transaction
+        found = await compiled.reads.object_with(transaction, values, actor)
+        if found is not None:
+            return found
+        try:
+            async with transaction.session.begin_nested():
+                return await create(draft, actor)
+        except (Problem, DBAPIError) as error:
+            if not isinstance(driver_error(error), UniqueViolationError):
+                raise
+            found = await compiled.reads.object_with(transaction, values, actor)
+            if found is None and not await compiled.is_taken(transaction, values):
+                # Gone again, or younger than what this transaction sees: another attempt may find it.
+                raise collided() from SerializationError("the row in the way is not to be seen")
+            if found is None:
+                raise
+            return found
+
+
+def _takes_none(attribute: Any) -> bool:
+    return bool(attribute.nullable and not attribute.has_default)
