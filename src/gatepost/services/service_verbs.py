@@ -183,8 +183,7 @@ class ServiceVerbs:
     def _owner(self, row: Any, action: str) -> type[Any]:
         """The model whose service writes a row: the one that the row belongs to, where its service overrides the
         action."""
-        owner = self._registry.compiled_of(row.__class__).served.entity.model
-        return owner if action in self._registry.overridden(owner) else self._model
+        return self._registry.overriding(row.__class__, action) or self._model
 
     async def _written(self, call: Call, action: str, writing: Awaitable[Any], values: Mapping[str, Any]) -> Any:
         """The row that the service returns, once everything is sent to the database."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar, cast, overload
 
 import asyncpg
@@ -124,7 +125,14 @@ class UnitOfWork:
     async def discard(self, service: Service[Any], draft: Any, actor: Actor, unique: Sequence[Attr]) -> bool:
         """Whether there was a row with the unique values of the draft, which the service deletes."""
         with self.problems(draft.__class__):
-            return await self._unique_rows(service, draft).discard(draft, actor, unique, service.delete)
+            return await self._unique_rows(service, draft).discard(
+                draft, actor, unique, partial(self._discard, service)
+            )
+
+    async def _discard(self, service: Service[Any], row: Any, actor: Actor) -> None:
+        """Delete a row through the service that is in charge of it."""
+        owner = self._registry.overriding(row.__class__, "delete")
+        await (service if owner is None else self.service(owner)).delete(row, actor)
 
     def _unique_rows(self, service: Service[Any], draft: Any) -> UniqueRows:
         compiled = self._compiled_of(draft)
@@ -319,6 +327,12 @@ class ServiceRegistry:
     def is_compiled(self, model: type[Any], action: str) -> bool:
         """Whether a compiled statement does the same as the service of a model."""
         return action not in self.overridden(model) and action not in self._orm_reasons.get(model, {action: ()})
+
+    def overriding(self, model: type[Any], action: str) -> type[Any] | None:
+        """The model whose service overrides an action on rows of a class: the one that they belong to, if its service
+        does."""
+        owner = self.compiled_of(model).served.entity.model
+        return owner if action in self.overridden(owner) else None
 
     def overridden(self, model: type[Any]) -> frozenset[str]:
         """The actions that the service of a served model overrides."""

@@ -1,0 +1,140 @@
+"""`ensure` and `discard` where a resource serves a part of its table (`where=`, subclasses), has another key, is below
+another one, or has no routes."""
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from parts_app import Badge, Base, Drill, Hammer, Pin, Pinned, Saw, Tool, app
+from sqlalchemy import MetaData, select
+
+from gatepost import Actor, Conflict, Forbidden, system
+from gatepost.testing import TestApp
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("running")]
+
+PARTS = pytest.mark.parametrize("model", [Pin, Badge])
+"""By a statement, and through a service."""
+
+ACTORS = pytest.mark.parametrize("actor", [Actor(uuid.uuid4()), system], ids=["user", "system"])
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of this app."""
+    return Base.metadata
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(module_database_url: str) -> AsyncIterator[TestApp]:
+    """The app, started on an empty database."""
+    async with TestApp(app, module_database_url) as started:
+        yield started
+
+
+@pytest.fixture
+def name() -> str:
+    """One that no other row has."""
+    return uuid.uuid4().hex
+
+
+async def stored(model: Any, name: str) -> list[bool]:
+    """Of the rows whose names begin so, whether they are removed."""
+    rows = select(model.is_removed).where(model.name.startswith(name)).order_by(model.name)
+    async with app.transaction() as tx:
+        return list(await tx.session.scalars(rows))
+
+
+async def remove(model: Any, name: str) -> None:
+    """Store a row that is not served."""
+    async with app.transaction() as tx:
+        tx.session.add(model(name=name, is_removed=True))
+
+
+@PARTS
+@ACTORS
+async def test_a_row_is_made_and_found_and_deleted_within_the_part(model: Any, actor: Actor, name: str) -> None:
+    async with app.transaction(actor) as tx:
+        made = await tx.service(model).ensure(model(name=name), actor)
+        assert (made.name, made.is_removed) == (name, False)
+    async with app.transaction(actor) as tx:
+        assert (await tx.service(model).ensure(model(name=name), actor)).id == made.id
+        assert await tx.service(model).discard(model(name=name), actor)
+        assert not await tx.service(model).discard(model(name=name), actor)
+
+
+@PARTS
+@ACTORS
+async def test_a_row_outside_is_a_conflict_and_is_not_discarded(model: Any, actor: Actor, name: str) -> None:
+    await remove(model, name)
+    async with app.transaction(actor) as tx:
+        with pytest.raises(Conflict) as refused:
+            await tx.service(model).ensure(model(name=name), actor)
+        assert (refused.value.code, [error.pointer for error in refused.value.errors]) == ("already_exists", ["/name"])
+        assert not await tx.service(model).discard(model(name=name), actor)
+        await tx.service(model).ensure(model(name=name + "2"), actor)  # the transaction is usable
+    assert await stored(model, name) == [True, False]
+
+
+@PARTS
+@ACTORS
+async def test_a_row_is_not_made_outside_whether_one_is_there_or_not(model: Any, actor: Actor, name: str) -> None:
+    refusals = []
+    for rows in ([], [True]):
+        async with app.transaction(actor) as tx:
+            with pytest.raises(Forbidden) as refused:
+                await tx.service(model).ensure(model(name=name, is_removed=True), actor)
+        refusals.append((refused.value.code, refused.value.detail))
+        assert await stored(model, name) == rows
+        if not rows:
+            await remove(model, name)
+    assert set(refusals) == {("forbidden", "The row would not be one of those that are served here.")}
+
+
+async def test_a_row_below_another_is_found_by_its_columns(name: str) -> None:
+    actor = Actor(uuid.uuid4())
+    async with app.transaction(actor) as tx:
+        pin = await tx.service(Pin).ensure(Pin(name=name), actor)
+        pinned = tx.service(Pinned)
+        made = await pinned.ensure(Pinned(pin_id=pin.id), actor)
+        assert await pinned.ensure(Pinned(pin_id=pin.id), actor) is made
+        assert await pinned.discard(Pinned(pin_id=pin.id), actor)
+
+
+async def test_a_draft_of_a_subclass_is_made_by_the_service_that_is_asked(name: str) -> None:
+    actor = Actor(uuid.uuid4())
+    async with app.transaction(actor) as tx:
+        for model in (Hammer, Saw, Tool):
+            made = await tx.service(Tool).ensure(model(name=name + model.__name__), actor)
+            assert (type(made), made.made_by) == (model, "tools")
+            assert await tx.service(Tool).ensure(model(name=made.name), actor) is made
+        plain = await tx.service(Saw).ensure(Saw(name=name), actor)
+        assert (type(plain), plain.made_by) == (Saw, "nobody")
+        assert await tx.service(Tool).ensure(Tool(name=name), actor) is plain
+    async with app.transaction(actor) as tx:
+        for model in (Hammer, Saw):
+            found = await tx.service(Tool).ensure(model(name=name + model.__name__), actor)
+            assert (type(found), found.made_by) == (model, "tools")
+
+
+@pytest.mark.parametrize("service", [Saw, Tool])
+async def test_a_row_of_another_class_has_the_value_already(service: Any, name: str) -> None:
+    actor = Actor(uuid.uuid4())
+    async with app.transaction(actor) as tx:
+        made = await tx.service(Tool).ensure(Tool(name=name), actor)
+        with pytest.raises(Conflict, match="already_exists"):
+            await tx.service(service).ensure(Saw(name=name), actor)
+        assert not await tx.service(service).discard(Saw(name=name), actor)
+        assert await tx.service(Tool).ensure(Tool(name=name), actor) is made
+
+
+async def test_a_row_of_a_subclass_is_deleted_by_its_own_service(name: str) -> None:
+    actor = Actor(uuid.uuid4())
+    async with app.transaction(actor) as tx:
+        await tx.service(Drill).ensure(Drill(name=name), actor)
+        await tx.service(Saw).ensure(Saw(name=name + "2"), actor)
+        with pytest.raises(Conflict, match="kept"):
+            await tx.service(Tool).discard(Tool(name=name), actor)
+        assert await tx.service(Tool).discard(Tool(name=name + "2"), actor)
