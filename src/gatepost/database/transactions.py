@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import inspect
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from typing import Any, cast
 
@@ -203,6 +203,17 @@ class Transaction:
     def after_commit(self, callback: AfterCommit) -> None:
         """Call `callback` once the transaction is committed, and never if it is not."""
         self._after_commit.append(callback)
+
+    @contextlib.asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
+        """Undo what is written in this block if it raises, and forget what was to be called after the commit."""
+        session, kept = self.session, len(self._after_commit)
+        try:
+            async with session.begin_nested():
+                yield
+        except BaseException:
+            del self._after_commit[kept:]
+            raise
 
     async def commit(self) -> None:
         """Write what is pending and commit. Raises where a part of the transaction would be missing.

@@ -12,6 +12,7 @@ from sqlalchemy.orm import QueryableAttribute
 
 from gatepost.declaring.attributes import Attr
 from gatepost.errors import ConfigurationError
+from gatepost.models.constraint_names import object_name
 from gatepost.models.entity import Entity
 
 UniqueKeys = tuple[tuple[str, ...], ...]
@@ -36,6 +37,16 @@ def chosen_key(entity: Entity, keys: UniqueKeys, given: Sequence[Attr]) -> tuple
     if found is None:
         raise _undecided(entity, keys, f"has no unique constraint over {', '.join(names)}")
     return found
+
+
+def is_guarded_by(entity: Entity, key: Sequence[str], constraint: str | None) -> bool:
+    """Whether it is the constraint of this name that keeps rows with the same values of the attributes apart."""
+    table: Any = entity.table
+    named = {each.name: each for each in (*table.constraints, *table.indexes)}
+    # An unnamed primary key has the name that PostgreSQL gives.
+    named[table.primary_key.name or object_name(table.name, "", "pkey")] = table.primary_key
+    found = named.get(constraint)
+    return found is not None and set(found.columns) == {entity.attributes[name].column for name in key}
 
 
 def _name_of(entity: Entity, given: Attr) -> str:

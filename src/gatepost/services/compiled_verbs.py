@@ -16,6 +16,7 @@ from asyncpg.exceptions import (
     InvalidTextRepresentationError,
     PostgresError,
     ProgramLimitExceededError,
+    UniqueViolationError,
 )
 from sqlalchemy import Column, inspect
 
@@ -41,7 +42,7 @@ from gatepost.models.orm_reasons import is_context_sensitive
 from gatepost.models.reads import KEY
 from gatepost.models.recipes import Bound, Recipe
 from gatepost.models.selections import RowSelection, Selection
-from gatepost.models.unique_keys import unique_keys
+from gatepost.models.unique_keys import is_guarded_by, unique_keys
 from gatepost.models.unique_rows import FindTaken, InsertUnique
 from gatepost.models.writes import (
     SUPPRESSED,
@@ -392,6 +393,12 @@ class CompiledVerbs:
         recipe = FindTaken(self.served, tuple(values), Bound(values))
         statement = self._plans.get(recipe)
         return bool(await transaction.read(statement, recipe.binds(statement)))
+
+    def is_violated(self, names: Iterable[str], error: UniqueViolationError) -> bool:
+        """Whether the error is about a second row with the same values of these attributes, and of no others."""
+        reply = cast("Any", error)
+        is_here = reply.table_name == self._entity.table.name
+        return is_here and is_guarded_by(self._entity, tuple(names), reply.constraint_name)
 
     def already_exists(self, names: Iterable[str]) -> Problem:
         """The refusal of a second row with the same values of these attributes."""

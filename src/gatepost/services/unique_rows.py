@@ -110,10 +110,11 @@ class UniqueRows:
         if found is not None:
             return found
         try:
-            async with transaction.session.begin_nested():
+            async with transaction.savepoint():
                 return await create(draft, actor)
         except (Problem, DBAPIError) as error:
-            if not isinstance(driver_error(error), UniqueViolationError):
+            reply = driver_error(error)
+            if not (isinstance(reply, UniqueViolationError) and compiled.is_violated(values, reply)):
                 raise
             found = await compiled.reads.object_with(transaction, values, actor)
             if found is None and not await compiled.is_taken(transaction, values):

@@ -1,6 +1,7 @@
 """Unique rows of resources that serve a part of their table, have another key, no routes, or classes below them."""
 
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 from sqlalchemy import ForeignKey, Identity, Integer, MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -97,7 +98,30 @@ class Drills(Service[Drill]):
         raise Conflict("kept", "Drills are kept.")
 
 
+class Lap(Numbered, Base):
+    """Two unique columns, and a service that loses races."""
+
+    __tablename__ = "laps"
+
+    name: Mapped[str] = mapped_column(unique=True)
+    code: Mapped[str] = mapped_column(unique=True)
+
+
+class Laps(Service[Lap]):
+    """Another transaction stores the rows of `faster` first."""
+
+    faster: ClassVar[list[Lap]] = []
+    announced: ClassVar[list[str]] = []
+
+    async def before_create(self, draft: Lap, actor: Actor) -> None:
+        self.after_commit(partial(self.announced.append, draft.code))
+        while self.faster:
+            async with app.transaction() as other:
+                other.session.add(self.faster.pop())
+
+
 app = App(
+    Resource(Lap, read=anyone, write=authenticated, service=Laps),
     Resource(Pin, read=anyone, write=authenticated, where=~Pin.is_removed, key=Pin.name),
     Resource(Badge, read=anyone, write=authenticated, where=~Badge.is_removed, key=Badge.name, service=Badges),
     Resource(Pinned, read=anyone, write=authenticated, under="pins/{pin:name}"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from parts_app import Badge, Base, Drill, Hammer, Pin, Pinned, Saw, Tool, app
+from parts_app import Badge, Base, Drill, Hammer, Lap, Laps, Pin, Pinned, Saw, Tool, app
 from sqlalchemy import MetaData, select
 
 from gatepost import Actor, Conflict, Forbidden, system
@@ -128,6 +128,27 @@ async def test_a_row_of_another_class_has_the_value_already(service: Any, name: 
             await tx.service(service).ensure(Saw(name=name), actor)
         assert not await tx.service(service).discard(Saw(name=name), actor)
         assert await tx.service(Tool).ensure(Tool(name=name), actor) is made
+
+
+async def test_who_loses_a_race_gets_the_row_and_announces_none(name: str) -> None:
+    actor, faster = Actor(uuid.uuid4()), name + "2"
+    Laps.faster.append(Lap(name=name, code=faster))
+    async with app.transaction(actor) as tx:
+        laps = tx.service(Laps)
+        assert (await laps.ensure(Lap(name=name, code=name), actor, unique=[Lap.name])).code == faster
+        assert (await laps.ensure(Lap(name=name + "3", code=name + "3"), actor, unique=[Lap.name])).code == name + "3"
+    assert [code for code in Laps.announced if code.startswith(name)] == [name + "3"]
+
+
+async def test_another_constraint_than_the_one_asked_for_is_a_conflict(name: str) -> None:
+    actor = Actor(uuid.uuid4())
+    Laps.faster.append(Lap(name=name + "2", code=name))
+    async with app.transaction(actor) as tx:
+        laps = tx.service(Laps)
+        with pytest.raises(Conflict) as refused:
+            await laps.ensure(Lap(name=name, code=name), actor, unique=[Lap.name])
+        assert [error.pointer for error in refused.value.errors] == ["/code"]
+        assert (await laps.ensure(Lap(name=name, code=name), actor, unique=[Lap.code])).name == name + "2"
 
 
 async def test_a_row_of_a_subclass_is_deleted_by_its_own_service(name: str) -> None:
