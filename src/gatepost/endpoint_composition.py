@@ -12,6 +12,7 @@ from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.envelopes import envelope_of
 from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.queries import Queries
+from gatepost.controllers.row_endpoints import RowEndpoint, handed_back
 from gatepost.declaration import Declaration
 from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import Resource
@@ -50,6 +51,11 @@ class EndpointComposition:
 
     def endpoint(self, bound: BoundEndpoint) -> Endpoint:
         """One endpoint: what it is, and its handler."""
+        row = handed_back(bound)
+        if row is not None:
+            answers = self._answers[row.served.entity.model].shown_as(self._dto(bound))
+            read = answers.reader(row.attribute)
+            return Endpoint(self._operation(bound), RowEndpoint(bound, row, read, self._envelope.opening).handle)
         surroundings = Surroundings(
             self._find_transactions(bound.method.served),
             self._answers,

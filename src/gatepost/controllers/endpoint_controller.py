@@ -19,7 +19,7 @@ from gatepost.controllers.envelopes import Envelope
 from gatepost.controllers.error_pointers import with_wire_names
 from gatepost.controllers.provided_values import ProvidedValues, Values
 from gatepost.controllers.query_strings import RawQuery
-from gatepost.controllers.responses import empty_response, encode, entity_tag, is_unchanged, row_response
+from gatepost.controllers.responses import empty_response, encode, row_response, unless_unchanged
 from gatepost.declaring.dto import Created
 from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.json_values import Bounds
@@ -181,9 +181,7 @@ class EndpointController:
         if row is None:
             return self._nothing()
         unless = call.headers.get(b"if-none-match") if self._is_safe else None
-        if unless is not None and row.tag is not None and is_unchanged(unless, row.tag):
-            return empty_response(304, (b"etag", entity_tag(row.tag)))
-        return row_response(self._status(200), row.data, row.tag, opening=self._envelope.opening)
+        return unless_unchanged(unless, self._status(200), row.data, row.tag, self._envelope.opening)
 
     async def _created(self, call: Call, unit: UnitOfWork, result: "Created[Any]", shown: RowAnswers) -> Response:
         row: Row | None = await shown.show(call, unit, self._checked(result.row, shown.served))

@@ -28,6 +28,13 @@ def row_response(status: int, data: str, tag: str | None, *extra: Header, openin
     return Response(status, body, (*JSON_HEADERS, (b"etag", f'"{tag}"'.encode()), *extra))
 
 
+def unless_unchanged(unless: bytes | None, status: int, data: str, tag: str | None, opening: str) -> Response:
+    """The response that shows one row's JSON, or 304 where `If-None-Match` (`unless`) names its entity tag."""
+    if unless is not None and tag is not None and is_unchanged(unless, tag):
+        return empty_response(304, (b"etag", entity_tag(tag)))
+    return row_response(status, data, tag, opening=opening)
+
+
 def empty_response(status: int, *headers: Header) -> Response:
     """A response without a body."""
     return Response(status, b"", headers)

@@ -138,8 +138,11 @@ class ServedModel:
     @cached_property
     def addressed(self) -> "ServedModel":
         """The same, with the column by which paths name its rows as the key of the entity."""
-        name = self.resource.key
-        if name is None or (name,) == self.entity.key.names:
+        return self if self.resource.key is None else self.addressed_by(self.resource.key)
+
+    def addressed_by(self, name: str) -> "ServedModel":
+        """The same, with this unique attribute as the key of the entity."""
+        if (name,) == self.entity.key.names:
             return self
         found = copy(self)
         found.entity = self.entity.with_key(name)

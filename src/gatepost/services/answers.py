@@ -1,7 +1,7 @@
 """What own endpoints return of served models, as the actor may see it: read again, in the same transaction, by the same
 compiled statements as everywhere else, so that no endpoint can bypass fields, expansions or policies."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -44,6 +44,15 @@ class RowAnswers:
     def shown_as(self, dto: DTOMembers | None) -> "RowAnswers":
         """The same, for an endpoint that shows rows as this DTO."""
         return self if dto is None else RowAnswers(self._compiled, self._plans, dto)
+
+    def reader(self, name: str) -> Callable[[Call, Any], Coroutine[Any, Any, Row]]:
+        """Reads and shows the row with a value of this attribute, outside of a transaction. Raises `NotFound`."""
+        reads, dto = self._reads.by(name), self._dto
+
+        def read(call: Call, value: Any) -> Coroutine[Any, Any, Row]:
+            return reads.get(call, value, None, (), dto)
+
+        return read
 
     async def find(self, call: Call, unit: UnitOfWork, name: str, value: Any, *, is_locking: bool) -> Any:
         """The row whose attribute has this value. Raises `NotFound`, also where the actor may not read it."""

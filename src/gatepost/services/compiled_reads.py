@@ -80,9 +80,12 @@ PAGES_MAX = 1024
 class CompiledReads:
     """The verbs `get` and `list` of one resource, and the reads that services do inside their transactions."""
 
-    def __init__(self, served: ServedModel, database: Database, plans: Plans) -> None:
+    def __init__(
+        self, served: ServedModel, database: Database, plans: Plans, addressed: ServedModel | None = None
+    ) -> None:
+        """`addressed` says by which column paths name rows, in place of the resource."""
         self.served = served
-        self._addressed = served.addressed
+        self._addressed = addressed or served.addressed
         self._database = database
         self._plans = plans
         # Where the policy is the same for every actor, the statement depends on the view alone. (A policy that is
@@ -125,6 +128,10 @@ class CompiledReads:
         if not records:
             raise not_found()
         return _row_of(plan, records[0], key)
+
+    def by(self, name: str) -> "CompiledReads":
+        """The reads of rows that paths name by this attribute."""
+        return CompiledReads(self.served, self._database, self._plans, self.served.addressed_by(name))
 
     async def list(self, call: Call, query: ListQuery, dto: DTOMembers | None = None) -> RowPage:
         """A page of rows, as `dto` or as the resource shows them."""

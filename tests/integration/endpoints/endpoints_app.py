@@ -46,7 +46,7 @@ class Shelf(Model):
     name: Mapped[Annotated[str, Len(1, 50)]]
 
 
-class Volume(Model):
+class Folio(Model):
     __tablename__ = "endpoint_books"
 
     isbn: Mapped[Annotated[str, Len(1, 20)]] = mapped_column(unique=True)
@@ -84,18 +84,18 @@ class Move:
             raise ValueError("Books do not belong on the floor.")
 
 
-class Books(Service[Volume]):
-    async def restock(self, book: Volume, copies: int, actor: Actor) -> Volume:
+class Books(Service[Folio]):
+    async def restock(self, book: Folio, copies: int, actor: Actor) -> Folio:
         return await self.update(book, Changes({"stock": book.stock + copies}), actor)
 
 
-class VolumeRoutes(Controller[Volume]):
+class FolioRoutes(Controller[Folio]):
     @post("/{book}/restock", allow=role("editor"))
-    async def restock(self, book: Locked[Volume], body: Restock, books: Books, actor: Actor) -> Volume:
+    async def restock(self, book: Locked[Folio], body: Restock, books: Books, actor: Actor) -> Folio:
         return await books.restock(book, body.copies, actor)
 
     @post("/{book:isbn}/sell", allow=authenticated)
-    async def sell(self, book: Locked[Volume]) -> Volume:
+    async def sell(self, book: Locked[Folio]) -> Folio:
         """Sets an attribute: trusted code."""
         if book.stock == 0:
             raise Conflict("out_of_stock", "None is left.")
@@ -103,60 +103,60 @@ class VolumeRoutes(Controller[Volume]):
         return book
 
     @get("/by-isbn/{book:isbn}", allow=anyone)
-    async def by_isbn(self, book: Volume) -> Volume:
+    async def by_isbn(self, book: Folio) -> Folio:
         return book
 
     @get("/{book:isbn}/steal", allow=anyone)
-    async def steal(self, book: Volume) -> Volume:
+    async def steal(self, book: Folio) -> Folio:
         """A read that writes."""
         book.stock = 0
         return book
 
     @post("/{book}/move", allow=role("editor"))
-    async def move(self, book: Volume, body: Move, shelves: Service[Shelf], actor: Actor) -> Volume:
+    async def move(self, book: Folio, body: Move, shelves: Service[Shelf], actor: Actor) -> Folio:
         shelf = await shelves.create(Shelf(name=body.shelf), actor)
         book.shelf_id = shelf.id
         return book
 
     @get("/many", allow=anyone)
-    async def many(self, books: Books) -> list[Volume]:
-        return list(await books.session.scalars(select(Volume).order_by(Volume.isbn.desc())))
+    async def many(self, books: Books) -> list[Folio]:
+        return list(await books.session.scalars(select(Folio).order_by(Folio.isbn.desc())))
 
     @delete("/{book}", allow=role("editor"))
-    async def bury(self, book: Volume, books: Books, actor: Actor) -> None:
+    async def bury(self, book: Folio, books: Books, actor: Actor) -> None:
         """Replaces the derived one."""
         await books.update(book, Changes({"stock": 0}), actor)
 
 
-class VolumeLists(Controller):
+class FolioLists(Controller):
     """Endpoints that return a Select."""
 
     path = "lists"
 
     @get("/stocked", allow=anyone)
-    async def stocked(self, stock: int = 1, titles: list[str] = []) -> Select[Volume]:  # noqa: B006
-        query = select(Volume).where(Volume.stock == stock).order_by(Volume.title.desc())
-        return query.where(Volume.title.in_(titles)) if titles else query
+    async def stocked(self, stock: int = 1, titles: list[str] = []) -> Select[Folio]:  # noqa: B006
+        query = select(Folio).where(Folio.stock == stock).order_by(Folio.title.desc())
+        return query.where(Folio.title.in_(titles)) if titles else query
 
     @get("/on/{shelf}/now", allow=anyone)
-    async def on_shelf(self, shelf: str) -> Select[Volume]:
-        return select(Volume).join(Volume.shelf).where(Shelf.name == shelf)
+    async def on_shelf(self, shelf: str) -> Select[Folio]:
+        return select(Folio).join(Folio.shelf).where(Shelf.name == shelf)
 
     @get("/filtered", allow=anyone, filters=True)
-    async def filtered(self) -> Select[Volume]:
-        return select(Volume).where(Volume.stock < 100)
+    async def filtered(self) -> Select[Folio]:
+        return select(Folio).where(Folio.stock < 100)
 
     @get("/longest", allow=anyone)
-    async def longest(self) -> Select[Volume]:
-        return select(Volume).where(Volume.stock < 100).order_by(func.length(Volume.title).desc(), Volume.isbn).limit(2)
+    async def longest(self) -> Select[Folio]:
+        return select(Folio).where(Folio.stock < 100).order_by(func.length(Folio.title).desc(), Folio.isbn).limit(2)
 
     @get("/whole", allow=anyone, paging=False)
-    async def whole(self) -> Select[Volume]:
-        return select(Volume).where(Volume.stock < 100).order_by(Volume.isbn)
+    async def whole(self) -> Select[Folio]:
+        return select(Folio).where(Folio.stock < 100).order_by(Folio.isbn)
 
     @get("/own", allow=anyone)
-    async def own(self, limit: Annotated[int, Ge(1), Le(5)] = 2) -> Select[Volume]:
-        return select(Volume).where(Volume.stock < 100).order_by(Volume.isbn).limit(limit)
+    async def own(self, limit: Annotated[int, Ge(1), Le(5)] = 2) -> Select[Folio]:
+        return select(Folio).where(Folio.stock < 100).order_by(Folio.isbn).limit(limit)
 
     @get("/mine", allow=authenticated)
     async def mine(self) -> Select[Loan]:
@@ -164,24 +164,24 @@ class VolumeLists(Controller):
 
     @get("/titles", allow=anyone)
     async def titles(self, prefix: str) -> Select[str]:
-        return select(Volume.title).where(Volume.title.startswith(prefix)).order_by(Volume.title).distinct().limit(10)
+        return select(Folio.title).where(Folio.title.startswith(prefix)).order_by(Folio.title).distinct().limit(10)
 
     @get("/counts", allow=anyone)
     async def counts(self, prefix: str) -> Select[tuple[str, int]]:
-        counted = select(Volume.title, func.count().label("copies")).where(Volume.title.startswith(prefix))
-        return counted.group_by(Volume.title).order_by(Volume.title).limit(10)
+        counted = select(Folio.title, func.count().label("copies")).where(Folio.title.startswith(prefix))
+        return counted.group_by(Folio.title).order_by(Folio.title).limit(10)
 
     @get("/unlimited", allow=anyone)
     async def unlimited(self) -> Select[str]:
-        return select(Volume.title)
+        return select(Folio.title)
 
     @get("/distinct", allow=anyone)
-    async def distinct(self) -> Select[Volume]:
-        return select(Volume).distinct()
+    async def distinct(self) -> Select[Folio]:
+        return select(Folio).distinct()
 
     @get("/unordered", allow=anyone)
-    async def by_expression(self) -> Select[Volume]:
-        return select(Volume).order_by(func.lower(Volume.title))
+    async def by_expression(self) -> Select[Folio]:
+        return select(Folio).order_by(func.lower(Folio.title))
 
 
 class Desk(Controller):
@@ -189,15 +189,15 @@ class Desk(Controller):
     loans: Service[Loan]
 
     @post("/loans/{book:isbn}", allow=authenticated)
-    async def lend(self, book: Volume, actor: Actor) -> Created[Loan]:
+    async def lend(self, book: Folio, actor: Actor) -> Created[Loan]:
         return Created(await self.loans.create(Loan(book_id=book.id, reader_id=actor.id), actor))
 
     @put("/books/{isbn}", allow=role("editor"))
-    async def put(self, isbn: str, body: Restock, books: Service[Volume], actor: Actor) -> Created[Volume] | Volume:
-        found = (await books.session.scalars(select(Volume).where(Volume.isbn == isbn))).one_or_none()
+    async def put(self, isbn: str, body: Restock, books: Service[Folio], actor: Actor) -> Created[Folio] | Folio:
+        found = (await books.session.scalars(select(Folio).where(Folio.isbn == isbn))).one_or_none()
         if found is not None:
             return await books.update(found, Changes({"stock": body.copies}), actor)
-        return Created(await books.create(Volume(isbn=isbn, title=isbn, stock=body.copies), actor))
+        return Created(await books.create(Folio(isbn=isbn, title=isbn, stock=body.copies), actor))
 
     @get("/echo/{number}/{day}", allow=anyone)
     async def echo(
@@ -236,28 +236,28 @@ class Desk(Controller):
         return Response(202, b"hello", ((b"content-type", b"text/plain"),))
 
     @get("/maybe", allow=anyone)
-    async def maybe(self, books: Service[Volume], isbn: str) -> Volume | None:
-        return (await books.session.scalars(select(Volume).where(Volume.isbn == isbn))).one_or_none()
+    async def maybe(self, books: Service[Folio], isbn: str) -> Folio | None:
+        return (await books.session.scalars(select(Folio).where(Folio.isbn == isbn))).one_or_none()
 
     @post("/nothing", allow=anyone, status=202)
     async def nothing(self) -> int:
         return 7
 
 
-def not_secret(model: type[Volume], actor: Actor) -> object:
+def not_secret(model: type[Folio], actor: Actor) -> object:
     return model.is_secret.is_(False)
 
 
 app = App(
     Resource(
-        Volume,
+        Folio,
         path="books",
         read=role("editor") | policy(not_secret),
         write=authenticated,
         service=Books,
-        controller=VolumeRoutes,
+        controller=FolioRoutes,
     ),
     Resource(Shelf, path="shelves", read=anyone, write=role("editor")),
     Resource(Loan, path="loans", read=owner("reader_id"), create=owner("reader_id")),
-    controllers=[Desk, VolumeLists],
+    controllers=[Desk, FolioLists],
 )

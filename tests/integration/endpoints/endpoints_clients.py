@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from endpoints_app import Volume, app
+from endpoints_app import Folio, app
 
 from gatepost.events import RequestFailed
 from gatepost.testing import Client, TestApp
@@ -29,17 +29,17 @@ class Library:
         client: Client = getattr(self, name)
         return client
 
-    async def book(self, **values: Any) -> Volume:
+    async def book(self, **values: Any) -> Folio:
         """A book that no other test knows."""
-        book = Volume(**{"isbn": secrets.token_hex(6), "title": "A book", "stock": 3, **values})
+        book = Folio(**{"isbn": secrets.token_hex(6), "title": "A book", "stock": 3, **values})
         async with app.transaction() as tx:
             tx.session.add(book)
         return book
 
-    async def stock(self, book: Volume) -> int:
+    async def stock(self, book: Folio) -> int:
         """What is stored of a book."""
         async with app.transaction() as tx:
-            return (await tx.session.get_one(Volume, book.id)).stock
+            return (await tx.session.get_one(Folio, book.id)).stock
 
 
 async def library_of(running: TestApp) -> Library:

@@ -138,9 +138,9 @@ async def test_a_select_of_columns_is_plain_data(library: Library) -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("unlimited", "VolumeLists.unlimited: A Select of columns needs a limit"),
-        ("distinct", "VolumeLists.distinct: The Select has DISTINCT"),
-        ("unordered", "VolumeLists.by_expression: The Select is ordered by expressions"),
+        ("unlimited", "FolioLists.unlimited: A Select of columns needs a limit"),
+        ("distinct", "FolioLists.distinct: The Select has DISTINCT"),
+        ("unordered", "FolioLists.by_expression: The Select is ordered by expressions"),
     ],
 )
 async def test_what_cannot_be_paged_is_an_error_of_the_server(library: Library, path: str, words: str) -> None:
