@@ -114,15 +114,15 @@ class UniqueRows:
                 return await create(draft, actor)
         except (Problem, DBAPIError) as error:
             reply = driver_error(error)
-            if not (isinstance(reply, UniqueViolationError) and compiled.is_violated(values, reply)):
+            if not isinstance(reply, UniqueViolationError):
                 raise
             found = await compiled.reads.object_with(transaction, values, actor)
-            if found is None and not await compiled.is_taken(transaction, values):
+            if found is not None:
+                return found
+            if compiled.is_violated(values, reply) and not await compiled.is_taken(transaction, values):
                 # Gone again, or younger than what this transaction sees: another attempt may find it.
                 raise collided() from SerializationError("the row in the way is not to be seen")
-            if found is None:
-                raise
-            return found
+            raise
 
 
 def _takes_none(attribute: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from parts_app import Badge, Base, Drill, Hammer, Lap, Laps, Pin, Pinned, Saw, Tool, app
-from sqlalchemy import MetaData, select
+from sqlalchemy import MetaData, select, text
 
 from gatepost import Actor, Conflict, Forbidden, system
 from gatepost.testing import TestApp
@@ -138,6 +138,20 @@ async def test_who_loses_a_race_gets_the_row_and_announces_none(name: str) -> No
         assert (await laps.ensure(Lap(name=name, code=name), actor, unique=[Lap.name])).code == faster
         assert (await laps.ensure(Lap(name=name + "3", code=name + "3"), actor, unique=[Lap.name])).code == name + "3"
     assert [code for code in Laps.announced if code.startswith(name)] == [name + "3"]
+
+
+async def test_a_constraint_may_have_another_name_in_the_database(name: str) -> None:
+    actor, rename = Actor(uuid.uuid4()), "ALTER TABLE laps RENAME CONSTRAINT {} TO {}"
+    try:
+        async with app.transaction() as tx:
+            await tx.session.execute(text(rename.format("laps_name_key", "elsewhere")))
+        Laps.faster.append(Lap(name=name, code=name + "2"))
+        async with app.transaction(actor) as tx:
+            found = await tx.service(Lap).ensure(Lap(name=name, code=name), actor, unique=[Lap.name])
+            assert found.code == name + "2"
+    finally:
+        async with app.transaction() as tx:
+            await tx.session.execute(text(rename.format("elsewhere", "laps_name_key")))
 
 
 async def test_another_constraint_than_the_one_asked_for_is_a_conflict(name: str) -> None:
