@@ -16,7 +16,7 @@ from gatepost.auth.tokens import Tokens
 from gatepost.call import Endpoint
 from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.endpoint_binding import known_patterns, unnamed
-from gatepost.controllers.envelopes import envelope_of
+from gatepost.controllers.envelopes import Envelopes
 from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.providers import Providers
 from gatepost.controllers.queries import Queries, QueryParsers
@@ -263,7 +263,7 @@ class Composition:
     def _resource_endpoints(self, queries: Queries) -> list[Endpoint]:
         catalog = self.declaration.catalog
         prefix, dialect = self.declaration.prefix, self.declaration.dialect
-        envelope = envelope_of(dialect)
+        envelopes = Envelopes(dialect)
         replaced = known_patterns(self.declaration.endpoints)
         endpoints: list[Endpoint] = []
         for served in catalog.served:
@@ -278,7 +278,7 @@ class Composition:
                 prefix,
                 bounds=bounds_of(served.resource, self.settings.gate),
                 wire_name=dialect.names,
-                envelope=envelope,
+                envelopes=envelopes,
             )
             origin = f"derived from {served.entity.name} {location_of(served.entity.model)}"
             operations = [(verb, self._operation(served, verb, origin)) for verb in ACTIONS if served.offers(verb)]
@@ -344,6 +344,7 @@ class Composition:
             source=overriding or origin,
             resource=served.path,
             orm_reasons=() if overriding else self._orm_reasons[served.entity.model].get(verb, ()),
+            envelope=served.row_name,
         )
 
     def _limits(self, served: ServedModel, action: str) -> NamedLimits:

@@ -9,13 +9,15 @@ from gatepost.call import Endpoint
 from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointMethod
 from gatepost.controllers.endpoint_controller import EndpointController, Surroundings
 from gatepost.controllers.endpoint_lists import EndpointList
-from gatepost.controllers.envelopes import envelope_of
+from gatepost.controllers.envelopes import Envelope, Envelopes
 from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.queries import Queries
 from gatepost.controllers.row_endpoints import RowEndpoint, handed_back
 from gatepost.declaration import Declaration
+from gatepost.declaring.dto import DTO
 from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import Resource
+from gatepost.dtos.body_envelopes import BodyEnvelope
 from gatepost.dtos.json_values import Bounds
 from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import DTOMembers
@@ -47,7 +49,7 @@ class EndpointComposition:
         self._queries = queries
         self._provided = provided
         self._find_transactions = find_transactions
-        self._envelope = envelope_of(declaration.dialect)
+        self._envelopes = Envelopes(declaration.dialect)
 
     def endpoint(self, bound: BoundEndpoint) -> Endpoint:
         """One endpoint: what it is, and its handler."""
@@ -55,13 +57,14 @@ class EndpointComposition:
         if row is not None:
             answers = self._answers[row.served.entity.model].shown_as(self._dto(bound))
             read = answers.reader(row.attribute)
-            return Endpoint(self._operation(bound), RowEndpoint(bound, row, read, self._envelope.opening).handle)
+            return Endpoint(self._operation(bound), RowEndpoint(bound, row, read, self._envelope(bound).opening).handle)
         surroundings = Surroundings(
             self._find_transactions(bound.method.served),
             self._answers,
             self._declaration.prefix,
             self._list(bound),
-            self._envelope,
+            self._envelope(bound),
+            self._body_envelope(bound),
             self._declaration.dialect.names,
             self._provided,
             self._dto(bound),
@@ -74,18 +77,30 @@ class EndpointComposition:
         answers = bound.method.route.answers
         return None if answers is None else self._declaration.dtos.read(answers)
 
+    def _envelope(self, bound: BoundEndpoint) -> Envelope:
+        """What stands around that which an endpoint returns."""
+        route, served = bound.method.route, bound.returned.served
+        if route.answers is not None or served is None:
+            return self._envelopes.of(route.answers, route.answers, route.name)
+        return self._envelopes.of(served.resource.answers, served.resource.lists, route.name)
+
+    def _body_envelope(self, bound: BoundEndpoint) -> BodyEnvelope | None:
+        """What stands around the bodies of an endpoint."""
+        dto = None if bound.body is None or bound.body.dto is None else bound.body.dto.dto
+        return self._envelopes.of_body(dto, _answers(bound))
+
     def _list(self, bound: BoundEndpoint) -> EndpointList | None:
         """What reads the query strings of an endpoint that returns a `Select` of a served model."""
         returned, route = bound.returned, bound.method.route
         if returned.served is None or not returned.is_select:
             return None
         reader = self._queries.reader(returned.served, name=bound.method.operation_name, dto=self._dto(bound))
-        return EndpointList(reader, bound.query, self._envelope, pages=route.paging, filters=route.filters)
+        return EndpointList(reader, bound.query, self._envelope(bound), pages=route.paging, filters=route.filters)
 
     def _operation(self, bound: BoundEndpoint) -> Operation:
         """What an own endpoint is: it has the limits, headers and origins of its resource where it declares none."""
         method, route, served = bound.method, bound.method.route, bound.method.served
-        raw = None if bound.body is None else bound.body.raw
+        raw, answers = None if bound.body is None else bound.body.raw, _answers(bound)
         rules = RouteRules(
             pattern=bound.pattern,
             limits=self._limits(bound),
@@ -110,7 +125,7 @@ class EndpointComposition:
             source=f"{method.location} {location_of(method.function)}",
             resource=None if served is None else served.path,
             raises=route.raises,
-            envelope=route.name or (None if route.answers is None else route.answers.envelope),
+            envelope=route.name or (None if answers is None else answers.envelope),
         )
 
     def _limits(self, bound: BoundEndpoint) -> NamedLimits:
@@ -132,6 +147,12 @@ class EndpointComposition:
             route.json_items_max or outer.items,
             route.body_bytes_max or outer.number_characters,
         )
+
+
+def _answers(bound: BoundEndpoint) -> type[DTO[Any]] | None:
+    """The DTO that an endpoint shows a row as; None where it shows the fields themselves, or no row."""
+    served = bound.returned.served
+    return bound.method.route.answers or (None if served is None else served.resource.answers)
 
 
 def bounds_of(resource: Resource[Any], gate: GateSettings) -> Bounds:

@@ -121,7 +121,7 @@ class EndpointBinder:
         *,
         wire_name: WireName = str,
     ) -> None:
-        self._wire_name = wire_name
+        self.wire_name = wire_name
         self._catalog = catalog
         self._models = {service: model for model, service in services.items()}
         self.providers = providers
@@ -160,7 +160,7 @@ class EndpointBinder:
             method,
             "/" + "/".join(parts),
             tuple(binding.simple),
-            QueryParameters(binding.query, binding.classes, self._wire_name),
+            QueryParameters(binding.query, binding.classes, self.wire_name),
             tuple(binding.rows),
             binding.body,
             tuple(binding.services),
@@ -310,7 +310,8 @@ class _Binding:
                 location=self._location,
                 hint=f"Write @post, or `{body.name}: Annotated[{name}, Query]`.",
             )
-        compile_body_reader(body, self._location, BOUNDS)  # refuses what no body can hold, before there is one
+        # Refuses what no body can hold, before there is one.
+        compile_body_reader(body, self._location, BOUNDS, self._binder.wire_name)
         self.body = body
 
     def _add_query(self, parameter: SignedParameter) -> None:

@@ -10,10 +10,12 @@ from gatepost.call import Call
 from gatepost.controllers.signatures import MISSING, SignedParameter
 from gatepost.declaring.dto import DTO
 from gatepost.declaring.parameters import RawBody
+from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
+from gatepost.dtos.body_envelopes import BodyEnvelope
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.structured_body import compile_structured_body, is_structure
-from gatepost.errors import ConfigurationError
+from gatepost.errors import ConfigurationError, Problem
 from gatepost.mistakes import Mistakes
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.dto_bodies import read_body
@@ -80,14 +82,35 @@ def _checked_raw(raw: Any, parameter: SignedParameter, location: str) -> RawBody
     return cast("RawBody", raw)
 
 
-def compile_body_reader(body: BodyParameter, location: str, bounds: Bounds) -> ReadBody:
-    """The reader of bodies. Raises `ConfigurationError` for what no body can hold."""
+def compile_body_reader(
+    body: BodyParameter, location: str, bounds: Bounds, wire_name: WireName, envelope: BodyEnvelope | None = None
+) -> ReadBody:
+    """The reader of bodies in an envelope, whose members `wire_name` names. Raises `ConfigurationError` for what no
+    body can hold."""
     if body.raw is not None:
         return lambda call, content: content
     if body.dto is not None:
-        return _or_default(_DTOBodies(body.dto, bounds).read, body.default)
-    read = compile_structured_body(body.annotation, f"{location}({body.name})", bounds)
-    return _or_default(lambda call, content: read(content), body.default)
+        read: ReadBody = _DTOBodies(body.dto, bounds).read
+    else:
+        read = _without_call(compile_structured_body(body.annotation, f"{location}({body.name})", bounds, wire_name))
+    return _or_default(read if envelope is None else _inside(envelope, read), body.default)
+
+
+def _without_call(read: Callable[[bytes], Any]) -> ReadBody:
+    return lambda call, content: read(content)
+
+
+def _inside(envelope: BodyEnvelope, read: ReadBody) -> ReadBody:
+    """The reader of bodies that are in an envelope."""
+
+    def read_inside(call: Call, content: bytes) -> Any:
+        inside = envelope.opened(content, lambda empty: read(call, empty))
+        try:
+            return read(call, inside)
+        except Problem as problem:
+            raise envelope.located(problem) from problem.__cause__
+
+    return read_inside
 
 
 def _or_default(read: ReadBody, default: Any) -> ReadBody:

@@ -17,11 +17,13 @@ from gatepost.controllers.endpoint_bodies import compile_body_reader
 from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.envelopes import Envelope
 from gatepost.controllers.error_pointers import with_wire_names
+from gatepost.controllers.plain_values import value_encoder
 from gatepost.controllers.provided_values import ProvidedValues, Values
 from gatepost.controllers.query_strings import RawQuery
-from gatepost.controllers.responses import empty_response, encode, row_response, unless_unchanged
+from gatepost.controllers.responses import empty_response, row_response, unless_unchanged
 from gatepost.declaring.dto import Created
 from gatepost.declaring.wire_names import WireName
+from gatepost.dtos.body_envelopes import BodyEnvelope
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.path_keys import key_writer
 from gatepost.errors import NotFound, Problem
@@ -38,15 +40,16 @@ SAFE = ("GET", "HEAD")
 
 class Surroundings(NamedTuple):
     """What an endpoint acts in: its transactions, what renders rows of each served model, the prefix of the app,
-    what reads its query strings where it returns a `Select` of a served model, the envelope of what it returns, what
-    makes the names that clients know, what `App(provide=)` makes, and the DTO that it shows rows as, in place of their
-    resource's."""
+    what reads its query strings where it returns a `Select` of a served model, the envelopes of what it returns
+    and of its bodies, what makes the names that clients know, what `App(provide=)` makes, and the DTO that it shows
+    rows as, in place of their resource's."""
 
     transactions: CallTransactions
     answers: Mapping[type[Any], RowAnswers]
     prefix: str
     listed: EndpointList | None
     envelope: Envelope
+    body_envelope: BodyEnvelope | None
     wire_name: WireName
     provided: ProvidedValues
     dto: DTOMembers | None
@@ -68,13 +71,20 @@ class EndpointController:
         self._envelope = surroundings.envelope
         self._opening = surroundings.envelope.opening.encode()
         self._wire_name = surroundings.wire_name
+        self._encode = value_encoder(surroundings.wire_name)
         self._bound = bound
         self._transactions = surroundings.transactions
         self._answers = surroundings.answers
         self._provided = surroundings.provided.values
         self._of_call = surroundings.provided.of_call({key for _, key in (*bound.provided, *bound.attributes.provided)})
         self._is_safe = bound.method.route.method in SAFE
-        self._read_body = None if bound.body is None else compile_body_reader(bound.body, bound.method.location, bounds)
+        inside = None if bound.body is None else surroundings.body_envelope
+        self._locate = None if inside is None else inside.located
+        self._read_body = (
+            None
+            if bound.body is None
+            else compile_body_reader(bound.body, bound.method.location, bounds, surroundings.wire_name, inside)
+        )
         self._function = bound.method.function
         caching = bound.method.route.cache_control
         self._caching = None if caching is None else caching.encode()
@@ -91,7 +101,7 @@ class EndpointController:
         arguments = {name: read(call) for name, read in self._bound.simple}
         values, query = (self._bound.query.read(call), None) if self._list is None else self._list.parse(call)
         arguments.update(values)
-        places = [(row, row.read(call)) for row in self._bound.rows]
+        places = [(row, _place(row, call)) for row in self._bound.rows]
         if self._bound.body is not None and self._read_body is not None:
             arguments[self._bound.body.name] = self._read_body(call, await call.body())
 
@@ -122,11 +132,16 @@ class EndpointController:
         try:
             return await self._transactions.run(call, work, is_read_only=self._is_safe)
         except Problem as problem:
-            raise with_wire_names(problem, self._wire_name) from problem.__cause__
+            refusal = with_wire_names(problem, self._wire_name)
+            raise (refusal if self._locate is None else self._locate(refusal)) from problem.__cause__
 
     async def _find(self, call: Call, unit: UnitOfWork, row: PathRow, value: Any) -> Any:
         answers = self._answers[row.served.entity.model]
-        return await answers.find(call, unit, row.attribute, value, is_locking=row.is_locking)
+        try:
+            return await answers.find(call, unit, row.attribute, value, is_locking=row.is_locking)
+        except NotFound as problem:
+            problem.about = row.served.row_name
+            raise
 
     def _instance(self, unit: UnitOfWork, provided: Values) -> Any:
         """The controller of this call: one for all calls where nothing is injected."""
@@ -149,7 +164,7 @@ class EndpointController:
             if is_select(result):
                 with self._located():
                     result = await select_plainly(call, unit, result)
-            return Response(self._status(200), b"%b%b}" % (self._opening, encode(result)), JSON_HEADERS)
+            return Response(self._status(200), b"%b%b}" % (self._opening, self._encode(result)), JSON_HEADERS)
         if isinstance(result, Created):
             return await self._created(call, unit, cast("Any", result), self._shown)
         return await self._rows(call, unit, result, self._shown)
@@ -207,6 +222,15 @@ class EndpointController:
             location = self._bound.method.location
             raise TypeError(f"{location} returned {type(row).__name__}, not {served.entity.name}.")
         return row
+
+
+def _place(row: PathRow, call: Call) -> Any:
+    """What the path names a row by."""
+    try:
+        return row.read(call)
+    except NotFound as problem:
+        problem.about = row.served.row_name
+        raise
 
 
 def _cached(response: Response, caching: bytes) -> Response:

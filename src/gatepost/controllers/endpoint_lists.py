@@ -33,8 +33,9 @@ class EndpointList:
         self._reader = reader
         self._own = own
         self._filters = filters
-        self._pages = PageResponses(_path_of, reader.seal, reader.paging, envelope)
         self._is_paged = pages and not set(own.names) & set(_POSITIONS)
+        envelope = envelope if self._is_paged else envelope.of_whole
+        self._pages = PageResponses(_path_of, reader.seal, reader.paging, envelope)
         names = [name for name in reader.paging.names if self._is_paged or name not in _POSITIONS]
         self._names = [name for name in names if filters or name != "sort"]
 
@@ -55,7 +56,7 @@ class EndpointList:
         it is one page. Raises `BadRequest`."""
         if order is not None:
             query = self._reader.resolve(raw, call, order)
-            return query if self._is_paged else msgspec.structs.replace(query, limit=WHOLE_MAX)
+            return query if self._is_paged else msgspec.structs.replace(query, limit=WHOLE_MAX, counts=False)
         for label in raw.labels:
             if label in _POSITIONS or label == "sort":
                 raise BadRequest("unknown_parameter", f"There is no parameter {label!r} here: the list has one page.")

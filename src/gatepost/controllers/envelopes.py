@@ -1,10 +1,15 @@
 """Envelopes: the keys around what is sent, as the dialect of an app has them. Made at start."""
 
 import json
+from typing import Any
 
 import msgspec
 
 from gatepost.declaring.dialect import LIST, Dialect
+from gatepost.declaring.dto import DTO
+from gatepost.dtos.body_envelopes import BodyEnvelope
+
+DTOClass = type[DTO[Any]]
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -17,18 +22,45 @@ class Envelope(msgspec.Struct, frozen=True):
     total: bytes = b""
     has_page: bool = True
 
+    @property
+    def of_whole(self) -> "Envelope":
+        """That of a list which is not paged: where its key is not the usual one, nothing stands beside it."""
+        is_usual = self.list_opening == PLAIN.list_opening
+        return msgspec.structs.replace(self, total=b"", has_page=self.has_page and is_usual)
+
 
 PLAIN = Envelope()
 """That of the default dialect."""
 
 
-def envelope_of(dialect: Dialect) -> Envelope:
-    """The envelope of rows and values."""
-    one, many = dialect.envelope
-    total = b"" if dialect.total is None else json.dumps(dialect.total.replace(LIST, many)).encode()
-    return Envelope(
-        f"{{{json.dumps(one)}:",
-        f"{{{json.dumps(many)}:[".encode(),
-        total,
-        has_page=not (total and dialect.paging.by_offset),
-    )
+class Envelopes:
+    """The envelopes of an app. Where its dialect has named ones, the nearest name is the key."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def of(self, answers: DTOClass | None, lists: DTOClass | None, name: str | None = None) -> Envelope:
+        """That of rows which are shown as `answers`, in lists as `lists`, and of what an endpoint of this name
+        returns."""
+        one, many = self._dialect.envelope
+        if self._dialect.has_named_envelopes:
+            one = name or (answers.envelope if answers is not None else None) or one
+            many = name or (lists.list_envelope if lists is not None else None) or many
+        return self._with_keys(one, many)
+
+    def of_body(self, body: DTOClass | None, answers: DTOClass | None) -> BodyEnvelope | None:
+        """That of bodies which are read as `body`, where what is shown is `answers`; None where they have none."""
+        if not self._dialect.has_named_envelopes:
+            return None
+        key = next((each.envelope for each in (body, answers) if each is not None and each.envelope), None)
+        return None if key is None else BodyEnvelope(key)
+
+    def _with_keys(self, one: str, many: str) -> Envelope:
+        dialect = self._dialect
+        total = b"" if dialect.total is None else json.dumps(dialect.total.replace(LIST, many)).encode()
+        return Envelope(
+            f"{{{json.dumps(one)}:",
+            f"{{{json.dumps(many)}:[".encode(),
+            total,
+            has_page=not (total and dialect.paging.by_offset),
+        )

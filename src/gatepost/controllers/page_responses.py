@@ -9,7 +9,7 @@ import msgspec
 from gatepost.call import Call, Response
 from gatepost.controllers.envelopes import Envelope
 from gatepost.controllers.paging import OFFSET_MAX, PagingParameters
-from gatepost.controllers.responses import counted_response, page_response
+from gatepost.controllers.responses import page_response
 from gatepost.models.list_query import TOTAL_MAX, ListQuery, Order
 from gatepost.services.verbs import RowPage
 
@@ -58,13 +58,13 @@ class PageResponses:
     def respond(self, call: Call, query: ListQuery, page: RowPage) -> Response:
         """The response that shows this page."""
         info, neighbours = (self._by_offsets if self._by_offset else self._by_cursors)(query, page)
-        links, envelope = self._links(call, neighbours) if neighbours else b"", self._envelope
+        links, envelope, beside = self._links(call, neighbours) if neighbours else b"", self._envelope, None
         if page.total is not None and envelope.total:
-            return counted_response(page.rows, min(page.total, TOTAL_MAX), info, links, envelope)
-        if page.total is not None:
+            beside = min(page.total, TOTAL_MAX)
+        elif page.total is not None:
             info.total = min(page.total, TOTAL_MAX)
             info.total_is_exact = page.total <= TOTAL_MAX
-        return page_response(page.rows, info, links, envelope.list_opening)
+        return page_response(page.rows, info, links, envelope, beside)
 
     def _by_cursors(self, query: ListQuery, page: RowPage) -> tuple[CursorInfo, Neighbours]:
         """A page that was reached by a cursor has a neighbour on that side, even if it is empty by now."""

@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from gatepost.call import Call, Handler, Response
-from gatepost.controllers.envelopes import PLAIN, Envelope
+from gatepost.controllers.envelopes import Envelopes
 from gatepost.controllers.error_pointers import with_wire_names
 from gatepost.controllers.page_responses import PageResponses
 from gatepost.controllers.queries import QueryReader
@@ -21,6 +21,7 @@ from gatepost.controllers.responses import (
 from gatepost.controllers.rows_above import RowAbove
 from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
+from gatepost.dtos.body_envelopes import BodyEnvelope
 from gatepost.dtos.body_errors import read_only_error, with_errors
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.path_keys import key_reader, key_writer
@@ -40,7 +41,7 @@ REFUSALS = ("forbidden", "not_signed_in")
 
 class ResourceController:
     """Handlers for the five actions of a resource. `verbs` has, for each action, the verbs that run it; `wire_name`
-    makes the names that clients know of fields, `envelope` stands around rows."""
+    makes the names that clients know of fields, `envelopes` stand around rows and bodies."""
 
     def __init__(  # noqa: PLR0913 - what a handler is composed of
         self,
@@ -51,8 +52,14 @@ class ResourceController:
         *,
         bounds: Bounds,
         wire_name: WireName = str,
-        envelope: Envelope = PLAIN,
+        envelopes: Envelopes,
     ) -> None:
+        resource = served.resource
+        envelope = envelopes.of(resource.answers, resource.lists)
+        self._outer = {
+            "create": envelopes.of_body(resource.creates, resource.answers),
+            "update": envelopes.of_body(resource.updates, resource.answers),
+        }
         self._wire_name = wire_name
         self._bounds = bounds
         self._served = served
@@ -73,8 +80,8 @@ class ResourceController:
         self._path = f"{prefix}/{served.path}"
         self._pages = PageResponses(self._path_of, queries.seal, queries.paging, envelope)
         self._opening = envelope.opening
-        self._above = RowAbove.of(served, prefix)
         self._key_above = verbs["create"].key_above
+        self._above = RowAbove.of(served, prefix, self._key_above)
         self._creations: dict[View, BodyDecoder] = {}
         self._patches: dict[View, BodyDecoder] = {}
 
@@ -85,6 +92,9 @@ class ResourceController:
         handle: Handler = getattr(self, action)
         if self._key_of_path.is_composite and action not in ("list", "create"):
             handle = _with_sent_segment(handle)
+        outer = self._outer.get(action)
+        if outer is not None:
+            handle = _located(handle, outer)
         return handle if self._above is None else self._above.handler(handle)
 
     async def get(self, call: Call) -> Response:
@@ -119,7 +129,7 @@ class ResourceController:
             _refuse_parameters(call)
         call.view = view = self._only_view or self._view(call.actor)
         decoder = self._creations.get(view) or self._compile(view, partial=False)
-        content = await call.body()
+        content = self._inside("create", await call.body(), decoder)
         body = decoder.decode(content)
         path = self._path_of(call)
         if self._above is not None:
@@ -148,7 +158,7 @@ class ResourceController:
         versions = self._versions(call)
         call.view = view = self._only_view or self._view(call.actor)
         decoder = self._patches.get(view) or self._compile(view, partial=True)
-        content = await call.body()
+        content = self._inside("update", await call.body(), decoder)
         try:
             body = decoder.decode(content)
             changes = ChangeSet(body.values, body.read_only_values)
@@ -167,6 +177,11 @@ class ResourceController:
         if not row.data:
             return empty_response(204)
         return row_response(200, row.data, row.tag, *moved, opening=self._opening)
+
+    def _inside(self, action: str, body: bytes, decoder: BodyDecoder) -> bytes:
+        """What is in the envelope of a body; the body itself where these have none."""
+        outer = self._outer[action]
+        return body if outer is None else outer.opened(body, decoder.decode)
 
     async def _decode_beside_row(self, call: Call, key: Any, content: bytes, problem: Problem) -> ChangeSet:
         """A patch that was refused without its row: taken where the row shows each value that no body may have as it
@@ -268,6 +283,18 @@ class ResourceController:
         decoder = compile_body(shown, fields, self._served.entity.name, self._bounds)
         (self._patches if partial else self._creations)[view] = decoder
         return decoder
+
+
+def _located(handle: Handler, envelope: BodyEnvelope) -> Handler:
+    """The handler whose refusals have pointers from the envelope of its bodies."""
+
+    async def handle_located(call: Call) -> Response:
+        try:
+            return await handle(call)
+        except Problem as problem:
+            raise envelope.located(problem) from problem.__cause__
+
+    return handle_located
 
 
 def _with_sent_segment(handle: Handler) -> Handler:

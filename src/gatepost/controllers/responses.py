@@ -40,19 +40,13 @@ def empty_response(status: int, *headers: Header) -> Response:
     return Response(status, b"", headers)
 
 
-def page_response(rows: str, info: msgspec.Struct, links: bytes, opening: bytes = PLAIN.list_opening) -> Response:
+def page_response(rows: str, info: msgspec.Struct, links: bytes, envelope: Envelope, total: int | None) -> Response:
     """The response that shows a page of rows' JSON, and what `info` says of it; `links` is the value of `Link`
-    (RFC 8288), empty for none."""
+    (RFC 8288), empty for none. `total` stands beside the rows."""
     headers = (*JSON_HEADERS, (b"link", links)) if links else JSON_HEADERS
-    return Response(200, b'%b%b],"page":%b}' % (opening, rows.encode(), encode(info)), headers)
-
-
-def counted_response(rows: str, total: int, info: msgspec.Struct, links: bytes, envelope: Envelope) -> Response:
-    """The same with the total beside the rows, under a key of its own."""
-    headers = (*JSON_HEADERS, (b"link", links)) if links else JSON_HEADERS
+    beside = b"" if total is None else b",%b:%d" % (envelope.total, total)
     page = b',"page":%b' % encode(info) if envelope.has_page else b""
-    body = b"%b%b],%b:%d%b}" % (envelope.list_opening, rows.encode(), envelope.total, total, page)
-    return Response(200, body, headers)
+    return Response(200, b"%b%b]%b%b}" % (envelope.list_opening, rows.encode(), beside, page), headers)
 
 
 def entity_tag(text: str) -> bytes:

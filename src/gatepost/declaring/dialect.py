@@ -35,6 +35,7 @@ class Dialect(Declared):
     update = "PATCH"
     envelope = DATA
     total: str | None = None
+    has_named_envelopes = False
 
     @declared
     def __init__(self) -> None:
@@ -85,11 +86,14 @@ class Dialect(Declared):
 class CamelCase(Dialect):
     """Names in camelCase, and what else such clients expect.
 
-    `envelope` is the pair of keys around one row and around a list. `total` is the key of the number of all rows,
-    beside the list whose key `{list}` stands for: it is then always counted, up to 10,000. `scheme` is that of access
-    tokens in `Authorization`. `paging="offset"` takes `limit` and `offset` in place of cursors. `update="PUT"` serves
-    the derived update as a PUT, which merges like the PATCH.
+    The key around a row or a list is the name of its DTO; without one it is of `envelope`, the pair of keys around one
+    row and around a list. Bodies have an envelope where their DTO has a name. `total` is the key of the number of all
+    rows, beside the list whose key `{list}` stands for: it is then always counted, up to 10,000. `scheme` is that of
+    access tokens in `Authorization`. `paging="offset"` takes `limit` and `offset` in place of cursors. `update="PUT"`
+    serves the derived update as a PUT, which merges like the PATCH.
     """
+
+    has_named_envelopes = True
 
     @declared
     def __init__(

@@ -71,9 +71,9 @@ def read_only_error(name: str, *, is_once: bool) -> FieldError:
     return FieldError(f"/{name}", code, f"The field {name} cannot be {words}.")
 
 
-def with_errors(refusal: Unprocessable, errors: list[FieldError]) -> Unprocessable:
+def with_errors(refused: Unprocessable, errors: list[FieldError]) -> Unprocessable:
     """The refusal of a body that has these violations as well."""
-    return _refusal([*refusal.errors, *errors]) if errors else refusal
+    return refusal([*refused.errors, *errors]) if errors else refused
 
 
 def read_value(field: BodyField, value: Any) -> Any:
@@ -102,9 +102,10 @@ def unknown_field(name: str, known: Collection[str], pointer: str) -> Violation:
 
 
 def _refuse(errors: list[FieldError]) -> NoReturn:
-    raise _refusal(errors)
+    raise refusal(errors)
 
 
-def _refusal(errors: list[FieldError]) -> Unprocessable:
+def refusal(errors: list[FieldError]) -> Unprocessable:
+    """The refusal of a body with these violations."""
     count = "one violation" if len(errors) == 1 else f"{len(errors)} violations"
     return Unprocessable("invalid_body", f"The body has {count}; see errors.", errors=sorted(errors))

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import msgspec
 
+from gatepost.declaring.wire_names import WireName
 from gatepost.dtos import json_values
 from gatepost.dtos.foreign_types import Read
 from gatepost.dtos.json_values import Bounds, NumberReader, members
@@ -34,9 +35,10 @@ def is_structure(annotation: Any) -> bool:
     return is_pydantic(plain) or has_members(plain)
 
 
-def compile_structured_body(annotation: Any, location: str, bounds: Bounds) -> ReadBody:
-    """The reader of bodies that are instances of a class. Raises `ConfigurationError` for what no body can hold."""
-    read = reader_of(annotation, location)
+def compile_structured_body(annotation: Any, location: str, bounds: Bounds, wire_name: WireName = str) -> ReadBody:
+    """The reader of bodies that are instances of a class. `wire_name` makes the names of its members. Raises
+    `ConfigurationError` for what no body can hold."""
+    read = reader_of(annotation, location, wire_name)
     decoder = _Decoder(bounds)
 
     def read_body(body: bytes) -> Any:

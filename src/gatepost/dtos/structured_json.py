@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
+from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.foreign_types import Read, check_form, foreign_reader, pydantic_reader
 from gatepost.dtos.json_input import (
     WireType,
@@ -33,6 +34,7 @@ from gatepost.dtos.structured_members import (
     has_members,
     has_places,
     members_of,
+    renamed,
     without_metadata,
 )
 from gatepost.dtos.structured_objects import ObjectReader, PlaceReader, object_of
@@ -101,17 +103,19 @@ def document_forms(attributes: Iterable[Attribute], location: str) -> dict[str, 
     }
 
 
-def reader_of(annotation: Any, location: str) -> Read:
-    """The reader of a whole document, whose classes need not be frozen: each is read for one call. Raises
-    `ConfigurationError` where a member cannot be read."""
-    return _Readers(location, are_kept=False).reader(annotation)
+def reader_of(annotation: Any, location: str, wire_name: WireName = str) -> Read:
+    """The reader of a whole document, whose classes need not be frozen: each is read for one call. `wire_name` makes
+    the names of members whose class gives them none of its own. Raises `ConfigurationError` where a member cannot be
+    read."""
+    return _Readers(location, are_kept=False, wire_name=wire_name).reader(annotation)
 
 
 class _Readers:
     """The readers of one form, and of the classes inside it. Instances that `are_kept` in a row have to be frozen."""
 
-    def __init__(self, location: str, *, are_kept: bool = True) -> None:
+    def __init__(self, location: str, *, are_kept: bool = True, wire_name: WireName = str) -> None:
         self._location = location
+        self._wire_name = wire_name
         self._are_kept = are_kept
         self._classes: dict[Any, Read] = {}
 
@@ -193,7 +197,7 @@ class _Readers:
 
     def _members(self, annotation: Any) -> Sequence[Member]:
         try:
-            return members_of(annotation)
+            return renamed(annotation, members_of(annotation), self._wire_name)
         except NameError as error:
             raise ConfigurationError(
                 f"has documents of the form {annotation.__name__}, whose annotations cannot be read: {error}.",

@@ -13,6 +13,8 @@ from typing import Annotated, Any, NamedTuple, Union, cast, get_args, get_origin
 import msgspec
 import typing_extensions
 
+from gatepost.declaring.wire_names import WireName
+from gatepost.errors import ConfigurationError
 from gatepost.models.constraints import bounds_of
 
 _QUALIFIERS = (typing.Required, typing.NotRequired, typing_extensions.Required, typing_extensions.NotRequired)
@@ -66,6 +68,25 @@ def members_of(annotation: Any) -> Sequence[Member]:
     if _is_typed_dict(kind):
         return [Member(name, name, hint, name in kind.__required_keys__) for name, hint in hints.items()]
     return [Member(name, name, hints[name], name not in kind._field_defaults) for name in kind._fields]
+
+
+def renamed(annotation: Any, members: Sequence[Member], wire_name: WireName) -> Sequence[Member]:
+    """The members of a class by the names that clients know. A class that says its own names keeps them, and a
+    TypedDict is data, whose keys are the same in Python."""
+    kind: Any = get_origin(annotation) or annotation
+    has_own_names = any(member.key != member.name for member in members)
+    if wire_name is str or has_own_names or _is_typed_dict(kind):
+        return members
+    found = {wire_name(member.name): member for member in members}
+    for member in members:
+        key = wire_name(member.name)
+        if found[key] is not member:
+            raise ConfigurationError(
+                f"has two members that clients would know as {key!r}: {member.name!r} and {found[key].name!r}.",
+                location=kind.__name__,
+                hint="Rename one of them.",
+            )
+    return [member._replace(key=key) for key, member in found.items()]
 
 
 def _fields(kind: Any, hints: Mapping[str, Any]) -> Iterator[Member]:

@@ -84,7 +84,7 @@ class ServedModel:
     to those of the model. `required` are the fields that the body of a creation has to have; those that are `owned` are
     filled with the actor's id. `name` is what operations and rate limits are called by. Rows that are nested belong to
     a row of `above`. `answers` is the DTO that a row is shown as, `lists` that of the rows of a list: None for the
-    fields themselves.
+    fields themselves. `row_name` is what dialects call a row, None where they have no name for it.
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class ServedModel:
         self.path = resource.path or str(entity.table.name)
         self.name = resource.name or self.path
         self.above: ServedModel | None = None
+        self.row_name: str | None = None if resource.answers is None else resource.answers.envelope
         self.answers: Any = None  # `DTOMembers`, which are read against the catalog
         self.lists: Any = None
         self.relations: dict[str, tuple[Relation, ServedModel]] = {}

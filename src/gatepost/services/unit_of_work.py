@@ -19,7 +19,7 @@ from gatepost.database.guards import TransactionAborted
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.attributes import Attr
 from gatepost.declaring.policies import RowCondition
-from gatepost.errors import ConfigurationError, Problem
+from gatepost.errors import ConfigurationError, Forbidden, Problem
 from gatepost.models.conditions import BoundRule, bind_decision, holds
 from gatepost.models.list_query import ListQuery
 from gatepost.models.object_loading import select_under
@@ -253,13 +253,14 @@ class UnitOfWork:
         is_new = action == "create"
         rule = self._rule_of_written_row(action, row, actor)
         outcome = holds(rule.decision, row, actor) if is_new else None
-        if outcome is False:
-            raise access_denied(actor)
         compiled = self._compiled_of(row)
-        session = self.transaction.session.sync_session
-        known = None if outcome else known_values(compiled.served.entity, row, changes, session, is_new=is_new)
-        if known is not None:
-            await compiled.check_candidate(self.transaction, known, rule)
+        with _refusals_about(compiled):
+            if outcome is False:
+                raise access_denied(actor)
+            session = self.transaction.session.sync_session
+            known = None if outcome else known_values(compiled.served.entity, row, changes, session, is_new=is_new)
+            if known is not None:
+                await compiled.check_candidate(self.transaction, known, rule)
 
     async def _check_policy(self, action: str, row: Any, actor: Actor) -> None:
         """Raise `Forbidden` unless the policy holds for an existing row; a policy that needs SQL is evaluated by a
@@ -268,13 +269,26 @@ class UnitOfWork:
 
     async def _check_rule(self, rule: BoundRule, row: Any, actor: Actor) -> None:
         outcome = holds(rule.decision, row, actor)
-        if outcome is False:
-            raise access_denied(actor)
-        if outcome is None:
-            await self._compiled_of(row).enforce(self.transaction, rule, self._key_of(row))
+        if outcome:
+            return
+        compiled = self._compiled_of(row)
+        with _refusals_about(compiled):
+            if outcome is False:
+                raise access_denied(actor)
+            await compiled.enforce(self.transaction, rule, self._key_of(row))
 
     def _key_of(self, row: Any) -> Any:
         return self._compiled_of(row).served.entity.key.of(inspect(row).identity)
+
+
+@contextmanager
+def _refusals_about(compiled: CompiledVerbs) -> Generator[None]:
+    """Let dialects say whose row may not be written: an endpoint may write rows of several resources."""
+    try:
+        yield
+    except Forbidden as problem:
+        problem.about = compiled.served.row_name
+        raise
 
 
 class ServiceRegistry:

@@ -1,0 +1,231 @@
+"""An app whose DTOs have names, which are the keys of its envelopes: books by shelf, and endpoints of its own."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from annotated_types import Ge, Len
+from msgspec import UNSET, Struct, UnsetType
+from sqlalchemy import ForeignKey, MetaData, Select, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from gatepost import (
+    DTO,
+    Actor,
+    App,
+    CamelCase,
+    Changes,
+    Conflict,
+    Controller,
+    Created,
+    FieldError,
+    Model,
+    Partial,
+    Problem,
+    Resource,
+    Service,
+    anyone,
+    authenticated,
+    computed,
+    get,
+    owner,
+    policy,
+    post,
+    put,
+    read_only,
+    role,
+)
+from gatepost.models.base import NAMING
+
+
+class Base(Model):
+    """Tables of this app alone."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Shelf(Base):
+    """Where books stand. Only editors see one that is closed."""
+
+    __tablename__ = "shelves"
+
+    code_name: Mapped[Annotated[str, Len(1, 20)]] = mapped_column(unique=True)
+    is_closed: Mapped[bool] = mapped_column(default=False)
+
+
+class Book(Base):
+    """A book of one shelf."""
+
+    __tablename__ = "books"
+
+    full_title: Mapped[Annotated[str, Len(1, 20)]]
+    page_count: Mapped[Annotated[int, Ge(1)]]
+    shelf_id: Mapped[UUID] = mapped_column(ForeignKey("shelves.id"), index=True)
+    keeper_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    shelf: Mapped[Shelf] = relationship()
+
+
+class ShelfShown(DTO[Shelf], name="shelf", names="shelves"):
+    """A shelf."""
+
+    code_name: str
+
+
+class BookShown(DTO[Book], name="book"):
+    """A book with its shelf."""
+
+    full_title: str
+    page_count: int
+    twice_counted: int = computed(Book.page_count * 2)
+    shelf: ShelfShown | None
+
+
+class BookBody(DTO[Book], name="draft"):
+    """What a book is made of."""
+
+    full_title: str
+    page_count: int
+
+
+class Code(Struct):
+    """The code of a shelf."""
+
+    code_name: str
+
+
+class Books(Service[Book]):
+    """Refuses a title with a pointer by attribute."""
+
+    async def before_create(self, draft: Book, actor: Actor) -> None:
+        """Refuse it."""
+        if draft.full_title == "taken":
+            raise Conflict("title_taken", "No.", errors=[FieldError("/full_title", "already_exists", "There is one.")])
+
+
+class Renaming(Struct):
+    """The body of an endpoint whose envelope is that of what it shows."""
+
+    full_title: Annotated[str, Len(1, 20)]
+    note: str = ""
+
+
+class Stamp(Struct, rename="kebab"):
+    """A class that says its own names."""
+
+    stamped_by: str
+
+
+class LineItem(Struct, omit_defaults=True, tag="line"):
+    """A part of a report."""
+
+    item_count: Annotated[int, Ge(1)]
+    short_note: str = "none"
+    stamp: Stamp | None = None
+
+
+@dataclass
+class Report:
+    """A body, and what is returned of it."""
+
+    line_items: list[LineItem]
+    extra_data: dict[str, int]
+    sent_by: str | UnsetType = UNSET
+
+
+class Desk(Controller):
+    """Endpoints of its own."""
+
+    @put("/desk/{book}", allow=authenticated, answers=BookShown)
+    async def rename(self, book: Book, body: Renaming, books: Books, actor: Actor) -> Book:
+        """Another title."""
+        if body.note == "no":
+            raise Conflict("title_taken", "No.", errors=[FieldError("/full_title", "already_exists", "There is one.")])
+        return await books.update(book, Changes[Book]({"full_title": body.full_title}), actor)
+
+    @post("/desk/{shelf:code_name}/books", allow=authenticated)
+    async def add(self, shelf: Shelf, body: BookBody, books: Books, actor: Actor) -> Created[Book]:
+        """A book of a shelf."""
+        return Created(await books.create(body.row(shelf_id=shelf.id, keeper_id=actor.require_id()), actor))
+
+    @put("/desk/{book}/part", allow=authenticated)
+    async def change(self, book: Book, body: Partial[BookBody], books: Books, actor: Actor) -> Book:
+        """What was sent of it."""
+        return await books.update(book, body.changes, actor)
+
+    @put("/desk/{book}/shelf", allow=authenticated, name="moved")
+    async def rename_shelf(self, book: Book, body: Code, shelves: Service[Shelf], actor: Actor) -> Book:
+        """Another code for the shelf of a book, under an envelope of the endpoint."""
+        shelf = await shelves.get(book.shelf_id, actor)
+        await shelves.update(shelf, Changes[Shelf]({"code_name": body.code_name}), actor)
+        return book
+
+    @get("/desk/found/{shelf:code_name}", allow=anyone, name="found")
+    async def find(self, shelf: Shelf) -> Shelf:
+        """A shelf under the name of the endpoint."""
+        return shelf
+
+    @get("/desk/all", allow=anyone, answers=BookShown, paging=False)
+    async def all(self) -> Select[Book]:
+        """Every book in one page."""
+        return select(Book).order_by(Book.full_title)
+
+    @get("/desk/first", allow=anyone, name="pick")
+    async def first(self) -> Select[Book]:
+        """Books under a name of the endpoint."""
+        return select(Book).order_by(Book.full_title)
+
+    @post("/desk/reports", allow=authenticated, name="reports")
+    async def report(self, body: Report) -> list[Report]:
+        """What was sent, twice."""
+        return [body, body]
+
+    @get("/desk/titles", allow=anyone, name="titles")
+    async def titles(self) -> Select[str]:
+        """Plain data."""
+        return select(Book.full_title).order_by(Book.full_title).limit(9)
+
+    @get("/desk/shelves/{shelf:code_name}", allow=anyone)
+    async def shelf(self, shelf: Shelf) -> dict[str, str]:
+        """Plain data without a name."""
+        return {"code_name": shelf.code_name}
+
+
+class Librarian(CamelCase):
+    """Says of a refusal what it is about, and which fields are wrong."""
+
+    def problem(self, problem: Problem, name: str | None) -> object:
+        """Both."""
+        fields = self.by_field(problem, lambda error: error.code)
+        return {"about": name, "code": problem.code, "fields": fields, "at": [each.pointer for each in problem.errors]}
+
+
+def resources() -> list[Resource[Shelf] | Resource[Book]]:
+    """Shelves, and books below them."""
+    return [
+        Resource(
+            Shelf,
+            key=Shelf.code_name,
+            read=role("editor") | policy(Shelf.is_closed.is_(False)),
+            write=role("editor"),
+            answers=ShelfShown,
+        ),
+        Resource(
+            Book,
+            under="shelves/{shelf:code_name}",
+            read=anyone,
+            write=owner("keeper_id"),
+            service=Books,
+            answers=BookShown,
+            creates=BookBody,
+            updates=BookBody,
+            fields={"shelf_id": read_only},
+        ),
+    ]
+
+
+library = App(
+    *resources(),
+    controllers=[Desk],
+    dialect=Librarian(total="{list}Count", paging="offset", update="PUT"),
+)
