@@ -20,6 +20,8 @@ from gatepost.models.table_refs import TableRef, bare
 ValueOf = Callable[[str], Any]
 """Gives the value that a call has for a source of a `CallValue`."""
 
+_CLOSED = "no_replacement_traverse"
+
 _MEMBERSHIP = (operators.in_op, operators.not_in_op)
 
 
@@ -69,23 +71,47 @@ class ChosenRows(Part, frozen=True):
         return statement.where((keys[0] if len(keys) == 1 else sa.tuple_(*keys)).in_(inner))
 
     def _bound_select(self) -> Any:
-        """The Select with named binds in place of its values."""
-        selected: Any = self.selected.value
+        """The Select with named binds in place of its values. Raises `TypeError` where one would stay, as the value of
+        the call whose Select is compiled: others would get its rows."""
+        selected = _opened(self.selected.value)
         binds = selected._generate_cache_key().bindparams
         bounds = {id(bind): bound for bind, bound in zip(binds, self.values, strict=True)}
+        made: dict[int, Any] = {}
+
+        def parameter(bound: Bound, kind: Any) -> Any:
+            found = bound.parameter(kind)
+            return made.setdefault(id(found), found)
 
         def replace(element: Any, **_: Any) -> Any:
             operator = getattr(element, "operator", None)
             if operator in _MEMBERSHIP and id(element.right) in bounds:
                 if isinstance(element.left, Tuple):
                     raise TypeError("A Select tests whether a tuple is in a list: write or_(and_(...), ...).")
-                members = bounds[id(element.right)].parameter(sa.ARRAY(unrounded(element.left.type)))
+                members = parameter(bounds[id(element.right)], sa.ARRAY(unrounded(element.left.type)))
                 left = cast("Any", visitors.replacement_traverse(element.left, {}, replace))
                 return left == sa.any_(members) if operator is operators.in_op else left != sa.all_(members)
             bound = bounds.get(id(element))
-            return None if bound is None else bound.parameter(unrounded(element.type))
+            return None if bound is None else parameter(bound, unrounded(element.type))
 
-        return cast("Any", visitors.replacement_traverse(selected, {}, replace))
+        found = cast("Any", visitors.replacement_traverse(selected, {}, replace))
+        if any(id(bind) not in made for bind in found._generate_cache_key().bindparams):
+            raise TypeError("The Select has a value in a place where none can be bound.")
+        return found
+
+
+def _opened(selected: Any) -> Any:
+    """A copy without the annotation by which SQLAlchemy keeps the inside of `any()` and `has()` from being replaced."""
+    copies: dict[int, tuple[Any, Any]] = {}  # with the elements, whose ids others could get
+
+    def copy(element: Any, **_: Any) -> Any:
+        if id(element) not in copies:
+            is_closed = _CLOSED in element._annotations
+            made = element._deannotate([_CLOSED], clone=True) if is_closed else element._clone()
+            copies[id(element)] = (element, made)
+            made._copy_internals(clone=copy)
+        return copies[id(element)][1]
+
+    return copy(selected)
 
 
 def _is_plain(selected: Any, entity: Entity) -> bool:

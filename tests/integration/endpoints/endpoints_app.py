@@ -142,6 +142,14 @@ class FolioLists(Controller):
     async def on_shelf(self, shelf: str) -> Select[Folio]:
         return select(Folio).join(Folio.shelf).where(Shelf.name == shelf)
 
+    @get("/of/{shelf}", allow=anyone)
+    async def of_shelf(self, shelf: str) -> Select[Folio]:
+        return select(Folio).where(Folio.shelf.has(Shelf.name == shelf))
+
+    @get("/in", allow=anyone)
+    async def in_shelves(self, names: list[str] = []) -> Select[Folio]:  # noqa: B006
+        return select(Folio).where(Folio.shelf.has(Shelf.name.in_(names))).order_by(Folio.title).limit(9)
+
     @get("/filtered", allow=anyone, filters=True)
     async def filtered(self) -> Select[Folio]:
         return select(Folio).where(Folio.stock < 100)

@@ -1,6 +1,7 @@
 """Endpoints that return a `Select`: policy, fields and paging are compiled around it."""
 
 import secrets
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -70,6 +71,22 @@ async def test_a_select_that_joins_has_each_row_once(library: Library) -> None:
     await library.editor.post(f"/api/books/{book.id}/move", json={"shelf": name})
 
     assert await titles(library, "anonymous", f"on/{name}/now") == ["joined"]
+
+
+async def test_values_inside_relations_are_those_of_the_call(library: Library) -> None:
+    """SQLAlchemy keeps the inside of `has()` and `any()` from being replaced, and so from being bound."""
+    names = [secrets.token_hex(4) for _ in range(3)]
+    for name in names[:2]:
+        book = await library.book(title=name)
+        await library.editor.post(f"/api/books/{book.id}/move", json={"shelf": name})
+
+    found = [await titles(library, "anonymous", f"of/{name}") for name in names]
+    among = [
+        await titles(library, "anonymous", f"in?names={first}&names={last}") for first, last in combinations(names, 2)
+    ]
+
+    assert found == [[names[0]], [names[1]], []]
+    assert among == [sorted(names[:2]), names[:1], names[1:2]]
 
 
 async def test_filters_and_sorting_are_offered_where_the_endpoint_says_so(library: Library) -> None:
