@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gatepost import events
+    from gatepost.accounts.credentials import Credentials
     from gatepost.accounts.models import UserColumns
     from gatepost.actor import Actor, anonymous, system
     from gatepost.app import App
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from gatepost.models.list_query import ListQuery
     from gatepost.models.naive_utc import NaiveUTC
     from gatepost.operations import Operation
+    from gatepost.services.accounts import Accounts
     from gatepost.services.changes import Changes
     from gatepost.services.partial import Partial
     from gatepost.services.service import Service
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CORS",
     "DTO",
+    "Accounts",
     "Actor",
     "App",
     "Authenticator",
@@ -66,6 +69,7 @@ __all__ = [
     "Controller",
     "Cookie",
     "Created",
+    "Credentials",
     "Dialect",
     "Events",
     "Field",
@@ -129,6 +133,7 @@ __all__ = [
 ]
 
 _NAMES = {
+    "accounts.credentials": "Credentials",
     "accounts.models": "UserColumns",
     "app": "App",
     "auth.authenticator": "Authenticator UserAuthenticator VerifiedUser",
@@ -155,6 +160,7 @@ _NAMES = {
     "declaring.provided": "per_call",
     "declaring.row_expressions": "actor_column actor_id count readable",
     "declaring.resource": "Field Resource hidden read_only write_once",
+    "services.accounts": "Accounts",
     "services.changes": "Changes",
     "services.partial": "Partial",
     "services.service": "Service",

@@ -17,6 +17,7 @@ from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.auth.authenticator import AnyAuthenticator
 from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.auth.keys import signing_key
+from gatepost.call import Call
 from gatepost.composition import Composition
 from gatepost.declaration import Declaration
 from gatepost.declaring.arguments import Declared, declared
@@ -30,6 +31,7 @@ from gatepost.events import Events
 from gatepost.gateway.buckets import Buckets, BucketTable
 from gatepost.gateway.buckets.factory import make_buckets
 from gatepost.operations import Operation
+from gatepost.services.accounts import Accounts
 from gatepost.services.service_transaction import ServiceTransaction
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.settings import Settings, load_settings
@@ -136,17 +138,29 @@ class App(Declared):
         try:
             with as_configuration_error("App", self.source):
                 providers = self.declaration.providers.replaced(provide or {})
-                composition = Composition(self.declaration, settings, key, self.events, buckets, providers=providers)
+                composition = Composition(
+                    self.declaration, settings, key, self.events, buckets, providers=providers, app=self
+                )
                 await composition.start(serves_what_fits=self._serves_what_fits)
         except ConfigurationError:
             self.events.reopen()
             raise
         self._composition = composition
+        try:
+            await composition.mounts.start()
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Let requests in flight finish and close the connections."""
-        composition, self._composition = self._composition, None
-        if composition is not None:
+        composition = self._composition
+        if composition is None:
+            return
+        try:
+            await composition.stop_mounted()
+        finally:
+            self._composition = None
             await composition.stop()
             self.events.reopen()
 
@@ -186,15 +200,27 @@ class App(Declared):
         return found
 
     @asynccontextmanager
-    async def transaction(self, actor: Actor = system) -> AsyncGenerator[ServiceTransaction]:
-        """Services outside a request, in one transaction: `async with app.transaction() as tx`.
+    async def transaction(self, actor: Actor = system, call: Call | None = None) -> AsyncGenerator[ServiceTransaction]:
+        """Services outside of an endpoint, in one transaction: `async with app.transaction() as tx`.
 
-        Committed at the end of the block, rolled back when it raises. Tried once: what runs here can run again.
+        Committed at the end of the block, rolled back when it raises. Tried once: what runs here can run again. A
+        mounted application passes the `call` that it serves, `scope["gatepost"]`, to sign users in.
         """
+        async with self._unit(call) as unit:
+            yield ServiceTransaction(unit, actor)
+
+    @property
+    def accounts(self) -> Accounts:
+        """The users who sign in, each method in a transaction of its own: for mounts, seeds and commands. In a mount,
+        they belong to the request that the running task serves."""
+        return Accounts(lambda: self._unit(self.running.gate.find_current()))
+
+    @asynccontextmanager
+    async def _unit(self, call: Call | None) -> AsyncGenerator[UnitOfWork]:
         running = self.running
         try:
             async with running.database.transaction() as transaction:
-                yield ServiceTransaction(UnitOfWork(transaction, running.registry), actor)
+                yield UnitOfWork(transaction, running.registry, call=call)
         except Problem:
             raise
         except Exception as error:

@@ -132,7 +132,8 @@ class Call(msgspec.Struct, eq=False):
     depends on, None where that is not known, because a service or a function of the database may have read others;
     `status` is that of the response, 0 until it has begun; `code` is the error code of a refusal, for the access line;
     `is_malformed` says that the request is refused for its head or its path, before any path has a say;
-    `additions` are what code has added to the response, None where it has added nothing.
+    `additions` are what code has added to the response, None where it has added nothing; `attempts` is how often the
+    request has tried to sign in or to register somebody; `issued_token` is the token that it has issued for its actor.
     """
 
     scope: Scope
@@ -154,6 +155,8 @@ class Call(msgspec.Struct, eq=False):
     code: str | None = None
     is_malformed: bool = False
     additions: ResponseAdditions | None = None
+    attempts: int = 0
+    issued_token: str | None = None
 
     @property
     def is_foreign(self) -> bool:

@@ -5,17 +5,18 @@
 Nothing here runs per request.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from joserfc.jwk import OKPKey
 
-from gatepost.accounts.sign_in import Accounts
+from gatepost.accounts.sign_in import SignedIn, SignIn
+from gatepost.accounts.user_accounts import UserAccounts
 from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
 from gatepost.call import Endpoint
 from gatepost.controllers.cursors import Cursors
-from gatepost.controllers.endpoint_binding import known_patterns, unnamed
+from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder, EndpointMethod, known_patterns, unnamed
 from gatepost.controllers.envelopes import Envelopes
 from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.providers import Providers
@@ -29,6 +30,7 @@ from gatepost.database.sql_trials import SQLTrials
 from gatepost.database.startup_check import connect_once
 from gatepost.database.trigram_probe import TrigramProbe
 from gatepost.declaration import Declaration
+from gatepost.declaring.dialect import Dialect
 from gatepost.declaring.origins import Origins
 from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import ACTIONS
@@ -41,13 +43,14 @@ from gatepost.gateway.dialect_problems import DialectProblems
 from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.gateway.middleware import MiddlewareStack
 from gatepost.gateway.problem_pages import ProblemPages, declared_problems, gatepost_problems, problem_types
-from gatepost.health import AWAY, NO_CONNECTION, NOTHING_FITS, OK, READ_ONLY, SCHEMA_CHANGED, Probes
-from gatepost.mistakes import together
+from gatepost.health import AWAY, NO_CONNECTION, NOTHING_FITS, OK, READ_ONLY, SCHEMA_CHANGED, Probes, Readiness
+from gatepost.mistakes import Mistakes, together
 from gatepost.models.catalog import ServedModel
 from gatepost.models.constraint_violations import ConstraintErrors
 from gatepost.models.orm_reasons import Reasons, orm_reasons
 from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
+from gatepost.mounts import Mounts
 from gatepost.operations import Operation, RouteRules
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
@@ -78,8 +81,10 @@ class Composition:
         buckets: Buckets | None = None,
         *,
         providers: Providers | None = None,
+        app: Any = None,
     ) -> None:
-        """`providers` stand in place of those that are declared."""
+        """`providers` stand in place of those that are declared; `app` is the one that mounted applications find in
+        their scopes."""
         self.declaration = declaration
         self.settings = settings
         self.events = events
@@ -91,10 +96,10 @@ class Composition:
         )
         self.tokens = Tokens(settings.auth, key, dialect.scheme)
         secret = key.as_pem(private=True)
-        devices = Devices(secret, f"{declaration.prefix}/auth")
+        devices = Devices(secret)
         self.buckets = buckets or LocalBuckets()
         limiter = make_limiter(settings.gate, events, self.buckets, find_device=devices.find_key)
-        self.accounts = Accounts(
+        self.accounts = UserAccounts(
             declaration.user_model,
             self.database.for_resource(ACCOUNTS),
             self.tokens,
@@ -120,7 +125,12 @@ class Composition:
         }
         self.provided = ProvidedValues(providers or declaration.providers, events)
         self.registry = ServiceRegistry(
-            self._compiled, declaration.services, self._orm_reasons, declaration.injected, self.provided.values
+            self._compiled,
+            declaration.services,
+            self._orm_reasons,
+            self.accounts,
+            injected=declaration.injected,
+            provided=self.provided.values,
         )
         self._served_tables = frozenset(served.entity.table.fullname for served in declaration.catalog.served)
         self.is_leaving = False
@@ -128,32 +138,30 @@ class Composition:
         self._trigram_probe: TrigramProbe | None = None
         self._sql_trials = SQLTrials(self.database, declaration.sql_trials, events)
         queries = self._queries(secret)
-        probes = Probes(
-            self._database_state,
-            lambda: self.is_leaving,
-            lambda: self.buckets.details,
-            needs_writes=settings.database.ready_needs_writes,
-        )
+        built_in, provided = self._built_in()
         endpoints = [
             *self._resource_endpoints(queries),
-            *self._own_endpoints(plans, queries),
-            *self.accounts.endpoints(declaration.prefix),
-            *probes.endpoints(),
+            *self._own_endpoints(declaration.endpoints, plans, queries, self.provided),
+            *self._own_endpoints(built_in, plans, queries, provided),
         ]
         raised = (problem for endpoint in endpoints for problem in endpoint.operation.raises)
         problems = {**gatepost_problems(), **declared_problems(raised)}
         endpoints += ProblemPages(problems).endpoints()
         self.operations = [endpoint.operation for endpoint in endpoints]
-        self.table = RouteTable(endpoints, declaration.mounts)
+        self.mounts = Mounts(declaration.mounts, settings.gate, events)
+        self.table = RouteTable(endpoints, declaration.mounts, self.mounts.find)
+        self.rules = (*self.table.rules, *self.mounts.rules)
+        cross_site = CrossSiteRequests(Origins(settings.gate.cors_origins, location="GATEPOST_CORS_ORIGINS"))
         access = AccessControl(
             self.accounts.authenticators,
             limiter.admit_actor,
-            CrossSiteRequests(Origins(settings.gate.cors_origins, location="GATEPOST_CORS_ORIGINS")).check,
+            cross_site.check,
             refuses_unclaimed=True,
         )
+        self.mounts.compose(access, cross_site, limiter, devices, app)
         dispatch = Dispatch(
             admit=access.admit,
-            mounts={prefix: mount.app for prefix, mount in declaration.mounts.items()},
+            mounts=self.mounts.by_route(self.table.rules),
             explain=self.database.explain_failure,
             is_wrapped=bool(declaration.middleware),
         )
@@ -164,7 +172,7 @@ class Composition:
             events=events,
             match=self.table.match,
             limiter=limiter,
-            routes=self.table.rules,
+            routes=self.rules,
             problem_types=problem_types(problems, settings.gate.problem_base_url),
             dialect_problems=DialectProblems(declaration.prefix, dialect.problem) if dialect.has_problems else None,
             challenges=[*dict.fromkeys(each.challenge for each in self.accounts.authenticators)],
@@ -220,11 +228,15 @@ class Composition:
             for owner in self.declaration.owner_warnings():
                 warn_of_owner(OwnerNotIndexed(*owner))
 
-    async def stop(self) -> None:
-        """Stop listening and close the connections."""
+    async def stop_mounted(self) -> None:
+        """Let requests in flight finish, and stop the mounted applications."""
         self.drain()
         await self.gate.wait_idle(self.settings.server.drain_seconds)
         await self.gate.callbacks.stop()
+        await self.mounts.stop(self.settings.server.drain_seconds)
+
+    async def stop(self) -> None:
+        """Close what was made, stop listening and close the connections."""
         await self.provided.stop()
         if self._trigram_probe is not None:
             self._trigram_probe.stop()
@@ -289,7 +301,30 @@ class Composition:
             ]
         return endpoints
 
-    def _own_endpoints(self, plans: Plans, queries: Queries) -> list[Endpoint]:
+    def _built_in(self) -> tuple[list[BoundEndpoint], ProvidedValues]:
+        """The endpoints of Gatepost's own controllers: sign-in, which an app may replace, and the probes; and what they
+        take."""
+        readiness = Readiness(
+            self._database_state,
+            lambda: self.is_leaving,
+            lambda: self.buckets.details,
+            needs_writes=self.settings.database.ready_needs_writes,
+        )
+        mistakes, catalog = Mistakes(), self.declaration.catalog
+        given = {Settings: self.settings, Dialect: self.declaration.dialect, Readiness: readiness}
+        providers = Providers(given, mistakes, source=self.declaration.source)
+        binder = EndpointBinder(catalog, {}, providers, self.declaration.prefix, mistakes)
+        controllers = [SignIn, SignedIn] if self.accounts.accepts_tokens else [SignedIn]
+        replaced = known_patterns(self.declaration.endpoints)
+        signing_in = (bound for controller in controllers for bound in binder.bind(controller))
+        found = [bound for bound in signing_in if (bound.method.route.method, unnamed(bound.pattern)) not in replaced]
+        found += EndpointBinder(catalog, {}, providers, "", mistakes).bind(Probes)
+        mistakes.raise_any()
+        return found, ProvidedValues(providers, self.events)
+
+    def _own_endpoints(
+        self, endpoints: Sequence[BoundEndpoint], plans: Plans, queries: Queries, provided: ProvidedValues
+    ) -> list[Endpoint]:
         """The endpoints of controllers."""
         composition = EndpointComposition(
             self.declaration,
@@ -297,13 +332,14 @@ class Composition:
             {model: RowAnswers(compiled, plans) for model, compiled in self._compiled.items()},
             queries,
             self._transactions,
-            provided=self.provided,
+            provided=provided,
         )
-        return [composition.endpoint(bound) for bound in self.declaration.endpoints]
+        return [composition.endpoint(bound) for bound in endpoints]
 
-    def _transactions(self, served: ServedModel | None) -> CallTransactions:
-        """The transactions of calls: what they borrow counts for their resource."""
-        database = self.database if served is None else self.database.for_resource(served.path)
+    def _transactions(self, method: EndpointMethod) -> CallTransactions:
+        """The transactions of calls: what they borrow counts for their resource, or for sign-in."""
+        path = ACCOUNTS if method.route.auth else None if method.served is None else method.served.path
+        database = self.database if path is None else self.database.for_resource(path)
         return CallTransactions(database, self.registry)
 
     def _verbs(self, served: ServedModel) -> dict[str, Verbs]:

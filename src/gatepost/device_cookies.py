@@ -40,15 +40,17 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class Devices:
-    """Makes and reads device cookies. `path` is the `Path` of the cookie: the sign-in routes."""
+    """Makes and reads device cookies. `path` is the `Path` of the cookie: any endpoint may sign users in."""
 
-    def __init__(self, secret: bytes, path: str) -> None:
+    def __init__(self, secret: bytes, path: str = "/") -> None:
         self._key = hashlib.blake2b(secret, digest_size=32, person=b"gatepost device").digest()
         self._path = path
 
     def account_of(self, email: str) -> bytes:
         """The keyed hash of a normalised e-mail that names its buckets; it does not reveal the e-mail."""
-        return hashlib.blake2b(email.encode(), digest_size=_ACCOUNT_BYTES, key=self._key).digest()
+        return hashlib.blake2b(
+            email.encode("utf-8", "surrogatepass"), digest_size=_ACCOUNT_BYTES, key=self._key
+        ).digest()
 
     def find(self, call: Call) -> Device | None:
         """The device that sends a request; None without a cookie, and for one that is old or not ours."""
@@ -78,13 +80,22 @@ class Devices:
         return "" if device is None else device.key
 
     def header(self, account: bytes, device: Device | None, *, is_tls: bool) -> Header:
-        """The cookie for a device that has signed in: `device` again where it is known, else a new one."""
-        known = device.id if device is not None and device.account == account else secrets.token_bytes(_ID_BYTES)
-        sealed = account + known + int(time.time()).to_bytes(_TIME_BYTES)
-        value = urlsafe_b64encode(sealed + self._seal(sealed)).decode().rstrip("=")
+        """The line that sets the cookie for a device that has signed in."""
         secure = "; Secure" if is_tls else ""
+        value = self._value(account, device)
         cookie = f"{COOKIE}={value}; Path={self._path}; Max-Age={LIFETIME_SECONDS}; HttpOnly; SameSite=Strict{secure}"
         return b"set-cookie", cookie.encode()
+
+    def set_cookie(self, call: Call, account: bytes, device: Device | None) -> None:
+        """Set the cookie with the response of a call."""
+        value = self._value(account, device)
+        call.set_cookie(COOKIE, value, max_age=LIFETIME_SECONDS, path=self._path, same_site="strict")
+
+    def _value(self, account: bytes, device: Device | None) -> str:
+        """The value of a cookie: of `device` again where it is known, else of a new one."""
+        known = device.id if device is not None and device.account == account else secrets.token_bytes(_ID_BYTES)
+        sealed = account + known + int(time.time()).to_bytes(_TIME_BYTES)
+        return urlsafe_b64encode(sealed + self._seal(sealed)).decode().rstrip("=")
 
     def _seal(self, content: bytes) -> bytes:
         return hashlib.blake2b(content, digest_size=_SEAL_BYTES, key=self._key).digest()

@@ -19,7 +19,6 @@ from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import Resource
 from gatepost.dtos.body_envelopes import BodyEnvelope
 from gatepost.dtos.json_values import Bounds
-from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import DTOMembers
 from gatepost.operations import ANY_TYPE, JSON_TYPES, Operation, RouteRules
 from gatepost.services.answers import RowAnswers
@@ -27,7 +26,7 @@ from gatepost.services.call_transactions import CallTransactions
 from gatepost.settings import GateSettings, Settings
 from gatepost.sources import location_of
 
-FindTransactions = Callable[[ServedModel | None], CallTransactions]
+FindTransactions = Callable[[EndpointMethod], CallTransactions]
 
 
 class EndpointComposition:
@@ -59,7 +58,7 @@ class EndpointComposition:
             read = answers.reader(row.attribute)
             return Endpoint(self._operation(bound), RowEndpoint(bound, row, read, self._envelope(bound).opening).handle)
         surroundings = Surroundings(
-            self._find_transactions(bound.method.served),
+            self._find_transactions(bound.method),
             self._answers,
             self._declaration.prefix,
             self._list(bound),
@@ -103,6 +102,7 @@ class EndpointComposition:
         raw, answers = None if bound.body is None else bound.body.raw, _answers(bound)
         rules = RouteRules(
             pattern=bound.pattern,
+            kind="auth" if route.auth else "system" if route.probe else "api",
             limits=self._limits(bound),
             body_bytes_max=route.body_bytes_max if raw is None else raw.bytes_max,
             content_types=JSON_TYPES if raw is None else ANY_TYPE,

@@ -1,17 +1,14 @@
 """Probes: `/livez` says that the process runs, `/readyz` whether it should be sent requests.
 
 Neither waits for anything: they report a known state. A locked table or an exhausted pool does not make an instance
-unready: requests would meet the same on another one.
+unready: requests would meet the same on another one. As an application would write them: they import public names only.
 """
 
 from collections.abc import Callable, Mapping
 
 import msgspec
 
-from gatepost.call import Call, Endpoint, Handler, Response
-from gatepost.declaring.policies import anyone
-from gatepost.operations import Operation, RouteRules
-from gatepost.sources import location_of
+from gatepost import Controller, Response, anyone, get
 
 OK = "ok"
 AWAY = "database_unavailable"
@@ -23,9 +20,11 @@ NOTHING_FITS = "nothing_fits"
 """No table of a resource is the one of its model."""
 
 
-class Probes:
-    """`database` says in a word how the database is: `OK` where requests can be served, `SCHEMA_CHANGED` where some
-    can, `READ_ONLY` where reads can, which is not enough with `needs_writes`. `is_draining` is true from the moment the
+class Readiness:
+    """What readiness depends on.
+
+    `database` says in a word how the database is: `OK` where requests can be served, `SCHEMA_CHANGED` where some can,
+    `READ_ONLY` where reads can, which is not enough with `needs_writes`. `is_draining` is true from the moment the
     process is told to stop. `limits` tells how the rate limits are kept: no reason to be sent no requests.
     """
 
@@ -37,26 +36,31 @@ class Probes:
         *,
         needs_writes: bool = False,
     ) -> None:
-        self._database = database
-        self._enough = frozenset({OK, SCHEMA_CHANGED} if needs_writes else {OK, SCHEMA_CHANGED, READ_ONLY})
-        self._is_draining = is_draining
-        self._limits = limits
+        self.database = database
+        self.is_draining = is_draining
+        self.limits = limits
+        self.enough = frozenset({OK, SCHEMA_CHANGED} if needs_writes else {OK, SCHEMA_CHANGED, READ_ONLY})
 
-    def endpoints(self) -> list[Endpoint]:
-        """The two probes, free of rate limits."""
-        return [_endpoint("livez", self.live), _endpoint("readyz", self.ready)]
 
-    async def live(self, call: Call) -> Response:
+class Probes(Controller):
+    """The two probes, free of rate limits, at the root of the server."""
+
+    readiness: Readiness
+
+    @get("/livez", allow=anyone, probe=True, cache_control="no-store")
+    async def livez(self) -> Response:
         """200 while the process can respond."""
-        return Response(200, b'{"status":"ok"}', cache_control=b"no-store")
+        return Response(200, b'{"status":"ok"}')
 
-    async def ready(self, call: Call) -> Response:
+    @get("/readyz", allow=anyone, probe=True)
+    async def readyz(self) -> Response:
         """200 while requests can be served, 503 with the reason while they cannot."""
-        limits = self._limits()
-        database = self._database()
+        readiness = self.readiness
+        limits = readiness.limits()
+        database = readiness.database()
         # Last, so that a probe that began before the process was told to stop does not say that it is ready.
-        is_draining = self._is_draining()
-        is_ready = database in self._enough and not is_draining
+        is_draining = readiness.is_draining()
+        is_ready = database in readiness.enough and not is_draining
         body = {
             "status": OK if is_ready else "unavailable",
             "database": database,
@@ -64,9 +68,3 @@ class Probes:
             **limits,
         }
         return Response(200 if is_ready else 503, msgspec.json.encode(body), cache_control=b"no-store")
-
-
-def _endpoint(name: str, handler: Handler) -> Endpoint:
-    rules = RouteRules(pattern=f"/{name}", kind="system")
-    operation = Operation(name=name, method="GET", rules=rules, allow=anyone, source=location_of(handler))
-    return Endpoint(operation, handler)

@@ -9,7 +9,7 @@ application does, and counts attempts to sign in.
 
 import inspect
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Set
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,28 +27,21 @@ from gatepost.dtos.json_values import Bounds
 from gatepost.error_codes import CODES
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
-from gatepost.gateway.body_limits import LimitedReceive
 from gatepost.gateway.buckets import Buckets
 from gatepost.gateway.buckets.factory import make_buckets
 from gatepost.gateway.cross_site_requests import CrossSiteRequests
+from gatepost.gateway.foreign_requests import ForeignRequests, SignIns, sign_ins_of
 from gatepost.gateway.gate import GateMiddleware, make_limiter
-from gatepost.gateway.json_bodies import read_json_body
-from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
 from gatepost.gateway.problem_pages import problem_types
-from gatepost.gateway.sign_in_attempts import SignInAttempts
 from gatepost.logging.logs import Logs
-from gatepost.operations import RouteRules
 from gatepost.settings import Settings, load_settings
 
 LOCATION = "Gate"
 
 FindActorId = Callable[["RequestHeaders"], ActorId | Awaitable[ActorId | None] | None]
 """Maps the headers of a request to the key of its user, None if it is anonymous. Raises `Unauthorized` to refuse it."""
-
-SignIns = Mapping[RouteRules | None, SignInAttempts]
-"""The attempts to sign in of the paths that declare them."""
 
 
 class RequestHeaders(Mapping[str, str]):
@@ -111,10 +104,7 @@ class Gate(GateMiddleware):
                 app=app,
                 admit=access.admit,
                 forms=cross_site,
-                limiter=limiter,
-                strict_json=table.strict,
-                check_json=check_json,
-                sign_ins=sign_ins,
+                requests=ForeignRequests(table.strict, check_json, sign_ins, limiter),
                 logs=logs,
                 buckets=buckets,
                 events=events,
@@ -175,10 +165,7 @@ class StandaloneApplication:
     app: ASGIApp
     admit: Admit
     forms: CrossSiteRequests
-    limiter: Limiter
-    strict_json: Set[RouteRules | None]
-    check_json: Callable[[bytes], None]
-    sign_ins: SignIns
+    requests: ForeignRequests
     logs: Logs
     buckets: Buckets
     events: Events
@@ -192,11 +179,7 @@ class StandaloneApplication:
         self.forms.check_form(call)
         if (pending := self.admit(call)) is not None:
             await pending
-        if type(receive) is LimitedReceive and call.rules in self.strict_json:
-            receive = await read_json_body(call, receive, self.check_json)
-        sign_in = self.sign_ins.get(call.rules)
-        if sign_in is not None:
-            receive, send = await sign_in.admit(call, receive, send, self.limiter)
+        receive, send = await self.requests.prepare(call, receive, send)
         await self.app(scope, receive, send)
 
     async def _run_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -271,12 +254,7 @@ def _sign_ins(table: PathTable, settings: Settings) -> SignIns:
     """Raises `ConfigurationError` if a path names accounts and there is no key to seal cookies with."""
     names_accounts = any(rules.account is not None for rules, _ in table.sign_ins.values())
     secret = signing_key(settings).as_pem(private=True) if names_accounts else b""
-    found: dict[RouteRules | None, SignInAttempts] = {}
-    for route, (rules, pattern) in table.sign_ins.items():
-        path = pattern.path if pattern.is_fixed else "/"
-        account = None if rules.account is None else (rules.account, Devices(secret, path))
-        found[route] = SignInAttempts(account, rules.signed_in or ())
-    return found
+    return sign_ins_of(table.sign_ins, lambda pattern: Devices(secret, pattern.path if pattern.is_fixed else "/"))
 
 
 def _find_device(sign_ins: SignIns, call: Call) -> str:

@@ -6,7 +6,7 @@ import os
 
 from app import Note, app
 
-from gatepost.accounts.sign_in import create_user, issue_token
+from gatepost.accounts.new_users import create_user, issue_token
 from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.settings import load_settings
 from gatepost.testing import Client

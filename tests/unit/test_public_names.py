@@ -67,6 +67,19 @@ def test_pages_and_examples_import_public_names_only() -> None:
     assert {found for found in imported if found[2] not in public.get(found[1], ())} == set()
 
 
+@pytest.mark.parametrize("module", ["accounts/sign_in.py", "health.py"])
+def test_sign_in_and_the_probes_import_public_names_only(module: str) -> None:
+    imports = list(ast.walk(ast.parse((SOURCE.parent / module).read_text())))
+    named = {
+        (node.module or "", name.name) for node in imports if isinstance(node, ast.ImportFrom) for name in node.names
+    }
+    plain = {name.name for node in imports if isinstance(node, ast.Import) for name in node.names}
+    own = {found for found in named if found[0].startswith("gatepost")}
+    assert own
+    assert {found for found in own if found[0] not in PUBLIC_MODULES or found[1] not in gatepost.__all__} == set()
+    assert not [name for name in plain if name.startswith("gatepost")]
+
+
 def test_pages_name_no_other_module() -> None:
     named = {(path.name, name) for path in pages_and_examples() for name in MEMBER.findall(path.read_text())}
     public = {*gatepost.__all__, *(module.removeprefix("gatepost.") for module in PUBLIC_MODULES)}

@@ -15,6 +15,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.models.base import FIELD, MANAGED, Model
 from gatepost.models.schema_names import full_name
 
+EMAIL_LENGTH_MIN = 3
 EMAIL_LENGTH_MAX = 320
 DEFAULT_TABLE = "users"
 
@@ -45,7 +46,7 @@ class UserColumns:
     `password_hash` changes, which ends the user's tokens just as fast.
     """
 
-    email: Mapped[Annotated[str, Len(3, EMAIL_LENGTH_MAX)]] = mapped_column(
+    email: Mapped[Annotated[str, Len(EMAIL_LENGTH_MIN, EMAIL_LENGTH_MAX)]] = mapped_column(
         String(EMAIL_LENGTH_MAX), CheckConstraint("email = lower(email)", name="email_is_lower"), unique=True
     )
     password_hash: Mapped[str | None] = mapped_column(Text)

@@ -16,7 +16,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from gatepost.errors import ConfigurationError, ServiceUnavailable
+from gatepost.errors import ConfigurationError, FieldError, ServiceUnavailable
 
 T = TypeVar("T")
 
@@ -44,6 +44,26 @@ def check_new_password(password: str) -> None:
         )
 
 
+def new_password_violations(password: str) -> list[FieldError]:
+    """What is wrong with a new password, as a violation of a body's `password`."""
+    if len(password) < LENGTH_MIN:
+        detail = f"The password has fewer than {LENGTH_MIN} characters."
+        return [FieldError("/password", "too_short", detail, {"min": LENGTH_MIN})]
+    if len(password) > LENGTH_MAX:
+        detail = f"The password has more than {LENGTH_MAX} characters."
+        return [FieldError("/password", "too_long", detail, {"max": LENGTH_MAX})]
+    if not is_encodable(password):
+        return [FieldError("/password", "invalid_text", "The password has a character that UTF-8 cannot express.")]
+    if len(password.encode()) > BYTES_MAX:
+        return [FieldError("/password", "too_long", f"The password has more than {BYTES_MAX} bytes.")]
+    return []
+
+
+def is_encodable(text: str) -> bool:
+    """Whether UTF-8 can express a text: JSON can name halves of characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 class Passwords:
     """Hashes and verifies. At most THREADS at once, and WAITING_MAX more waiting; then 503 `sign_in_busy`."""
 
@@ -55,7 +75,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The hash to store, with its parameters and salt inside."""
-        return await self._in_thread(lambda: self._hasher.hash(password))
+        return await self._in_thread(lambda: self._hash(password))
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """True where the password is the one that was hashed. None takes the same time and is never true."""
@@ -68,6 +88,9 @@ class Passwords:
     def close(self) -> None:
         """Let the threads end when their work is done; do not wait."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _hash(self, password: str) -> str:
+        return self._hasher.hash(password)
 
     def _verify(self, stored: str | None, password: str) -> bool:
         try:

@@ -8,10 +8,11 @@ import msgspec
 from sqlalchemy import BigInteger, Text, bindparam, inspect, select, text, update
 from sqlalchemy import cast as sql_cast
 
-from gatepost.accounts.models import UserColumns, normalise_email
+from gatepost.accounts.models import EMAIL_LENGTH_MAX, EMAIL_LENGTH_MIN, UserColumns, normalise_email
 from gatepost.accounts.password_versions import REHASH
 from gatepost.accounts.snapshots import kept_names, key_parser, snapshot_reader, value_reader
 from gatepost.actor import Actor, ActorId
+from gatepost.database.connection import Record
 from gatepost.database.database import Database
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
@@ -25,6 +26,11 @@ _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]+@[^@\s\x00-\x1f\x7f\ud800
 _KEY_AS_TEXT = "gatepost_key"
 
 LISTED_MAX = 1000
+
+
+def is_email(address: str) -> bool:
+    """Whether a (normalised) text has the form of an e-mail address."""
+    return EMAIL_LENGTH_MIN <= len(address) <= EMAIL_LENGTH_MAX and _EMAIL.fullmatch(address) is not None
 
 
 class StoredCredentials(msgspec.Struct, frozen=True):
@@ -99,22 +105,26 @@ class UserStore:
             "users.list",
         )
 
-    async def find(self, subject: str) -> Identity | None:
+    async def find(self, subject: str, transaction: Transaction | None = None) -> Identity | None:
         """The active user with this key as text; None where there is none, or the subject is not a key."""
         try:
             key = self._parse_key(subject)
         except ValueError:
             return None
-        rows = await self._database.run(self._load, self._load.arguments({"key": key}))
+        return await self.find_by_key(key, transaction)
+
+    async def find_by_key(self, key: ActorId, transaction: Transaction | None = None) -> Identity | None:
+        """The active user with this key; None where there is none."""
+        rows = await self._rows(self._load, {"key": key}, transaction)
         if not rows:
             return None
         snapshot = self._read_snapshot(rows[0])
         actor = Actor(getattr(snapshot, self._entity.single_key.name), frozenset(snapshot.roles), user=snapshot)
         return Identity(rows[0][_KEY_AS_TEXT], actor, rows[0]["password_version"])
 
-    async def find_credentials(self, email: str) -> StoredCredentials | None:
+    async def find_credentials(self, email: str, transaction: Transaction | None = None) -> StoredCredentials | None:
         """What sign-in needs of the user with this (normalised) e-mail."""
-        rows = await self._database.run(self._sign_in, self._sign_in.arguments({"email": email}))
+        rows = await self._rows(self._sign_in, {"email": email}, transaction)
         names = (_KEY_AS_TEXT, "password_hash", "password_version", "is_active")
         return StoredCredentials(*(rows[0][name] for name in names)) if rows else None
 
@@ -130,7 +140,7 @@ class UserStore:
     async def create(self, email: str, password_hash: str | None, roles: Sequence[str]) -> ActorId:
         """Create a user and return the key. Raises `ConfigurationError` where the e-mail is malformed or taken."""
         address = normalise_email(email)
-        if not 3 <= len(address) <= 320 or _EMAIL.fullmatch(address) is None:
+        if not is_email(address):
             raise ConfigurationError(f"{email!r} is not an e-mail address.", hint="Write it as name@example.com.")
         values = {"email": address, "password_hash": password_hash, "roles": list(roles), "is_active": True}
 
@@ -149,6 +159,24 @@ class UserStore:
             raise ConfigurationError(f"The user {address} exists already.", hint=hint) from None
         except ValueError as error:
             raise ConfigurationError(f"{self._entity.name} refuses {address}: {error}") from error
+
+    def key_of(self, user: Any) -> ActorId:
+        """The key of a user: a row, or the snapshot that an actor has."""
+        return cast("ActorId", getattr(user, self._entity.single_key.name))
+
+    async def load(self, key: ActorId, transaction: Transaction) -> Any:
+        """The row with this key, in the session of a transaction; None where there is none."""
+        column = self._entity.single_key.column
+        found = await transaction.load(select(self._entity.model).where(column == key), {})
+        return found.one_or_none()
+
+    async def _rows(
+        self, statement: Statement, values: dict[str, Any], transaction: Transaction | None
+    ) -> Sequence[Record]:
+        """Run a statement that reads: in a transaction on its connection, with what it has written; else by itself."""
+        if transaction is not None:
+            return await transaction.read(statement, values)
+        return await self._database.run(statement, statement.arguments(values))
 
     async def list(self) -> list[UserSummary]:
         """The first LISTED_MAX users by e-mail, for commands."""

@@ -4,6 +4,7 @@ Before every endpoint of an app (`routes/dispatch.py`), and before an applicatio
 (`standalone.py`). The one place where authenticators are asked, so the one place where credentials are read.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 from gatepost.actor import Actor
@@ -76,6 +77,29 @@ class AccessControl:
             if operation.allow is not anyone and decide(operation.allow, call.actor) is False:
                 raise access_denied(call.actor, ROLE_REFUSAL)
         return None
+
+    async def admit_mounted(self, call: Call) -> None:
+        """Find the actor of a request to a mounted application, which decides itself who may do what: credentials that
+        are not valid may be of its own kind, and leave the request anonymous.
+
+        Raises 403 `cross_origin`, 429 `too_many_requests`, and what a database that is away raises.
+        """
+        if self._asks_always or not self._headers.isdisjoint(call.headers):
+            with contextlib.suppress(Unauthorized):
+                await self._identify(call)
+        if (pending := self._admit_actor(call)) is not None:
+            await pending
+
+    async def _identify(self, call: Call) -> None:
+        for authenticator in self._authenticators:
+            actor = authenticator.find(call)
+            if actor is None and (loading := authenticator.load(call)) is not None:
+                actor = await _loaded(authenticator, loading)
+            if actor is not None:
+                call.actor = actor
+                if authenticator.is_ambient:
+                    self._admit_ambient(call)
+                return
 
     def is_known(self, call: Call) -> bool:
         """Whether the client is signed in, as far as that is known without waiting."""

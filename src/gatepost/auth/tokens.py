@@ -28,7 +28,10 @@ TOKEN_BYTES_MAX = 4096
 LEEWAY_SECONDS = 5
 """How far ahead another instance's clock may be (`iat`, `nbf`). `exp` has no leeway: we set it ourselves."""
 
-_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
+TOKEN_FORM = r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}"  # noqa: S105 - a pattern
+"""The pattern of a token: header, claims, and a signature of 64 bytes."""
+
+_FORM = re.compile(TOKEN_FORM)
 
 Text = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00\ud800-\udfff]+\Z")]
 """A text that PostgreSQL can store: not empty, without NUL and lone surrogates."""

@@ -73,7 +73,7 @@ def _on_buckets(
     events = Events()
     buckets = make_buckets(app.rate_limits, settings.valkey, table)
     limiter = make_limiter(settings.gate, events, buckets)
-    groups = [limit_set.group for limit_set in limiter.limit_sets(kind, app.composed(settings).table.rules)]
+    groups = [limit_set.group for limit_set in limiter.limit_sets(kind, app.composed(settings).rules)]
 
     async def run() -> T:
         await buckets.start(events)

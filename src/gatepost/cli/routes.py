@@ -4,6 +4,7 @@ from typing import Any
 
 from gatepost.cli.output import print_rows
 from gatepost.cli.settings import quiet_settings
+from gatepost.composition import Composition
 from gatepost.declaring.policies import anyone
 from gatepost.operations import Operation, RouteRules
 from gatepost.server.loading import find_app, reference_of
@@ -15,10 +16,14 @@ COLUMNS = ("method", "path", "operation", "allow", "rate_limit", "handler")
 def print_routes(reference: str | None, *, as_json: bool) -> None:
     """Print the table of the application's operations and mounts, in the order of their declaration."""
     settings = quiet_settings()
-    composition = find_app(reference_of(reference)).composed(settings)
-    rows = [_row(operation, settings) for operation in composition.operations]
-    rows += [_mount_row(rules, settings) for rules in composition.table.rules if rules.kind == "mount"]
+    rows = rows_of(find_app(reference_of(reference)).composed(settings), settings)
     print_rows(rows, as_json=as_json, columns=COLUMNS)
+
+
+def rows_of(composition: Composition, settings: Settings) -> list[dict[str, Any]]:
+    """The rows of the table: the operations, the mounts, and the paths that mounts declare."""
+    rows = [_row(operation, settings) for operation in composition.operations]
+    return rows + [_mount_row(rules, settings) for rules in composition.rules if rules.is_foreign]
 
 
 def _row(operation: Operation, settings: Settings) -> dict[str, Any]:

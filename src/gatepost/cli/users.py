@@ -42,7 +42,7 @@ def create(
     app: AppOption = None,
 ) -> None:
     """Create a user. The password is asked for or read from stdin: others can see what is on the command line."""
-    from gatepost.accounts.sign_in import create_user
+    from gatepost.accounts.new_users import create_user
 
     password, roles = _read_password(from_stdin=password_stdin), role or []
     _on_database(app, lambda database, model, _: create_user(database, model, email, password, roles))
@@ -69,7 +69,7 @@ def list_(app: AppOption = None, json: JSONOption = False) -> None:
 @users.command(epilog='Example: curl -H "Authorization: Bearer $(gatepost users token ada@example.com)" ...')
 def token(email: Email, app: AppOption = None) -> None:
     """Print a short-lived access token of a user."""
-    from gatepost.accounts.sign_in import issue_token
+    from gatepost.accounts.new_users import issue_token
     from gatepost.auth.bearer_tokens import accept_tokens
     from gatepost.auth.keys import signing_key
     from gatepost.auth.tokens import Tokens

@@ -7,6 +7,7 @@ makes handlers of what is bound here.
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple, cast, get_args, get_origin
 
 from gatepost.actor import Actor
@@ -21,7 +22,7 @@ from gatepost.controllers.endpoint_parameters import (
     path_value,
 )
 from gatepost.controllers.endpoint_results import Returned, read_returned
-from gatepost.controllers.injection import provided_class
+from gatepost.controllers.injection import NOTHING, FromUnit, Injections, of_service, provided_class
 from gatepost.controllers.providers import Providers
 from gatepost.controllers.signatures import MISSING, Signature, SignedParameter, read_hints, read_signature
 from gatepost.declaring.controller import Controller, Route, routes_of
@@ -35,6 +36,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.mistakes import Mistakes
 from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.services.accounts import Accounts
 from gatepost.services.service import Service, served_model
 from gatepost.sources import location_of
 
@@ -78,22 +80,15 @@ class EndpointMethod(NamedTuple):
 
     @property
     def operation_name(self) -> str:
-        """`books.restock`."""
+        """`books.restock`; of a probe `livez`."""
+        if self.route.probe:
+            return self.name
         return f"{self.base.replace('/', '.') or self.controller.__name__.lower()}.{self.name}"
-
-
-class Attributes(NamedTuple):
-    """What is injected into a controller, by the names of its attributes: services by model, and what is provided by
-    class."""
-
-    services: tuple[tuple[str, type[Any]], ...] = ()
-    provided: tuple[tuple[str, type[Any]], ...] = ()
 
 
 class BoundEndpoint(NamedTuple):
     """An endpoint of a controller. `pattern` is its path; `simple` are parameters that are read from the head of the
-    request, `services` those that are services, by model, `provided` those that `App(provide=)` makes, by class;
-    `attributes` are those of the controller."""
+    request, `injected` those that no request gives; `attributes` are what is injected into the controller."""
 
     method: EndpointMethod
     pattern: str
@@ -101,10 +96,16 @@ class BoundEndpoint(NamedTuple):
     query: QueryParameters
     rows: tuple[PathRow, ...]
     body: BodyParameter | None
-    services: tuple[tuple[str, type[Any]], ...]
-    provided: tuple[tuple[str, type[Any]], ...]
-    attributes: Attributes
+    injected: Injections
+    attributes: Injections
     returned: Returned
+
+    @property
+    def needs_unit(self) -> bool:
+        """Whether it works in a transaction: without one, it takes no connection."""
+        returned = self.returned
+        may_read = returned.served is not None or returned.is_select or returned.is_open
+        return may_read or bool(self.rows or self.injected.of_unit or self.attributes.of_unit)
 
 
 class EndpointBinder:
@@ -131,7 +132,7 @@ class EndpointBinder:
     def bind(self, controller: type[Controller[Any]], served: ServedModel | None = None) -> list[BoundEndpoint]:
         """The endpoints of a controller, which is that of a resource where `served` is given. What is wrong with one
         becomes a mistake, and leaves out that one alone."""
-        attributes = Attributes()
+        attributes = NOTHING
         with self._mistakes.check(partial(location_of, controller)):
             attributes = self._attributes(controller)
         found: list[BoundEndpoint] = []
@@ -147,7 +148,7 @@ class EndpointBinder:
             self._mistakes.add(error, partial(location_of, controller))
         return found
 
-    def _bind(self, method: EndpointMethod, attributes: Attributes) -> BoundEndpoint:
+    def _bind(self, method: EndpointMethod, attributes: Injections) -> BoundEndpoint:
         location, route = method.location, method.route
         signature = read_signature(method.function, location)
         binding = _Binding(self, location, route, _places(route.path, location))
@@ -163,35 +164,41 @@ class EndpointBinder:
             QueryParameters(binding.query, binding.classes, self.wire_name),
             tuple(binding.rows),
             binding.body,
-            tuple(binding.services),
-            tuple(binding.provided),
+            Injections(tuple(binding.of_unit), tuple(binding.provided)),
             attributes,
             read_returned(signature.returned, method, self._catalog),
         )
 
-    def _attributes(self, controller: type[Controller[Any]]) -> Attributes:
+    def _attributes(self, controller: type[Controller[Any]]) -> Injections:
         """What is injected into a controller: its annotated attributes without a value."""
-        services: list[tuple[str, type[Any]]] = []
+        units: list[tuple[str, FromUnit]] = []
         provided: list[tuple[str, type[Any]]] = []
         for name, annotation in read_hints(controller, controller.__name__).items():
             if hasattr(controller, name):
                 continue
-            model = self.service_model(annotation)
-            if model is not None:
-                services.append((name, model))
+            make = self.of_unit(annotation)
+            if make is not None:
+                units.append((name, make))
             else:
                 provided.append((name, provided_class(annotation, self.providers, f"{controller.__name__}.{name}")))
-        return Attributes(tuple(services), tuple(provided))
+        return Injections(tuple(units), tuple(provided))
 
     def body(self, parameter: SignedParameter, location: str) -> BodyParameter | None:
         """The body that a parameter is; None where it is something else."""
         return find_body(parameter, self._catalog, self._mistakes, location)
 
+    def of_unit(self, annotation: Any) -> FromUnit | None:
+        """How a value of this type is made of the unit of work: a service, or `Accounts`; None for other types."""
+        if annotation is Accounts:
+            return attrgetter("accounts")
+        model = self._service_model(annotation)
+        return None if model is None else of_service(model)
+
     def served(self, kind: Any) -> ServedModel | None:
         """The served model that a parameter's type is."""
         return self._catalog.by_model.get(kind) if isinstance(kind, type) else None
 
-    def service_model(self, annotation: Any) -> type[Any] | None:
+    def _service_model(self, annotation: Any) -> type[Any] | None:
         """The model of the service that a parameter's type is: `Books`, or `Service[Book]`; None for other types.
         Raises `ConfigurationError` for a service that no resource has."""
         if get_origin(annotation) is Service:
@@ -226,7 +233,7 @@ class _Binding:
         self.query: list[QueryParameter] = []
         self.classes: dict[str, Any] = {}
         self.rows: list[PathRow] = []
-        self.services: list[tuple[str, type[Any]]] = []
+        self.of_unit: list[tuple[str, FromUnit]] = []
         self.provided: list[tuple[str, type[Any]]] = []
         self.body: BodyParameter | None = None
 
@@ -239,8 +246,8 @@ class _Binding:
             self.simple.append((name, lambda call: call.actor))
         elif kind is Call:
             self.simple.append((name, lambda call: call))
-        elif (model := self._binder.service_model(kind)) is not None:
-            self.services.append((name, model))
+        elif (make := self._binder.of_unit(kind)) is not None:
+            self.of_unit.append((name, make))
         elif isinstance(kind, type) and kind in self._binder.providers:
             self.provided.append((name, cast("type[Any]", kind)))
         elif marker := next((item for item in parameter.metadata if isinstance(item, Header | Cookie)), None):

@@ -76,7 +76,8 @@ class EndpointController:
         self._transactions = surroundings.transactions
         self._answers = surroundings.answers
         self._provided = surroundings.provided.values
-        self._of_call = surroundings.provided.of_call({key for _, key in (*bound.provided, *bound.attributes.provided)})
+        provided = (*bound.injected.provided, *bound.attributes.provided)
+        self._of_call = surroundings.provided.of_call({key for _, key in provided})
         self._is_safe = bound.method.route.method in SAFE
         inside = None if bound.body is None else surroundings.body_envelope
         self._locate = None if inside is None else inside.located
@@ -99,8 +100,12 @@ class EndpointController:
     async def handle(self, call: Call) -> Response:
         """The response to one request."""
         arguments = {name: read(call) for name, read in self._bound.simple}
-        values, query = (self._bound.query.read(call), None) if self._list is None else self._list.parse(call)
-        arguments.update(values)
+        query: RawQuery | None = None
+        if self._list is not None:
+            values, query = self._list.parse(call)
+            arguments.update(values)
+        elif not self._bound.method.route.probe:  # what asks whether a server lives may add what it likes
+            arguments.update(self._bound.query.read(call))
         places = [(row, _place(row, call)) for row in self._bound.rows]
         if self._bound.body is not None and self._read_body is not None:
             arguments[self._bound.body.name] = self._read_body(call, await call.body())
@@ -114,26 +119,26 @@ class EndpointController:
         return response if self._caching is None else _cached(response, self._caching)
 
     async def _run(self, call: Call, given: _Given, provided: Values) -> Response:
-        """The response to a request, in its transaction."""
+        """The response to a request, in its transaction where it needs one."""
+        try:
+            if not self._bound.needs_unit:
+                return self._plain(await self._result(given.arguments, None, provided))
+            return await self._run_in_transaction(call, given, provided)
+        except Problem as problem:
+            refusal = with_wire_names(problem, self._wire_name)
+            raise (refusal if self._locate is None else self._locate(refusal)) from problem.__cause__
 
+    async def _run_in_transaction(self, call: Call, given: _Given, provided: Values) -> Response:
         async def work(unit: UnitOfWork) -> Response:
             found = dict(given.arguments)
             for row, value in given.places:
                 found[row.name] = await self._find(call, unit, row, value)
-            for name, model in self._bound.services:
-                found[name] = unit.service(model)
-            for name, key in self._bound.provided:
-                found[name] = provided[key]
-            result = await self._function(self._instance(unit, provided), **found)
+            result = await self._result(found, unit, provided)
             if self._list is not None and given.query is not None and is_select(result):
                 return await self._page(call, unit, result, self._list, given.query)
             return await self._respond(call, unit, result)
 
-        try:
-            return await self._transactions.run(call, work, is_read_only=self._is_safe)
-        except Problem as problem:
-            refusal = with_wire_names(problem, self._wire_name)
-            raise (refusal if self._locate is None else self._locate(refusal)) from problem.__cause__
+        return await self._transactions.run(call, work, is_read_only=self._is_safe)
 
     async def _find(self, call: Call, unit: UnitOfWork, row: PathRow, value: Any) -> Any:
         answers = self._answers[row.served.entity.model]
@@ -143,31 +148,38 @@ class EndpointController:
             problem.about = row.served.row_name
             raise
 
-    def _instance(self, unit: UnitOfWork, provided: Values) -> Any:
+    async def _result(self, arguments: Mapping[str, Any], unit: UnitOfWork | None, provided: Values) -> Any:
+        """What the method of the controller returns."""
+        injected = dict(self._bound.injected.values(unit, provided))
+        return await self._function(self._instance(unit, provided), **arguments, **injected)
+
+    def _instance(self, unit: UnitOfWork | None, provided: Values) -> Any:
         """The controller of this call: one for all calls where nothing is injected."""
         if self._shared is not None:
             return self._shared
-        made, attributes = self._bound.method.controller(), self._bound.attributes
-        for name, model in attributes.services:
-            setattr(made, name, unit.service(model))
-        for name, key in attributes.provided:
-            setattr(made, name, provided[key])
+        made = self._bound.method.controller()
+        for name, value in self._bound.attributes.values(unit, provided):
+            setattr(made, name, value)
         return made
 
     async def _respond(self, call: Call, unit: UnitOfWork, result: Any) -> Response:
         """The response that a result means."""
+        if self._shown is None and is_select(result):
+            with self._located():
+                result = await select_plainly(call, unit, result)
+        if self._shown is None or result is None or isinstance(result, Response):
+            return self._plain(result)
+        if isinstance(result, Created):
+            return await self._created(call, unit, cast("Any", result), self._shown)
+        return await self._rows(call, unit, result, self._shown)
+
+    def _plain(self, result: Any) -> Response:
+        """The response that a result means which shows no rows."""
         if result is None:
             return self._nothing()
         if isinstance(result, Response):
             return result
-        if self._shown is None:
-            if is_select(result):
-                with self._located():
-                    result = await select_plainly(call, unit, result)
-            return Response(self._status(200), b"%b%b}" % (self._opening, self._encode(result)), JSON_HEADERS)
-        if isinstance(result, Created):
-            return await self._created(call, unit, cast("Any", result), self._shown)
-        return await self._rows(call, unit, result, self._shown)
+        return Response(self._status(200), b"%b%b}" % (self._opening, self._encode(result)), JSON_HEADERS)
 
     async def _page(self, call: Call, unit: UnitOfWork, selected: Any, listed: EndpointList, raw: RawQuery) -> Response:
         """The rows of a `Select`, as the query string wants them."""

@@ -18,10 +18,12 @@ _SEQUENCES = (list, tuple, Sequence)
 
 
 class Returned(NamedTuple):
-    """What an endpoint returns: rows of `served` (one, several, created, or a `Select`), or plain data."""
+    """What an endpoint returns: rows of `served` (one, several, created, or a `Select`), or plain data. `is_open` says
+    that its annotation leaves open what it is, such as `Any`."""
 
     served: ServedModel | None
     is_select: bool = False
+    is_open: bool = False
 
 
 class ReturningMethod(Protocol):
@@ -63,7 +65,8 @@ def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) ->
             location=location,
             hint="Return the rows themselves; the DTO is made of them.",
         )
-    return Returned(None if model is None else catalog.by_model[model], is_select)
+    is_open = any(part in (Any, object) for part in parts)
+    return Returned(None if model is None else catalog.by_model[model], is_select, is_open)
 
 
 def _alternatives(annotation: Any) -> Sequence[Any]:

@@ -1,21 +1,55 @@
-"""Injection by class: which annotated attributes of controllers and services get what `App(provide=)` makes."""
+"""Injection by class: what endpoints, controllers and services are given, and no request gives.
+
+Services and `Accounts` are made of the unit of work of a call, the rest is what `App(provide=)` makes.
+"""
 
 import inspect
-from typing import Any, TypeAlias, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from gatepost.controllers.providers import Providers
 from gatepost.controllers.signatures import read_hints
 from gatepost.errors import ConfigurationError
+from gatepost.services.accounts import Accounts
 from gatepost.services.service import Service
+from gatepost.services.unit_of_work import UnitOfWork
+
+FromUnit: TypeAlias = Callable[[UnitOfWork], Any]
 
 Injected: TypeAlias = tuple[tuple[str, type[Any]], ...]
 """Names of attributes, with the class that each is provided by."""
+
+
+class Injections(NamedTuple):
+    """What is injected into one method or object, by the names of parameters or attributes: what is made of the unit of
+    work, and what is provided by class."""
+
+    of_unit: tuple[tuple[str, FromUnit], ...] = ()
+    provided: Injected = ()
+
+    def values(self, unit: UnitOfWork | None, provided: Mapping[type[Any], Any]) -> Iterator[tuple[str, Any]]:
+        """The values in one call, which has a unit of work where there is something to make of it."""
+        if unit is not None:
+            for name, make in self.of_unit:
+                yield name, make(unit)
+        for name, key in self.provided:
+            yield name, provided[key]
+
+
+NOTHING = Injections()
+
+
+def of_service(model: type[Any]) -> FromUnit:
+    """How the service of a model is made."""
+    return lambda unit: unit.service(model)
 
 
 def provided_class(annotation: Any, providers: Providers, location: str) -> type[Any]:
     """The class of an attribute that is to be injected. Raises `ConfigurationError` where nothing provides it."""
     if isinstance(annotation, type) and annotation in providers:
         return cast("type[Any]", annotation)
+    if annotation is Accounts:
+        raise ConfigurationError("is of type Accounts.", location=location, hint="A service has self.accounts already.")
     shown = getattr(annotation, "__name__", str(annotation))
     raise ConfigurationError(
         f"is of type {shown}, which nothing provides.",

@@ -19,13 +19,13 @@ Values = Mapping[type[Any], Any]
 
 
 class ProvidedValues:
-    """The things that one process has. Empty until `start`."""
+    """The things that one process has. Until `start`, these are only those that the application made itself."""
 
     def __init__(self, providers: Providers, events: Events) -> None:
         self._providers = providers
         self._events = events
         self._closing = AsyncExitStack()
-        self.values: dict[type[Any], Any] = {}
+        self.values: dict[type[Any], Any] = {item.key: item.make() for item in providers if item.is_there}
 
     async def start(self) -> None:
         """Make what is made once, in order. Raises `ConfigurationError` where a function raises, and closes what was

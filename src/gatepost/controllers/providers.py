@@ -19,6 +19,7 @@ from gatepost.dtos.parameter_values import text_reader
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.mistakes import Mistakes
+from gatepost.services.accounts import Accounts
 from gatepost.services.service import Service
 from gatepost.sources import location_of
 
@@ -95,7 +96,7 @@ def _checked_key(key: Any, location: str) -> type[Any]:
             location=location,
             hint="Write the class by which parameters name it: provide={Mailer: make_mailer}.",
         )
-    if key in OF_CALLS or issubclass(key, Service) or hasattr(cast("Any", key), "__mapper__"):
+    if key in (*OF_CALLS, Accounts) or issubclass(key, Service) or hasattr(cast("Any", key), "__mapper__"):
         raise ConfigurationError(f"provide= names {name}, which endpoints get already.", location=location)
     if key is object or text_reader(key, name) is not None:
         raise ConfigurationError(

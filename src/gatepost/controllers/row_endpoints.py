@@ -19,7 +19,7 @@ ReadRow = Callable[[Call, Any], Awaitable[Row]]
 def handed_back(bound: BoundEndpoint) -> PathRow | None:
     """The row that an endpoint reads and returns, and nothing else; None for any other endpoint."""
     route, returned = bound.method.route, bound.returned.served
-    is_alone = not (bound.body or bound.services or bound.provided or any(bound.attributes)) and len(bound.rows) == 1
+    is_alone = not (bound.body or any(bound.injected) or any(bound.attributes)) and len(bound.rows) == 1
     if route.method != "GET" or not is_alone or bound.rows[0].is_locking or bound.rows[0].served is not returned:
         return None
     return bound.rows[0] if _only_returns(bound.method.function, bound.rows[0].name) else None

@@ -297,13 +297,26 @@ class Database:
             raise
         await self._end(transaction, None)
 
+    async def run_without_connection(self, transaction: Transaction, work: Awaitable[T]) -> T:
+        """Await what takes long and needs no database, such as the hash of a password. Meanwhile the transaction gives
+        its connection back, unless it has begun or has a session."""
+        if not transaction.is_untouched:
+            return await work
+        self.pool.release(transaction.connection)
+        transaction.is_disconnected = True
+        result = await work
+        transaction.connect(self.pool.take() or await self.pool.acquire(transaction))
+        return result
+
     async def _end(self, transaction: Transaction, error: BaseException | None) -> None:
         """Give the connection back, whatever the end of the session raises (a service may listen to its events). What
         follows the commit follows also where the request was cancelled while it committed."""
         try:
             transaction.close_session()
         finally:
-            if transaction.is_committed:
+            if transaction.is_disconnected:
+                pass  # the connection is another's by now
+            elif transaction.is_committed:
                 self.pool.release(transaction.connection)
                 await transaction.run_after_commit(self._events)
             else:

@@ -82,11 +82,10 @@ class Transaction:
     ) -> None:
         """`may_write` is False for a request that promises to change nothing: its outcome is never in doubt. Where it
         `is_read_only` as well, PostgreSQL holds it to that."""
-        self.connection = connection
         self.resource = resource
         self.is_sending = False
         self.has_own_limit = False
-        connection.holder = self
+        self.connect(connection)
         self._sessions = sessions
         self._session: RequestSession | None = None
         self._after_commit: list[AfterCommit] = []
@@ -98,6 +97,17 @@ class Transaction:
         self._is_over = False
         self.is_committed = False
         self.explained: BaseException | None = None
+
+    def connect(self, connection: PooledConnection) -> None:
+        """From now on it is this connection that it works on."""
+        self.connection = connection
+        self.is_disconnected = False
+        connection.holder = self
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing ties it to its connection: it has not begun, and has no session."""
+        return not self._is_begun and self._session is None and not self.is_reading
 
     async def begin(self, isolation: str = READ_COMMITTED) -> None:
         """Open the transaction, where that has not been done."""

@@ -62,6 +62,8 @@ class Route(Declared):
         headers: Mapping[str, str | None] | None = None,
         cors: CORS | None = None,
         cache_control: str | None = None,
+        auth: bool = False,
+        probe: bool = False,
     ) -> None:
         location = f"@{method.lower()}({path!r}"
         arguments = Arguments(self, location)
@@ -90,6 +92,13 @@ class Route(Declared):
         self.cors = arguments.of_kind("cors", cors, CORS | None, 'CORS("https://shop.example")', None)
         self.cache_control = arguments.of_kind("cache_control", cache_control, str | None, '"no-store"', None)
         arguments.check(_check_caching, self.cache_control, method, location)
+        self.auth = arguments.of_kind("auth", auth, bool, "True or False", False)
+        self.probe = arguments.of_kind("probe", probe, bool, "True or False", False)
+        if self.auth and self.probe:
+            wrong = ConfigurationError(
+                "is both auth and probe.", location=location, hint="A probe has no limit: keep one."
+            )
+            self.mistakes.add(wrong, self.source)
 
 
 def _check_answers(answers: Any, location: str) -> None:
@@ -172,7 +181,8 @@ class RouteDecorator:
     `allow` is who may call, before anything is read. `answers` is the DTO that rows are shown as, in place of the
     resource's own. `name` is the key of the envelope where a dialect has one. `raises` are the problems that the
     endpoint raises itself, for its description. A list is paged unless `paging=False`; with `filters=True` clients may
-    filter and sort it as the derived one.
+    filter and sort it as the derived one. With `auth=True` it shares the strict limit for signing in; with `probe=True`
+    it has no limit and is served for every host, as the probes are.
     """
 
     def __init__(self, method: str) -> None:
@@ -197,6 +207,8 @@ class RouteDecorator:
         headers: Mapping[str, str | None] | None = None,
         cors: CORS | None = None,
         cache_control: str | None = None,
+        auth: bool = False,
+        probe: bool = False,
     ) -> _Of[M]: ...
     @overload
     def __call__(
@@ -216,6 +228,8 @@ class RouteDecorator:
         headers: Mapping[str, str | None] | None = None,
         cors: CORS | None = None,
         cache_control: str | None = None,
+        auth: bool = False,
+        probe: bool = False,
     ) -> _Plain: ...
     def __call__(self, path: str, **declared: Any) -> Any:
         route = Route(self._method, path, **declared)

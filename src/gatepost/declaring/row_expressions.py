@@ -15,6 +15,9 @@ from gatepost.errors import ConfigurationError
 
 T = TypeVar("T")
 
+TOKEN = "token"  # noqa: S105 - the name of a source
+"""The source of the `CallValue` that `Accounts().token()` is."""
+
 
 class CallValue(BindParameter[T]):
     """A bind whose value each call gives: `source` says which one, such as `"actor.id"`."""

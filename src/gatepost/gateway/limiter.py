@@ -46,6 +46,7 @@ class Limiter:
         self._clock = buckets.clock
         self._address = _Stage(limits, buckets, "")
         self._actor = _Stage(limits, buckets, "-actor")
+        self._attempts = self._address.of_kind("auth")
         self._account = LimitSet(buckets, [(ACCOUNT, limits["auth"])], strict=True)
         self._device = LimitSet(buckets, [(DEVICE, limits["auth"])], strict=True)
         self._find_device = find_device
@@ -75,6 +76,23 @@ class Limiter:
         assert isinstance(call, GateCall)  # noqa: S101 - the gate makes every call
         return self._take(call, limit_set, key)
 
+    async def admit_attempt(self, call: Call) -> None:
+        """Take for an attempt to sign in or to register what a path of kind "auth" takes in the first stage: of the
+        address, or of a device that has signed in before. Raises `TooManyRequests`.
+
+        The first attempt of a request to such a path has taken it already. What another path took is kept out of it:
+        its tokens stay taken, whatever becomes of the attempt.
+        """
+        assert isinstance(call, GateCall)  # noqa: S101 - the gate makes every call
+        call.attempts += 1
+        if call.attempts == 1 and call.rules is not None and call.rules.kind == "auth":
+            return
+        call.taken = None
+        device = self._find_device(call)
+        taking = (self._device, device) if device else self._address_of_attempt(call)
+        if (pending := self._take(call, *taking)) is not None:
+            await pending
+
     async def admit_account(self, call: Call, account: str, *, is_own_device: bool) -> None:
         """Second stage of signing in to `account`. Raises `TooManyRequests`.
 
@@ -87,8 +105,7 @@ class Limiter:
         if call.taken is not None and call.taken.limit_set is self._device:
             call.taken.give_back()
             call.taken = None
-            address = self._address[call.rules]
-            if address is not None and (pending := self._take(call, address, network_of(call.client))) is not None:
+            if (pending := self._take(call, *self._address_of_attempt(call))) is not None:
                 await pending
         if (pending := self._take(call, self._account, account)) is not None:
             await pending
@@ -111,6 +128,12 @@ class Limiter:
             return [self._account]
         stage = self._address if kind == "address" else self._actor
         return [found for found in dict.fromkeys(stage[rules] for rules in (None, *routes)) if found is not None]
+
+    def _address_of_attempt(self, call: Call) -> tuple[LimitSet, str]:
+        """What an attempt takes from for its address: the limit of its path, or of all that are of kind "auth"."""
+        rules = call.rules
+        limit_set = self._address[rules] if rules is not None and rules.kind == "auth" else None
+        return limit_set or self._attempts, network_of(call.client)
 
     def _take(self, call: GateCall, limit_set: LimitSet, key: str) -> Awaitable[None] | None:
         """Take a token of each limit; raises the refusal. Returns what asks the shared store, where this process
@@ -154,13 +177,18 @@ class _Stage(dict[RouteRules | None, LimitSet | None]):
         self._buckets = buckets
         self._suffix = suffix
         self._own: dict[tuple[tuple[str, RateLimit], ...], LimitSet] = {}
-        self._by_kind: dict[str, LimitSet | None] = {
+        self._limited = {
             kind: LimitSet(buckets, [(kind + suffix, limit)], strict=kind == "auth") for kind, limit in limits.items()
         }
-        self._default = self._by_kind["api"]
-        self._by_kind["system"] = None
+        self._default = self._limited["api"]
+        self._by_kind: dict[str, LimitSet | None] = {**self._limited, "system": None}
+
+    def of_kind(self, kind: str) -> LimitSet:
+        """The default of a kind of routes."""
+        return self._limited[kind]
 
     def __missing__(self, rules: RouteRules | None) -> LimitSet | None:
+        found: LimitSet | None
         if rules is None:
             found = self._default
         elif rules.limits:

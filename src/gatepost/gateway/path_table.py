@@ -72,20 +72,25 @@ class PathPattern(NamedTuple):
 class PathTable:
     """The routes of declared paths.
 
-    `rules` lists those of all, `strict` those whose JSON is checked, `sign_ins` what is declared for those that watch
-    sign-ins, and for which path.
+    `rules` lists those of all, `declared` without that of the other paths, `strict` those whose JSON is checked,
+    `sign_ins` what is declared for those that watch sign-ins, and for which path. Those of a mount are below its
+    `prefix`; mistakes name the `location` of the declaration.
     """
 
-    def __init__(self, paths: Mapping[str, PathRules], settings: GateSettings) -> None:
+    def __init__(
+        self, paths: Mapping[str, PathRules], settings: GateSettings, *, prefix: str = "", location: str = "Gate(paths"
+    ) -> None:
+        self._prefix = prefix
+        self._location_prefix = location
         declared: dict[PathPattern, PathRules] = {}
         for given, rules in paths.items():
-            pattern = _read(given)
+            pattern = _read(given, location)
             if pattern in declared:
-                raise ConfigurationError("is declared twice.", location=_location(pattern))
+                raise ConfigurationError("is declared twice.", location=self._location(pattern))
             if not isinstance(rules, PathRules):  # pyright: ignore[reportUnnecessaryIsInstance] - what users write
                 hint = f'Write "{pattern}": PathRules(rate_limit=...).'
-                raise ConfigurationError(f"{rules!r} is not a PathRules.", location=_location(pattern), hint=hint)
-            rules.check(_location(pattern))
+                raise ConfigurationError(f"{rules!r} is not a PathRules.", location=self._location(pattern), hint=hint)
+            rules.check(self._location(pattern))
             declared[pattern] = rules
         self._factor = settings.limit_factor or 1
         self.strict: set[RouteRules] = set()
@@ -93,7 +98,8 @@ class PathTable:
         self._default = self._route(PathPattern(None, REST), PathRules())
         ordered = sorted(declared, key=PathPattern.specificity)
         made = {pattern: self._route(pattern, _inherited(pattern, declared, ordered)) for pattern in ordered}
-        self.rules = (*(rules for rules, _, _ in made.values()), self._default[0])
+        self.declared = tuple(rules for rules, _, _ in made.values())
+        self.rules = (*self.declared, self._default[0])
         self._wider = tuple((each, each.compiled(), made[each]) for each in ordered if not each.is_fixed)
         self._fixed: dict[str, list[tuple[PathPattern, Match]]] = {}
         for pattern in ordered:
@@ -101,6 +107,10 @@ class PathTable:
                 self._fixed.setdefault(pattern.path, []).append((pattern, made[pattern]))
 
     def match(self, method: str, path: str) -> Match:
+        """The route of the most specific pattern that holds for this request; that of all others if none does."""
+        return self.find(method, path) or self._default
+
+    def find(self, method: str, path: str) -> Match | None:
         """The route of the most specific pattern that holds for this request."""
         for pattern, match in self._fixed.get(path, ()):
             if pattern.holds_for(method):
@@ -108,26 +118,31 @@ class PathTable:
         for pattern, compiled, match in self._wider:
             if pattern.holds_for(method) and compiled.fullmatch(path) is not None:
                 return match
-        return self._default
+        return None
 
     def _route(self, pattern: PathPattern, rules: PathRules) -> Match:
         types = rules.content_types
         route = RouteRules(
-            pattern=pattern.path,
+            pattern=self._prefix + pattern.path,
             kind="auth" if rules.auth else "system" if rules.probe else "api",
-            limits=named(str(pattern), [limit.times(self._factor) for limit in rules.limits]) if rules.limits else (),
+            limits=named(f"{self._prefix}{pattern}", [limit.times(self._factor) for limit in rules.limits])
+            if rules.limits
+            else (),
             body_bytes_max=rules.body_bytes_max,
             content_types=JSON_TYPES if types is None else frozenset(name.encode() for name in types),
-            headers=rules.composed_headers(_location(pattern)),
+            headers=rules.composed_headers(self._location(pattern)),
             cors=rules.cors,
             is_foreign=True,
         )
         if rules.strict_json is not False:
             self.strict.add(route)
-        rules.check_combined(_location(pattern))
+        rules.check_combined(self._location(pattern))
         if rules.account is not None or rules.signed_in is not None:
             self.sign_ins[route] = rules, pattern
         return route, None, ()
+
+    def _location(self, pattern: PathPattern) -> str:
+        return f'{self._location_prefix}["{pattern}"])'
 
 
 def _inherited(
@@ -141,20 +156,16 @@ def _inherited(
     return rules
 
 
-def _read(given: object) -> PathPattern:
+def _read(given: object, location: str) -> PathPattern:
     found = _PATTERN.fullmatch(given) if isinstance(given, str) else None
     pattern = None if found is None else PathPattern(found[1], found[2])
     if pattern is None or not all(_is_parameter(each) or not {*"{}"} & {*each} for each in pattern.segments):
         raise ConfigurationError(
             f"{given!r} is not a path.",
-            location="Gate(paths=)",
+            location=f"{location}=)",
             hint="Write /login, POST /login, /items/{id}, or /admin/* for everything below it.",
         )
     return pattern
-
-
-def _location(pattern: PathPattern) -> str:
-    return f'Gate(paths["{pattern}"])'
 
 
 def _is_parameter(segment: str) -> bool:

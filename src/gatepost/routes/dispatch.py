@@ -7,31 +7,31 @@ from msgspec.structs import replace
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.call import Admit, Call, Response
 from gatepost.errors import Problem
+from gatepost.operations import RouteRules
 from gatepost.response_additions import ResponseAdditions
 
 Explain = Callable[[Exception], Awaitable[Problem | None]]
 
 
 class Dispatch:
-    """The innermost ASGI layer. `admit` is that of the access control, which finds the actor; mounted applications do
-    without. `explain` is asked what an unexpected error means. Behind middlewares (`is_wrapped`) a response is sent as
-    the messages that they read."""
+    """The innermost ASGI layer. `admit` is that of the access control, which finds the actor. `explain` is asked what
+    an unexpected error means. `mounts` are the mounted applications, by their routes. Behind middlewares (`is_wrapped`)
+    a response is sent as the messages that they read."""
 
     def __init__(
-        self, *, admit: Admit, mounts: Mapping[str, ASGIApp], explain: Explain, is_wrapped: bool = False
+        self, *, admit: Admit, mounts: Mapping[RouteRules, ASGIApp], explain: Explain, is_wrapped: bool = False
     ) -> None:
         self._is_wrapped = is_wrapped
         self._admit = admit
         self._explain = explain
-        self._mounts = {f"{prefix}/*": (prefix, app) for prefix, app in mounts.items()}
+        self._mounts = mounts
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request that the gate has admitted."""
         call: Call = scope["gatepost"]
         if call.endpoint is None:
             assert call.rules is not None  # noqa: S101 - the gate refuses what matches nothing
-            prefix, app = self._mounts[call.rules.pattern]
-            await app({**scope, "root_path": scope.get("root_path", "") + prefix}, receive, send)
+            await self._mounts[call.rules](scope, receive, send)
             return
         admit = self._admit  # as a local name: Python 3.11 is slow at calling an attribute that is not a method
         try:

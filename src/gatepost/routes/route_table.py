@@ -7,7 +7,7 @@ longer mount before the shorter.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from gatepost.call import METHODS, REFUSED_METHODS, Call, Endpoint, Match, Response
@@ -18,6 +18,9 @@ from gatepost.operations import Operation, RouteRules
 
 ANY = "*"
 """The method of a mount's route: the mounted application handles every method."""
+
+FindPath = Callable[[str, str], Match | None]
+"""What a method and a path below a mount lead to; None where the mount declares nothing for it."""
 
 Routes = dict[str, Match]
 """What the methods of one path lead to."""
@@ -34,7 +37,14 @@ class RouteTable:
     `rules` are those of the endpoints, then those of the mounts, each in the order of declaration.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint], mounts: Mapping[str, Mount] | None = None) -> None:
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        mounts: Mapping[str, Mount] | None = None,
+        paths: Mapping[str, FindPath] | None = None,
+    ) -> None:
+        """`paths` find what the paths of a mount lead to that it declares, by its prefix."""
+        self._paths = paths or {}
         self._fixed: dict[str, Routes] = {}
         self._keyed: dict[str, Routes] = {}
         """Paths whose last segment alone is a parameter, by what stands before it: nearly all that have one."""
@@ -78,13 +88,19 @@ class RouteTable:
         if routes is None:
             for prefix, match in self._below:
                 if path.startswith(prefix):
-                    return match
+                    return self._mounted(method, path, prefix[:-1], match)
             raise NotFound("not_found", "There is nothing here that you may see.")
         found = routes.get(method) or routes.get(ANY)
         if found is None:
             raise _wrong_method(method, routes)
         rules, endpoint, _ = found
+        if endpoint is None:
+            return self._mounted(method, path, path, found)
         return rules, endpoint, values
+
+    def _mounted(self, method: str, path: str, prefix: str, match: Match) -> Match:
+        find = self._paths.get(prefix)
+        return match if find is None else find(method, path[len(prefix) :] or "/") or match
 
     def _find_nested(self, path: str) -> tuple[Routes | None, tuple[str, ...]]:
         segments = path.split("/")

@@ -30,18 +30,25 @@ class CallTransactions:
     ) -> T:
         """Run the work of a call. Where it `is_read_only`, PostgreSQL refuses writes in it."""
 
+        actor = call.actor
+
         async def in_transaction(transaction: Transaction) -> T:
-            unit = call.unit = UnitOfWork(transaction, self._registry, self._database.backlog)
+            unit = call.unit = UnitOfWork(transaction, self._registry, self._database.backlog, call)
+            unit.act_as(actor, None)
             try:
                 return await work(unit)
             finally:
                 call.unit = None
                 unit.release()
 
-        return await self._database.transact(
-            in_transaction,
-            isolation=isolation,
-            attempts=attempts,
-            may_write=not is_read_only,
-            is_read_only=is_read_only,
-        )
+        try:
+            return await self._database.transact(
+                in_transaction,
+                isolation=isolation,
+                attempts=attempts,
+                may_write=not is_read_only,
+                is_read_only=is_read_only,
+            )
+        except BaseException:
+            call.actor, call.issued_token = actor, None  # whoever signed in has not: nothing is committed
+            raise

@@ -16,6 +16,7 @@ from gatepost.database.transactions import ISOLATION_LEVELS, AfterCommit
 from gatepost.declaring.attributes import Attr
 from gatepost.errors import ConfigurationError
 from gatepost.hints import nearest
+from gatepost.services.accounts import Accounts
 from gatepost.services.changes import Changes
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class Service(Generic[M]):
     def session(self) -> AsyncSession:
         """The ORM session of the transaction. Ending the transaction through it is refused."""
         return self._unit.transaction.session
+
+    @property
+    def accounts(self) -> Accounts:
+        """The users who sign in, in this same transaction."""
+        return self._unit.accounts
 
     def after_commit(self, callback: AfterCommit) -> None:
         """Call `callback` after the transaction is committed, and never if it is not. It may be a coroutine function.

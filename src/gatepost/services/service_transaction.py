@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.actor import Actor
 from gatepost.database.transactions import AfterCommit
+from gatepost.services.accounts import Accounts
 from gatepost.services.service import Service
 from gatepost.services.unit_of_work import UnitOfWork
 
@@ -36,6 +37,11 @@ class ServiceTransaction:
     def select(self, model: type[N]) -> Select[N]:
         """A SELECT of the rows of a model that the actor may list, to be narrowed and run by `session`."""
         return self._unit.service(model).select(self.actor)
+
+    @property
+    def accounts(self) -> Accounts:
+        """The users who sign in, in this same transaction."""
+        return self._unit.accounts
 
     @property
     def session(self) -> AsyncSession:

@@ -153,8 +153,11 @@ class ServiceVerbs:
         await self._run(call, work)
 
     async def _run(self, call: Call, work: Callable[[UnitOfWork], Awaitable[T]], *, may_write: bool = True) -> T:
+        actor = call.actor
+
         async def in_transaction(transaction: Transaction) -> T:
-            unit = call.unit = UnitOfWork(transaction, self._registry, self._database.backlog)
+            unit = call.unit = UnitOfWork(transaction, self._registry, self._database.backlog, call)
+            unit.act_as(actor, None)
             try:
                 return await work(unit)
             except ValueError as error:
@@ -176,9 +179,13 @@ class ServiceVerbs:
         isolation, attempts = self._service.isolation, self._service.attempts
         if may_write and self._has_others:
             isolation, attempts = self._isolation, self._attempts
-        return await self._database.transact(
-            in_transaction, isolation=isolation, attempts=attempts, may_write=may_write
-        )
+        try:
+            return await self._database.transact(
+                in_transaction, isolation=isolation, attempts=attempts, may_write=may_write
+            )
+        except BaseException:
+            call.actor, call.issued_token = actor, None  # whoever signed in has not: nothing is committed
+            raise
 
     def _owner(self, row: Any, action: str) -> type[Any]:
         """The model whose service writes a row: the one that the row belongs to, where its service overrides the

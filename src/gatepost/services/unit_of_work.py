@@ -13,6 +13,7 @@ from sqlalchemy.orm.exc import FlushError, StaleDataError
 
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
+from gatepost.call import Call
 from gatepost.database.database import driver_error
 from gatepost.database.failures import still_referenced, version_conflict
 from gatepost.database.guards import TransactionAborted
@@ -25,6 +26,7 @@ from gatepost.models.list_query import ListQuery
 from gatepost.models.object_loading import select_under
 from gatepost.models.orm_reasons import Reasons
 from gatepost.response_backlog import ResponseBacklog
+from gatepost.services.accounts import AccountOperations, Accounts, accounts_in
 from gatepost.services.changes import Changes
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
@@ -43,10 +45,15 @@ class UnitOfWork:
     """The services of one transaction, made when they are first asked for."""
 
     def __init__(
-        self, transaction: Transaction, registry: "ServiceRegistry", backlog: ResponseBacklog | None = None
+        self,
+        transaction: Transaction,
+        registry: "ServiceRegistry",
+        backlog: ResponseBacklog | None = None,
+        call: Call | None = None,
     ) -> None:
-        """For a request, pages of large rows are reserved in the `backlog` until `release`."""
+        """For a request, `call` is its call, and pages of large rows are reserved in the `backlog` until `release`."""
         self.transaction = transaction
+        self.call = call
         self._backlog = backlog
         self._reserved = 0
         self._registry = registry
@@ -73,6 +80,31 @@ class UnitOfWork:
         made = self._registry.service_of(of)(self, of)
         self._registry.inject(made)
         return made
+
+    @property
+    def accounts(self) -> Accounts:
+        """The users who sign in."""
+        return accounts_in(self)
+
+    @property
+    def account_operations(self) -> AccountOperations:
+        """What `accounts` does."""
+        return self._registry.accounts
+
+    def act_as(self, actor: Actor, token: str | None) -> None:
+        """Make another one the actor of the rest of the call, with this token; outside of calls nothing changes."""
+        if self.call is not None:
+            self.call.actor = actor
+            self.call.issued_token = token
+
+    async def add(self, row: Any, actor: Actor) -> None:
+        """Write a new row through the service that it belongs to, if a resource has its model, else as it is."""
+        compiled = self._registry.find_compiled(row.__class__)
+        if compiled is not None:
+            await self.service(compiled.served.entity.model).create(row, actor)
+        else:
+            self.transaction.session.add(row)
+        await self.transaction.session.flush()
 
     def _compiled_of(self, row: object) -> CompiledVerbs:
         return self._registry.compiled_of(row.__class__)
@@ -294,17 +326,20 @@ def _refusals_about(compiled: CompiledVerbs) -> Generator[None]:
 class ServiceRegistry:
     """Maps models to service classes and compiled verbs. Made once, when the app starts."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what services are made of
         self,
         compiled: Mapping[type[Any], CompiledVerbs],
         services: Mapping[type[Any], type[Service[Any]]],
         orm_reasons: Mapping[type[Any], Mapping[str, Reasons]],
-        injected: Mapping[type[Service[Any]], Sequence[tuple[str, type[Any]]]],
-        provided: Mapping[type[Any], Any],
+        accounts: AccountOperations,
+        *,
+        injected: Mapping[type[Service[Any]], Sequence[tuple[str, type[Any]]]] = {},
+        provided: Mapping[type[Any], Any] = {},
     ) -> None:
         """`orm_reasons` say of each served model why which of its actions go through the ORM. `injected` are attributes
         of services, with the class by which each is in `provided` while the app runs."""
         self._orm_reasons = orm_reasons
+        self.accounts = accounts
         self._injected = injected
         self._provided = provided
         self._compiled = compiled
@@ -354,7 +389,11 @@ class ServiceRegistry:
 
     def compiled_of(self, model: type[Any]) -> CompiledVerbs:
         """The compiled verbs of the resource that rows of a class belong to: its own, or that of its nearest base."""
-        found = next((self._compiled[base] for base in model.__mro__ if base in self._compiled), None)
+        found = self.find_compiled(model)
         if found is None:
             raise ConfigurationError(f"{model.__name__} has no resource.", location="service()")
         return found
+
+    def find_compiled(self, model: type[Any]) -> CompiledVerbs | None:
+        """`compiled_of`; None where rows of the class belong to no resource."""
+        return next((self._compiled[base] for base in model.__mro__ if base in self._compiled), None)

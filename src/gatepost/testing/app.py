@@ -7,7 +7,7 @@ import weakref
 from types import TracebackType
 from typing import Any
 
-from gatepost.accounts.sign_in import create_user, issue_token
+from gatepost.accounts.new_users import create_user, issue_token
 from gatepost.app import App
 from gatepost.declaring.provided import Provide
 from gatepost.errors import ConfigurationError

@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateTable
 
 from gatepost.accounts.models import UserColumns
-from gatepost.accounts.sign_in import Accounts, SignInLimiter
+from gatepost.accounts.user_accounts import AttemptLimiter, UserAccounts
 from gatepost.actor import Actor
 from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
@@ -30,6 +30,8 @@ from gatepost.device_cookies import Devices
 from gatepost.events import Events
 from gatepost.models.base import NAMING
 from gatepost.models.schema_objects import objects_of
+from gatepost.services.call_transactions import CallTransactions
+from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
 from gatepost.settings import AuthSettings, DatabaseSettings
 
 PASSWORD = "correct horse battery"
@@ -75,15 +77,18 @@ async def create_schema(connection: "asyncpg.Connection[Any]") -> None:
 
 
 def make_accounts(
-    model: type[Any], database: Database, tokens: Tokens, events: Events, limiter: SignInLimiter | None = None
-) -> Accounts:
+    model: type[Any], database: Database, tokens: Tokens, events: Events, limiter: AttemptLimiter | None = None
+) -> UserAccounts:
     """Accounts on a database; without `limiter` attempts are not counted."""
-    devices = Devices(b"secret", "/api/auth")
-    return Accounts(model, database, tokens, events, limiter=limiter or Uncounted(), devices=devices)
+    devices = Devices(b"secret")
+    return UserAccounts(model, database, tokens, events, limiter=limiter or Uncounted(), devices=devices)
 
 
 class Uncounted:
     """No limit."""
+
+    async def admit_attempt(self, call: Call) -> None:
+        pass
 
     async def admit_account(self, call: Call, account: str, *, is_own_device: bool) -> None:
         pass
@@ -95,7 +100,7 @@ class Uncounted:
 @asynccontextmanager
 async def running_accounts(
     url: str, model: type[Any] = User, *, tokens: Tokens | None = None, events: Events | None = None
-) -> AsyncIterator[Accounts]:
+) -> AsyncIterator[UserAccounts]:
     """Accounts whose listener is trusted, as a process that serves has them."""
     events = events or Events()
     database = Database(url, DatabaseSettings(), events)
@@ -139,7 +144,18 @@ def carrying(authorization: bytes) -> Call:
     return call_of(headers=((b"authorization", authorization),))
 
 
-async def identified(accounts: Accounts, asked: Call) -> Actor:
+async def sign_in(accounts: UserAccounts, email: str, password: str = PASSWORD) -> str:
+    """The token of somebody who signs in, as an endpoint does it."""
+    registry = ServiceRegistry({}, {}, {}, accounts)
+    asked = call_of()
+
+    async def work(unit: UnitOfWork) -> str:
+        return await unit.accounts.issue(await unit.accounts.sign_in(email, password))
+
+    return await CallTransactions(accounts._database, registry).run(asked, work)
+
+
+async def identified(accounts: UserAccounts, asked: Call) -> Actor:
     """The actor of a request, as every request finds it."""
     access = AccessControl(accounts.authenticators, lambda call: None, lambda call: None, refuses_unclaimed=True)
     if (pending := access.admit(asked)) is not None:
@@ -147,7 +163,7 @@ async def identified(accounts: Accounts, asked: Call) -> Actor:
     return asked.actor
 
 
-def cached(accounts: Accounts, authorization: bytes) -> Actor | None:
+def cached(accounts: UserAccounts, authorization: bytes) -> Actor | None:
     """The actor that the identity cache has for this header."""
     return accounts.authenticators[0].find(carrying(authorization))
 

@@ -12,11 +12,11 @@ import time
 
 from accounts_app import call_of, identified, make_tokens, running_accounts
 
-from gatepost.accounts.sign_in import Accounts
+from gatepost.accounts.user_accounts import UserAccounts
 from gatepost.errors import Problem
 
 
-async def response(accounts: Accounts, token: str) -> dict[str, object]:
+async def response(accounts: UserAccounts, token: str) -> dict[str, object]:
     asked = call_of(token=token)
     hit = accounts.authenticators[0].find(asked) is not None
     try:

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from accounts_app import create_schema, running_accounts
 
-from gatepost.accounts.sign_in import Accounts
+from gatepost.accounts.user_accounts import UserAccounts
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ async def connection(database_url: str) -> AsyncIterator["asyncpg.Connection[Any
 
 
 @pytest.fixture
-async def accounts(connection: "asyncpg.Connection[Any]", database_url: str) -> AsyncIterator[Accounts]:
+async def accounts(connection: "asyncpg.Connection[Any]", database_url: str) -> AsyncIterator[UserAccounts]:
     """Accounts of this process, with a listener that is trusted."""
     async with running_accounts(database_url) as running:
         yield running

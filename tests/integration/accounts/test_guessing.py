@@ -177,10 +177,10 @@ async def test_a_device_of_one_account_is_a_stranger_to_all_others(shop: Shop) -
     assert (refused.status, refused.headers["ratelimit"].split(";")[0]) == (429, '"auth-account"')
 
 
-async def test_the_cookie_is_for_signing_in_only_and_tells_nothing(shop: Shop) -> None:
+async def test_the_cookie_is_for_every_path_that_may_sign_in_and_tells_nothing(shop: Shop) -> None:
     response = await shop.sign_in(ADA, PASSWORD)
     value, *attributes = response.headers["set-cookie"].split("; ")
-    assert attributes == ["Path=/api/auth", f"Max-Age={LIFETIME_SECONDS}", "HttpOnly", "SameSite=Strict"]
+    assert attributes == ["Path=/", f"Max-Age={LIFETIME_SECONDS}", "SameSite=Strict", "HttpOnly"]
     assert "ada" not in value
     failed = await shop.sign_in(ADA, WRONG)
     assert "set-cookie" not in failed.headers

@@ -21,7 +21,8 @@ from accounts_app import (
 )
 
 from gatepost.accounts.identities import CachedAuthenticator, Identities
-from gatepost.accounts.sign_in import Accounts, create_user
+from gatepost.accounts.new_users import create_user
+from gatepost.accounts.user_accounts import UserAccounts
 from gatepost.accounts.user_store import Identity, UserStore
 from gatepost.actor import Actor
 from gatepost.auth.bearer_tokens import BearerTokens
@@ -46,7 +47,7 @@ def header(key: object, now: float | None = None, version: int = 0) -> bytes:
     return b"Bearer " + TOKENS.issue(str(key), version, now).encode()
 
 
-def identify(accounts: Accounts, authorization: bytes) -> Any:
+def identify(accounts: UserAccounts, authorization: bytes) -> Any:
     return identified(accounts, carrying(authorization))
 
 
@@ -56,7 +57,7 @@ async def loaded(bearer: CachedAuthenticator, authorization: bytes) -> None:
     await loading
 
 
-async def known(accounts: Accounts, authorization: bytes) -> Actor:
+async def known(accounts: UserAccounts, authorization: bytes) -> Actor:
     """The actor, once it is in the cache."""
     actor: Actor = await identify(accounts, authorization)
     await until(lambda: cached(accounts, authorization) is not None)
@@ -78,7 +79,7 @@ CHANGES = {
 }
 
 
-async def last_found(accounts: Accounts, authorization: bytes) -> float:
+async def last_found(accounts: UserAccounts, authorization: bytes) -> float:
     """Look until the user is forgotten; returns when the last look that found him began."""
     found_at = 0.0
     async with asyncio.timeout(60):

@@ -6,14 +6,15 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from accounts_app import PASSWORD, User, cached, call_of, carrying, identified, make_tokens, running_accounts, until
+from accounts_app import PASSWORD, User, cached, carrying, identified, make_tokens, running_accounts, sign_in, until
 from argon2 import PasswordHasher
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gatepost import App, Resource, UserColumns, anyone
+from gatepost.accounts.new_users import create_user
 from gatepost.accounts.password_versions import REHASH
-from gatepost.accounts.sign_in import Accounts, create_user
+from gatepost.accounts.user_accounts import UserAccounts
 from gatepost.accounts.user_store import UserStore
 from gatepost.database.database import Database
 from gatepost.errors import Unauthorized
@@ -75,11 +76,11 @@ async def user_and_token(connection: Connection, version: int = 0) -> bytes:
     return b"Bearer " + TOKENS.issue(str(key), version).encode()
 
 
-def identify(accounts: Accounts, authorization: bytes) -> Any:
+def identify(accounts: UserAccounts, authorization: bytes) -> Any:
     return identified(accounts, carrying(authorization))
 
 
-async def refusal(accounts: Accounts, authorization: bytes) -> str:
+async def refusal(accounts: UserAccounts, authorization: bytes) -> str:
     with pytest.raises(Unauthorized) as caught:
         await identify(accounts, authorization)
     return caught.value.code
@@ -122,8 +123,7 @@ async def test_the_rehash_at_sign_in_ends_no_token(connection: Connection, datab
     authorization = b"Bearer " + TOKENS.issue(str(key), 1).encode()
     async with running_accounts(database_url, tokens=TOKENS) as accounts:
         await identify(accounts, authorization)
-        response = await accounts.sign_in(call_of({"email": "ada@example.com", "password": PASSWORD}))
-        assert response.status == 200
+        await sign_in(accounts, "ada@example.com")
         assert await connection.fetchval("SELECT password_hash FROM users") != OLD_HASH
         assert await connection.fetchval("SELECT password_version FROM users") == 1
         await identify(accounts, authorization)

@@ -12,7 +12,7 @@ from pagination import ids_of, there_and_back
 from sqlalchemy import MetaData
 from text_comparisons_app import Account, Entry, Line, Writer, app
 
-from gatepost.accounts.sign_in import issue_token
+from gatepost.accounts.new_users import issue_token
 from gatepost.events import RequestFailed
 from gatepost.testing import Client, TestApp
 

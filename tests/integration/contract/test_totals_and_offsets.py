@@ -12,7 +12,7 @@ from paging_app import BYTES_MAX, KINDS, LIMIT, Chosen, Many, Odd, Shelf, app, o
 from sqlalchemy import MetaData, delete, insert
 
 from gatepost import App
-from gatepost.accounts.sign_in import issue_token
+from gatepost.accounts.new_users import issue_token
 from gatepost.controllers.paging import OFFSET_MAX
 from gatepost.events import StatementFinished
 from gatepost.models.list_query import TOTAL_MAX

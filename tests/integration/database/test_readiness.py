@@ -9,6 +9,8 @@ import pytest
 from tests.relay import Relay
 from transaction_app import app, until
 
+from gatepost.asgi import Message
+from gatepost.call import Call
 from gatepost.database.listener import UNNOTIFIED
 from gatepost.settings import load_settings
 from gatepost.testing import ClientResponse, TestApp
@@ -58,17 +60,23 @@ async def test_an_instance_whose_connections_all_wait_for_a_lock_is_ready(scene:
     assert [response.status for response in await asyncio.gather(*waiting)] == [200, 200]
 
 
+async def unread() -> Message:
+    """The body of a request that nobody reads."""
+    raise AssertionError
+
+
 async def test_the_probe_never_waits(scene: Scene) -> None:
     """A coroutine that is driven by hand to its end has waited for nothing."""
     running, relay = scene
     _, endpoint, _ = running.app.running.table.match("GET", "/readyz")
     assert endpoint is not None
+    asking = Call({}, unread, "request-1", "192.0.2.1", {}, b"")
     for stalled in (False, True):
         if stalled:
             relay.stall()
             relay.stall_new()
         with pytest.raises(StopIteration) as done:
-            endpoint.handler(None).send(None)  # type: ignore[arg-type,attr-defined]
+            endpoint.handler(asking).send(None)  # type: ignore[attr-defined]
         assert done.value.value.status == 200
     relay.flow()
     assert (await ready(running)).status == 200

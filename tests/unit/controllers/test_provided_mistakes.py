@@ -8,7 +8,20 @@ from typing import Any, Protocol
 import pytest
 from sqlalchemy.orm import Mapped
 
-from gatepost import Actor, App, Call, ConfigurationError, Controller, Model, Resource, Service, anyone, get, per_call
+from gatepost import (
+    Accounts,
+    Actor,
+    App,
+    Call,
+    ConfigurationError,
+    Controller,
+    Model,
+    Resource,
+    Service,
+    anyone,
+    get,
+    per_call,
+)
 
 
 class Parcel(Model):
@@ -114,6 +127,7 @@ def test_what_can_be_provided(provide: Any) -> None:
     [
         ({"Mailer": make_mailer}, "'Mailer', which is not a class", make_mailer),
         ({Call: make_mailer}, "Call, which endpoints get already", make_mailer),
+        ({Accounts: make_mailer}, "Accounts, which endpoints get already", make_mailer),
         ({Parcel: make_mailer}, "Parcel, which endpoints get already", make_mailer),
         ({Service: make_mailer}, "Service, which endpoints get already", make_mailer),
         ({str: make_mailer}, "str, which parameters of the request have as well", make_mailer),
@@ -167,6 +181,10 @@ class WantingService(Service[Parcel]):
     _own: str
 
 
+class ServiceOfAccounts(Service[Parcel]):
+    users: Accounts
+
+
 def test_what_nothing_provides_is_refused_where_it_is_taken() -> None:
     with pytest.raises(ConfigurationError) as error:
         app_of({}, Wanting, service=WantingService)
@@ -183,3 +201,8 @@ def test_what_nothing_provides_is_refused_where_it_is_taken() -> None:
 def test_a_service_has_nothing_that_is_made_for_each_call() -> None:
     with pytest.raises(ConfigurationError, match=r"WantingService\.mailer: is a Mailer, which is made for each call"):
         app_of({Mailer: per_call(make_of_call)}, service=WantingService)
+
+
+def test_a_service_has_accounts_by_one_name_alone() -> None:
+    with pytest.raises(ConfigurationError, match=r"ServiceOfAccounts\.users: is of type Accounts.*self\.accounts"):
+        app_of({}, service=ServiceOfAccounts)

@@ -27,6 +27,7 @@ SOURCE = Path(gatepost.__file__).parent
 PRINTED = Path(__file__).with_name("shapes.txt")
 
 OTHER_READERS = {
+    "accounts/credentials.py": "declares constraints",
     "accounts/models.py": "declares constraints",
     "database/arrays.py": "the types by which the driver sends arrays",
     "migrations/enums.py": "types that a database has",

@@ -1,0 +1,39 @@
+"""Users for commands, seeds and tests: `gatepost users create` and `gatepost users token`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gatepost.accounts.models import normalise_email
+from gatepost.accounts.passwords import Passwords, check_new_password
+from gatepost.accounts.user_store import UserStore
+from gatepost.actor import ActorId
+from gatepost.auth.tokens import Tokens
+from gatepost.database.database import Database
+from gatepost.errors import ConfigurationError
+
+
+async def create_user(
+    database: Database, model: type[Any], email: str, password: str | None, roles: Sequence[str] = ()
+) -> ActorId:
+    """Create a user, for commands and seeds, and return the key. Without a password the user cannot sign in by one.
+
+    Raises `ConfigurationError` for a malformed or taken e-mail and a password that is too short or too long.
+    """
+    hashed: str | None = None
+    if password is not None:
+        check_new_password(password)
+        passwords = Passwords(threads=1)
+        try:
+            hashed = await passwords.hash(password)
+        finally:
+            passwords.close()
+    return await UserStore(database, model).create(email, hashed, roles)
+
+
+async def issue_token(database: Database, model: type[Any], tokens: Tokens, email: str) -> str:
+    """A token for the user with this e-mail, for commands. Raises `ConfigurationError` where there is none."""
+    user = await UserStore(database, model).find_credentials(normalise_email(email))
+    if user is None or not user.is_active:
+        state = "is inactive" if user is not None else "does not exist"
+        raise ConfigurationError(f"The user {email} {state}.", hint="`gatepost users list` shows them all.")
+    return tokens.issue(user.subject, user.password_version)
