@@ -34,7 +34,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
 
 
 @pytest.mark.parametrize(
-    "page", ["use-your-own-users", "use-your-own-base", "write-a-policy", "test-an-app", "authenticate-in-other-ways"]
+    "page",
+    [
+        "use-your-own-users",
+        "use-your-own-base",
+        "write-a-policy",
+        "keep-tenants-apart",
+        "write-own-endpoints",
+        "shape-responses-and-bodies",
+        "test-an-app",
+        "authenticate-in-other-ways",
+    ],
 )
 def test_a_page_works(page: str, tmp_path: Path, server: EmbeddedPostgreSQL) -> None:
     files = dict(FILE.findall((PAGES / f"{page}.md").read_text()))

@@ -118,18 +118,21 @@ class Reader:
             wait_for(self._is_ready, "readiness")
 
     def edit(self, title: str, change: str) -> None:
-        """Apply a diff: added lines go behind the line before them."""
-        text, before = (self.folder / title).read_text(), ""
+        """Apply a diff, whose hunks follow each other without their places."""
+        lines, place = (self.folder / title).read_text().splitlines(), 0
         for line in change.splitlines():
-            if line.startswith("-"):
-                assert f"{line[1:]}\n" in text
-                text = text.replace(f"{line[1:]}\n", "")
-            elif line.startswith("+"):
-                assert f"{before}\n" in text
-                text = text.replace(f"{before}\n", f"{before}\n{line[1:]}\n")
+            mark, words = line[:1], line[1:]
+            if mark == "+":
+                lines.insert(place, words)
+                place += 1
+                continue
+            assert words in lines[place:], f"{title} has no line {words!r} there"
+            place = lines.index(words, place)
+            if mark == "-":
+                del lines[place]
             else:
-                before = line[1:]
-        self.write(title, text)
+                place += 1
+        self.write(title, "\n".join([*lines, ""]))
 
     def stop(self) -> None:
         """Ctrl-C in the first terminal."""

@@ -49,6 +49,14 @@ def test_the_program_in_the_readme_is_the_bookshop() -> None:
     assert (ROOT / "examples" / "bookshop" / "app.py").read_text() in programs
 
 
+def test_the_classes_in_the_readme_are_those_of_the_bookstore() -> None:
+    bookstore = (ROOT / "examples" / "bookstore" / "app.py").read_text()
+    classes = README.split("## What is not derived")[1].split("```")[1].removeprefix("python\n").split("\n\n\n")
+
+    assert len(classes) == 3
+    assert [shown for shown in classes if shown not in bookstore] == []
+
+
 def test_the_page_about_the_gate_alone_shows_the_example_and_names_every_argument() -> None:
     page = (ROOT / "docs" / "how-to" / "put-the-gate-in-front-of-an-app.md").read_text()
     example = (ROOT / "examples" / "fastapi_behind_the_gate" / "app.py").read_text()

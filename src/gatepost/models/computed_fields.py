@@ -55,7 +55,7 @@ def computed_field(name: str, given: Any, entity: Entity, location: str, *, bigi
         raise ConfigurationError(
             "is an SQL expression whose type SQLAlchemy does not know.",
             location=location,
-            hint="Write type_coerce(..., Text) or func.name(..., type_=Text).",
+            hint="Say which one: func.name(..., type_=Integer), or type_coerce(..., Text).",
         )
     column = sa.Column(name, expression.type, nullable=True)
     shape = _unbounded(shape_of(column.type, nullable=True, bigint_as_string=bigint_as_string))
