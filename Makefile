@@ -30,11 +30,11 @@ export UV_NO_CACHE ?= true
 export npm_config_cache ?= $(CURDIR)/$(VENV)/npm
 endif
 # Tests start hundreds of processes: each would compile every module again where Python may write no bytecode.
-test conduit test-all soak coverage: export PYTHONDONTWRITEBYTECODE :=
+test test-all soak coverage: export PYTHONDONTWRITEBYTECODE :=
 # pyright would ask the registry at every run whether there is a newer one.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 
-.PHONY: help run test conduit test-all soak coverage check format bench docs lock clean node
+.PHONY: help run test test-all soak coverage check format bench docs lock clean node
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -54,10 +54,6 @@ test: $(READY) ## Run the tests that need nothing but Python, in random order (S
 	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -m pytest $(ORDER) $(PARALLEL) -m "not alone" tests
 	@$(BIN)/python -m pytest $(ORDER) -m alone tests
-
-# To end this target: delete it, and the lines about examples/conduit in pyproject.toml and tests/unit/test_public_names.py.
-conduit: $(READY) ## Hold examples/conduit to RealWorld's specification
-	@$(BIN)/python -m pytest $(ORDER) tests/acceptance/conduit/test_conduit.py
 
 # Node.js, which pyright and two peers of the benchmarks are written for: the machine's, or a wheel where it has none or
 # an old one, as Debian 12 has.

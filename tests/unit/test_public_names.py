@@ -18,8 +18,6 @@ ROOT = Path(__file__).parents[2]
 PUBLIC_MODULES = ("gatepost", "gatepost.gateway", "gatepost.testing")
 RUN_FROM_A_CHECKOUT = (ROOT / "examples/bookshop/run.py", ROOT / "examples/bookshop/seed.py")
 """What `make run` does with the example, on Gatepost's own parts."""
-CONDUIT = (ROOT / "examples/conduit/conduit.py", ROOT / "examples/conduit/models.py")
-"""As long as `gatepost` lacks names that they need."""
 
 IMPORT = re.compile(r"^from (gatepost[\w.]*) import (?:\(([^)]*)\)|(.+))$", re.MULTILINE)
 MEMBER = re.compile(r"`gatepost\.(\w+)")
@@ -52,7 +50,7 @@ def test_type_checkers_and_the_interpreter_are_told_the_same() -> None:
 def pages_and_examples() -> list[Path]:
     """What tells users what to import."""
     found = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.py")]
-    return [path for path in found if path.parent.name != "decisions" and path not in RUN_FROM_A_CHECKOUT + CONDUIT]
+    return [path for path in found if path.parent.name != "decisions" and path not in RUN_FROM_A_CHECKOUT]
 
 
 def test_pages_and_examples_import_public_names_only() -> None:
