@@ -18,7 +18,7 @@ from gatepost.actor import anonymous
 from gatepost.asgi import ASGIApp
 from gatepost.auth.authenticator import AnyAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
-from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder
+from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder, check_alike
 from gatepost.controllers.injection import Injected, check_not_per_call, injected
 from gatepost.controllers.providers import Providers
 from gatepost.declaring.controller import checked_controller
@@ -261,6 +261,7 @@ class Declaration:
             with self._mistakes.check(self._source):
                 found += binder.bind(checked_controller(controller, "App"))
         self._check_raises(found)
+        check_alike(found, self._mistakes)
         return found
 
     def _check_raises(self, endpoints: Sequence[BoundEndpoint]) -> None:

@@ -278,7 +278,7 @@ class _Binding:
                 raise self._unbindable(parameter)
             self.simple.append((parameter.name, path_value(place, read)))
             return
-        name = attribute or served.entity.single_key.name
+        name = attribute or served.addressed.entity.single_key.name
         is_locking = Lock in parameter.metadata
         self.rows.append(
             PathRow(parameter.name, served, name, path_value(place, self._unique_reader(served, name)), is_locking)
@@ -407,6 +407,21 @@ def _check_twice(names: Sequence[str], location: str) -> None:
 def known_patterns(endpoints: Collection[BoundEndpoint]) -> frozenset[tuple[str, str]]:
     """Method and path of each endpoint, without the names of its parameters."""
     return frozenset((item.method.route.method, unnamed(item.pattern)) for item in endpoints)
+
+
+def check_alike(endpoints: Collection[BoundEndpoint], mistakes: Mistakes) -> None:
+    """Find the endpoints that match alike: each becomes a mistake at its line."""
+    known: dict[tuple[str, str], BoundEndpoint] = {}
+    for item in endpoints:
+        route = item.method.route
+        other = known.setdefault((route.method, unnamed(item.pattern)), item)
+        if other is not item:
+            error = ConfigurationError(
+                f"{route.method} {item.pattern} is the path of {other.method.location} ({other.method.route.source}).",
+                location=item.method.location,
+                hint="Choose another path.",
+            )
+            mistakes.add(error, route.source)
 
 
 def unnamed(pattern: str) -> str:

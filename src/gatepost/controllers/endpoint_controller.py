@@ -214,7 +214,7 @@ class EndpointController:
         row: Row | None = await shown.show(call, unit, self._checked(result.row, shown.served))
         location = result.location
         if location is None and self._location is not None:
-            location = self._location(row.key if row is not None else await shown.key_of(unit, result.row))
+            location = self._location(await shown.address(unit, result.row))
         headers = () if location is None else ((b"location", location.encode()),)
         if row is None:
             return empty_response(self._status(201), *headers)
@@ -252,8 +252,9 @@ def _cached(response: Response, caching: bytes) -> Response:
 
 
 def _location_writer(served: ServedModel | None, prefix: str) -> Callable[[Any], str] | None:
-    """The path of a row by its key; None where the resource has no path for one."""
-    if served is None or not served.offers("get"):
+    """The path of a row by what it has as its key; None where the resource has no path for one, or has it below another
+    row, which the endpoint may not know."""
+    if served is None or not served.offers("get") or served.nesting is not None:
         return None
-    write = key_writer(served.entity.key)
+    write = key_writer(served.addressed.entity.key)
     return lambda key: f"{prefix}/{served.path}/{write(key)}"

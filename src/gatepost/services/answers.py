@@ -102,6 +102,10 @@ class RowAnswers:
         query = msgspec.structs.replace(query, chosen=chosen)
         return await self._reads.page_in(call, unit.transaction, query, self._dto)
 
+    async def address(self, unit: UnitOfWork, row: Any) -> Any:
+        """What the path of a row has as its key."""
+        return await self._reads.address(unit.transaction, await self.key_of(unit, row))
+
     async def key_of(self, unit: UnitOfWork, row: Any) -> Any:
         """The key of a row that an endpoint returned. One that is not written yet is written first."""
         state: Any = sa.inspect(row)

@@ -92,3 +92,11 @@ def test_a_code_with_two_statuses() -> None:
 
     assert "Wrong.method1: raises= has the code 'stuck' with the status 409 and with 403" in text
     assert "status=...): is 99" in text
+
+
+def test_endpoints_that_match_alike_are_named_with_their_lines() -> None:
+    said = refusal_of(get("/a/b", allow=anyone), get("/a/b", allow=anyone), post("/c", allow=anyone))
+
+    assert "GET /api/a/b is the path of Wrong.method0 (" in said
+    assert said.count(f"{__file__.rpartition('/')[2]}:") >= 2
+    assert "method2" not in said
