@@ -99,7 +99,7 @@ class CamelCase(Dialect):
     def __init__(
         self,
         *,
-        envelope: tuple[str, str] = DATA,
+        envelope: tuple[str, str] | None = None,
         total: str | None = None,
         scheme: str = "Bearer",
         paging: Literal["cursor", "offset"] = "cursor",
@@ -110,7 +110,7 @@ class CamelCase(Dialect):
         arguments.check(_check_choice, "scheme", scheme, None)
         arguments.check(_check_choice, "paging", paging, ("cursor", "offset"))
         arguments.check(_check_choice, "update", update, ("PATCH", "PUT"))
-        self.envelope = envelope
+        self.envelope = envelope or DATA
         self.total = arguments.of_kind("total", total, str | None, 'a text such as "{list}Count"', None)
         self.scheme = scheme
         self.paging = Paging(by_offset=paging == "offset", always_counts=total is not None)
@@ -148,6 +148,8 @@ def _field(pointer: str, envelope: str | None) -> str:
 
 
 def _check_envelope(envelope: Any) -> None:
+    if envelope is None:
+        return
     keys: list[Any] = [*envelope] if isinstance(envelope, tuple) else []
     if len(keys) != len(DATA) or not all(isinstance(key, str) for key in keys):
         raise ConfigurationError(
