@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from dialects_clients import Spoken
-from library_app import library
+from lending_app import library
 from sqlalchemy import MetaData
 
 from gatepost.testing import TestApp

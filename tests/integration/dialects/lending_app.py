@@ -45,7 +45,7 @@ class Base(Model):
     metadata = MetaData(naming_convention=NAMING)
 
 
-class Shelf(Base):
+class LibraryShelf(Base):
     """Where books stand. Only editors see one that is closed."""
 
     __tablename__ = "shelves"
@@ -54,7 +54,7 @@ class Shelf(Base):
     is_closed: Mapped[bool] = mapped_column(default=False)
 
 
-class Book(Base):
+class LibraryBook(Base):
     """A book of one shelf."""
 
     __tablename__ = "books"
@@ -63,25 +63,25 @@ class Book(Base):
     page_count: Mapped[Annotated[int, Ge(1)]]
     shelf_id: Mapped[UUID] = mapped_column(ForeignKey("shelves.id"), index=True)
     keeper_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
-    shelf: Mapped[Shelf] = relationship()
+    shelf: Mapped[LibraryShelf] = relationship()
 
 
-class ShelfShown(DTO[Shelf], name="shelf", names="shelves"):
+class ShelfShown(DTO[LibraryShelf], name="shelf", names="shelves"):
     """A shelf."""
 
     code_name: str
 
 
-class BookShown(DTO[Book], name="book"):
+class BookShown(DTO[LibraryBook], name="book"):
     """A book with its shelf."""
 
     full_title: str
     page_count: int
-    twice_counted: int = computed(Book.page_count * 2)
+    twice_counted: int = computed(LibraryBook.page_count * 2)
     shelf: ShelfShown | None
 
 
-class BookBody(DTO[Book], name="draft"):
+class BookBody(DTO[LibraryBook], name="draft"):
     """What a book is made of."""
 
     full_title: str
@@ -94,10 +94,10 @@ class Code(Struct):
     code_name: str
 
 
-class Books(Service[Book]):
+class Books(Service[LibraryBook]):
     """Refuses a title with a pointer by attribute."""
 
-    async def before_create(self, draft: Book, actor: Actor) -> None:
+    async def before_create(self, draft: LibraryBook, actor: Actor) -> None:
         """Refuse it."""
         if draft.full_title == "taken":
             raise Conflict("title_taken", "No.", errors=[FieldError("/full_title", "already_exists", "There is one.")])
@@ -137,43 +137,45 @@ class Desk(Controller):
     """Endpoints of its own."""
 
     @put("/desk/{book}", allow=authenticated, answers=BookShown)
-    async def rename(self, book: Book, body: Renaming, books: Books, actor: Actor) -> Book:
+    async def rename(self, book: LibraryBook, body: Renaming, books: Books, actor: Actor) -> LibraryBook:
         """Another title."""
         if body.note == "no":
             raise Conflict("title_taken", "No.", errors=[FieldError("/full_title", "already_exists", "There is one.")])
-        return await books.update(book, Changes[Book]({"full_title": body.full_title}), actor)
+        return await books.update(book, Changes[LibraryBook]({"full_title": body.full_title}), actor)
 
     @post("/desk/{shelf:code_name}/books", allow=authenticated)
-    async def add(self, shelf: Shelf, body: BookBody, books: Books, actor: Actor) -> Created[Book]:
+    async def add(self, shelf: LibraryShelf, body: BookBody, books: Books, actor: Actor) -> Created[LibraryBook]:
         """A book of a shelf."""
         return Created(await books.create(body.row(shelf_id=shelf.id, keeper_id=actor.require_id()), actor))
 
     @put("/desk/{book}/part", allow=authenticated)
-    async def change(self, book: Book, body: Partial[BookBody], books: Books, actor: Actor) -> Book:
+    async def change(self, book: LibraryBook, body: Partial[BookBody], books: Books, actor: Actor) -> LibraryBook:
         """What was sent of it."""
         return await books.update(book, body.changes, actor)
 
     @put("/desk/{book}/shelf", allow=authenticated, name="moved")
-    async def rename_shelf(self, book: Book, body: Code, shelves: Service[Shelf], actor: Actor) -> Book:
+    async def rename_shelf(
+        self, book: LibraryBook, body: Code, shelves: Service[LibraryShelf], actor: Actor
+    ) -> LibraryBook:
         """Another code for the shelf of a book, under an envelope of the endpoint."""
         shelf = await shelves.get(book.shelf_id, actor)
-        await shelves.update(shelf, Changes[Shelf]({"code_name": body.code_name}), actor)
+        await shelves.update(shelf, Changes[LibraryShelf]({"code_name": body.code_name}), actor)
         return book
 
     @get("/desk/found/{shelf:code_name}", allow=anyone, name="found")
-    async def find(self, shelf: Shelf) -> Shelf:
+    async def find(self, shelf: LibraryShelf) -> LibraryShelf:
         """A shelf under the name of the endpoint."""
         return shelf
 
     @get("/desk/all", allow=anyone, answers=BookShown, paging=False)
-    async def all(self) -> Select[Book]:
+    async def all(self) -> Select[LibraryBook]:
         """Every book in one page."""
-        return select(Book).order_by(Book.full_title)
+        return select(LibraryBook).order_by(LibraryBook.full_title)
 
     @get("/desk/first", allow=anyone, name="pick")
-    async def first(self) -> Select[Book]:
+    async def first(self) -> Select[LibraryBook]:
         """Books under a name of the endpoint."""
-        return select(Book).order_by(Book.full_title)
+        return select(LibraryBook).order_by(LibraryBook.full_title)
 
     @post("/desk/reports", allow=authenticated, name="reports")
     async def report(self, body: Report) -> list[Report]:
@@ -183,10 +185,10 @@ class Desk(Controller):
     @get("/desk/titles", allow=anyone, name="titles")
     async def titles(self) -> Select[str]:
         """Plain data."""
-        return select(Book.full_title).order_by(Book.full_title).limit(9)
+        return select(LibraryBook.full_title).order_by(LibraryBook.full_title).limit(9)
 
     @get("/desk/shelves/{shelf:code_name}", allow=anyone)
-    async def shelf(self, shelf: Shelf) -> dict[str, str]:
+    async def shelf(self, shelf: LibraryShelf) -> dict[str, str]:
         """Plain data without a name."""
         return {"code_name": shelf.code_name}
 
@@ -200,18 +202,18 @@ class Librarian(CamelCase):
         return {"about": name, "code": problem.code, "fields": fields, "at": [each.pointer for each in problem.errors]}
 
 
-def resources() -> list[Resource[Shelf] | Resource[Book]]:
+def resources() -> list[Resource[LibraryShelf] | Resource[LibraryBook]]:
     """Shelves, and books below them."""
     return [
         Resource(
-            Shelf,
-            key=Shelf.code_name,
-            read=role("editor") | policy(Shelf.is_closed.is_(False)),
+            LibraryShelf,
+            key=LibraryShelf.code_name,
+            read=role("editor") | policy(LibraryShelf.is_closed.is_(False)),
             write=role("editor"),
             answers=ShelfShown,
         ),
         Resource(
-            Book,
+            LibraryBook,
             under="shelves/{shelf:code_name}",
             read=anyone,
             write=owner("keeper_id"),
