@@ -70,10 +70,13 @@ def check_not_per_call(service: type[Service[Any]], attributes: Injected, provid
 
 
 def injected(owner: type[Any], providers: Providers) -> Injected:
-    """What is injected into the objects of a class: its annotated attributes without a value, but for private ones."""
+    """What is injected into the objects of a class: its annotated attributes without a value, but for private ones. A
+    service may have others, which its own code sets, of types that nothing could provide."""
     annotated = {name for base in owner.__mro__ for name in inspect.get_annotations(base)}
     names = {name for name in annotated if not (name.startswith("_") or hasattr(owner, name))}
     if not names:
         return ()
     wanted = [(name, kind) for name, kind in read_hints(owner, owner.__name__).items() if name in names]
+    if issubclass(owner, Service):
+        wanted = [(name, kind) for name, kind in wanted if isinstance(kind, type) and kind.__module__ != "builtins"]
     return tuple((name, provided_class(kind, providers, f"{owner.__name__}.{name}")) for name, kind in wanted)

@@ -15,35 +15,37 @@ from gatepost.testing import TestApp
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-class Leaflet(Model):
+class AddressedPage(Model):
     __tablename__ = "address_leaflets"
 
     slug: Mapped[str] = mapped_column(unique=True)
 
 
-class Remark(Model):
+class PageRemark(Model):
     __tablename__ = "address_remarks"
 
     leaflet_id: Mapped[UUID] = mapped_column(ForeignKey("address_leaflets.id"), index=True)
 
 
-class LeafletRoutes(Controller[Leaflet]):
+class LeafletRoutes(Controller[AddressedPage]):
     @get("/{leaflet}/again", allow=anyone)
-    async def again(self, leaflet: Leaflet) -> Leaflet:
+    async def again(self, leaflet: AddressedPage) -> AddressedPage:
         return leaflet
 
     @post("/copies/{slug}", allow=anyone)
-    async def copy(self, slug: str, leaflets: Service[Leaflet], actor: Actor) -> Created[Leaflet]:
-        return Created(await leaflets.create(Leaflet(slug=slug), actor))
+    async def copy(self, slug: str, leaflets: Service[AddressedPage], actor: Actor) -> Created[AddressedPage]:
+        return Created(await leaflets.create(AddressedPage(slug=slug), actor))
 
     @post("/{leaflet}/remarks-of", allow=anyone)
-    async def remark(self, leaflet: Leaflet, remarks: Service[Remark], actor: Actor) -> Created[Remark]:
-        return Created(await remarks.create(Remark(leaflet_id=leaflet.id), actor))
+    async def remark(self, leaflet: AddressedPage, remarks: Service[PageRemark], actor: Actor) -> Created[PageRemark]:
+        return Created(await remarks.create(PageRemark(leaflet_id=leaflet.id), actor))
 
 
 app = App(
-    Resource(Leaflet, path="leaflets", read=anyone, write=anyone, key=Leaflet.slug, controller=LeafletRoutes),
-    Resource(Remark, path="remarks", read=anyone, write=anyone, under="leaflets/{leaflet:slug}"),
+    Resource(
+        AddressedPage, path="leaflets", read=anyone, write=anyone, key=AddressedPage.slug, controller=LeafletRoutes
+    ),
+    Resource(PageRemark, path="remarks", read=anyone, write=anyone, under="leaflets/{leaflet:slug}"),
 )
 
 

@@ -49,8 +49,8 @@ class Label(Base):
 class Passing(Service[ServicedItem]):
     """Overrides reading and writing, and changes nothing."""
 
-    async def get(self, id: Any, actor: Actor) -> ServicedItem:
-        return await super().get(id, actor)
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> ServicedItem:
+        return await super().get(id, actor, lock=lock)
 
     async def before_create(self, draft: ServicedItem, actor: Actor) -> None: ...
 
