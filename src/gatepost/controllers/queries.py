@@ -119,7 +119,7 @@ class QueryReader:
         self._cursors = queries.cursors
         self._key = served.entity.key.names
         self._unsorted = tuple(map(self._sent_term, served.resource.order))
-        self._is_key_secret = any(not is_everyone(served.rules[name].read) for name in self._key)
+        self._secret = frozenset(name for name, rule in served.rules.items() if not is_everyone(rule.read))
         self._cached_queries = BoundedCache[tuple[bytes, View], ListQuery](CACHED_QUERIES_MAX)
         self._raw_queries = BoundedCache[bytes, RawQuery](CACHED_QUERIES_MAX)
         self._contexts = BoundedCache[tuple[Order, ...], bytes](CACHED_QUERIES_MAX)
@@ -180,7 +180,12 @@ class QueryReader:
 
     def seal(self, order: tuple[Order, ...], values: tuple[str | None, ...]) -> str:
         """A cursor at the position of a row."""
-        return self._cursors.seal(self._context(order), values, is_secret=self._is_key_secret)
+        return self._cursors.seal(self._context(order), values, is_secret=self._is_secret(order))
+
+    def _is_secret(self, order: tuple[Order, ...]) -> bool:
+        """Whether the position of a row in this order holds a value that some clients must not see: of the key, or of
+        a column that the application's own `Select` is ordered by."""
+        return not self._secret.isdisjoint(term.name for term in order)
 
     def _context(self, order: tuple[Order, ...]) -> bytes:
         """What a cursor is sealed for: path, order, and what the fields of the order hold, because PostgreSQL reads
@@ -240,7 +245,7 @@ class QueryReader:
         return order[: max(order.index(terms[name]) for name in self._key) + 1]
 
     def _position(self, parameter: Parameter, order: tuple[Order, ...]) -> Position:
-        values = self._cursors.open(self._context(order), parameter.value, is_secret=self._is_key_secret)
+        values = self._cursors.open(self._context(order), parameter.value, is_secret=self._is_secret(order))
         bounds = tuple(None if value is None else Bound(value) for value in values)
         return Position(bounds, parameter.name == "before")
 

@@ -1,7 +1,8 @@
 """What the bodies of own endpoints become: instances of DTOs, whose rows are drafts, and changes.
 
-The rules of fields that depend on the row hold for what a request asks for, in the verbs of services: of a draft that
-`row()` made, and of `Partial.changes`. What the endpoint's own code sets is not subject to them.
+The rules of fields that depend on the row, and those of references, hold for what a request asks for, in the verbs of
+services: of a draft that `row()` made, and of `Partial.changes`. What the endpoint's own code sets is not subject to
+them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,17 +37,18 @@ class BodyValues:
         knows it."""
         nulls = [name for name in self._defaulted if name in values and values[name] is None]
         rules, asked = self._served.view(call.actor).create_rules, frozenset(values)
-        construct = cast("Construct", self._construct)
+        construct, own = cast("Construct", self._construct), self._own.of(values)
 
         def make(given: Mapping[str, Any]) -> Any:
             draft = construct(given)
             if call.unit is not None:
                 call.unit.enforce_field_rules(draft, rules, asked)
                 call.unit.keep_nulls(draft, nulls)
+                call.unit.check_references(draft, {name: own[name] for name in own if given.get(name) is own[name]})
             return draft
 
         absent = {name: default() for name, default in self._absent.items() if name not in values}
-        return self._dto.of({**absent, **self._own.of(values)}, make)
+        return self._dto.of({**absent, **own}, make)
 
     def partial(self, values: dict[str, Any]) -> Partial[Any]:
         """What was sent."""

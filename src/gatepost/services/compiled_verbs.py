@@ -175,7 +175,7 @@ class CompiledVerbs:
         if outcome is False:
             fields = refused_fields(view.create_rules, islice(values, sent), ProposedRow(values), actor)
             raise access_denied(actor, fields=fields)
-        looked_up = self.references.names(call, values, all=False) if self.references.ruled else []
+        looked_up = self.references.names(call.actor, values, all=False) if self.references.ruled else []
         self.fill_defaults(values)
         if decision is True and (fast := self._inserts.find((view, tuple(values)))) is not None:
             records = await self._run(call, fast.plan, fast.pick(values), values, sent)
@@ -201,7 +201,7 @@ class CompiledVerbs:
             records = await self._run(call, fast.plan, (*fast.pick(values), key), values, sent)
             if records:
                 return self._row_of(fast.plan, records)
-        looked_up = self.references.names(call, changes.values, all=False) if self.references.ruled else []
+        looked_up = self.references.names(call.actor, changes.values, all=False) if self.references.ruled else []
         change = RowChange(key, changes, bind_decision(decision, actor, self._entity), versions, looked_up)
         is_direct = not (looked_up or is_compared or self._is_read_again) and self._is_direct(values, decision, view)
         if is_direct and fast is None:
@@ -248,7 +248,7 @@ class CompiledVerbs:
         self, call: Call, write: RowWrite, looked_up: Sequence[str], transaction: Transaction
     ) -> Row:
         given = dict(islice(write.values.items(), write.sent))
-        await self.references.check(call, transaction, given, looked_up)
+        await self.references.check(call.actor, transaction, given, looked_up)
         return await self._shown_in(call, transaction, await self._write_under_policy(call, transaction, write, given))
 
     async def _update_in_transaction(self, call: Call, change: RowChange, transaction: Transaction) -> Row:
@@ -274,7 +274,7 @@ class CompiledVerbs:
             self._raise_misfit(error, plan, write.values, write.sent)
             raise
         except ForeignKeyViolationError as error:
-            self.references.raise_composite(call, error, references)
+            self.references.raise_composite(call.actor, error, references)
             raise
         except UNBINDABLE as error:
             raise misfit_default(self._entity, _filled(write.values, write.sent)) or error from error
@@ -282,9 +282,9 @@ class CompiledVerbs:
             raise await self.suppressed(transaction)
         if records and self.references.composites.ruled:
             key = await self.reads.primary_key(transaction, plan.key_of(records[0]), system)
-            await self.references.composites.check(call, transaction, references, key)
+            await self.references.composites.check(call.actor, transaction, references, key)
         if not records or not records[0][plan.permitted_index]:
-            await self.references.check_all(call, transaction, references)
+            await self.references.check_all(call.actor, transaction, references)
             raise denied(write.permitted)
         return self._row_of(plan, records)
 
@@ -319,7 +319,9 @@ class CompiledVerbs:
         current = CurrentValues(self.served, plan, records[0])
         values = current.merge(changes.values, self._merged, changes.read_only_values)
         moved = current.moved(values, compared)
-        await self.references.check(call, transaction, moved, [name for name in change.references if name in moved])
+        await self.references.check(
+            call.actor, transaction, moved, [name for name in change.references if name in moved]
+        )
         return values, moved
 
     def _compared(self, view: View, names: Collection[str]) -> tuple[str, ...]:
@@ -446,7 +448,7 @@ class CompiledVerbs:
         except Unprocessable as error:
             if error.code == "reference_not_found":
                 given = dict(islice(values.items(), sent))
-                await self.database.transact(lambda work: self.references.check_all(call, work, given))
+                await self.database.transact(lambda work: self.references.check_all(call.actor, work, given))
             raise
 
     def _raise_misfit(self, error: PostgresError, plan: WritePlan, values: Mapping[str, Any], sent: int) -> None:

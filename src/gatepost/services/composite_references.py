@@ -7,7 +7,7 @@ key constraint and this check have the same response; a difference would reveal 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gatepost.call import Call
+from gatepost.actor import Actor
 from gatepost.database.transactions import Transaction
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.models.catalog import ServedModel
@@ -28,29 +28,29 @@ class CompositeReferences:
         self._ruled = tuple(key for key in keys if not key.is_open)
         self.ruled = frozenset(name for key in self._ruled for name in key.names)
 
-    def names(self, call: Call, values: Mapping[str, Any]) -> list[str]:
+    def names(self, actor: Actor, values: Mapping[str, Any]) -> list[str]:
         """The attributes in `values` that are part of a reference to look up."""
-        return sorted({name for key, _ in self._touched(call, values) for name in key.names if name in values})
+        return sorted({name for key, _ in self._touched(actor, values) for name in key.names if name in values})
 
-    async def check(self, call: Call, transaction: Transaction, values: Mapping[str, Any], key: Any) -> None:
+    async def check(self, actor: Actor, transaction: Transaction, values: Mapping[str, Any], key: Any) -> None:
         """Look up the references of the written row that `values` are part of; raises `refusal`."""
-        for found, given in self._touched(call, values):
-            rule = bind_decision(found.decision(call.actor, given), call.actor, found.target.entity)
+        for found, given in self._touched(actor, values):
+            rule = bind_decision(found.decision(actor, given), actor, found.target.entity)
             recipe = FindCompositeReference(self._served, rule, Bound(key), found.target, found.pairs)
             statement = self._plans.get(recipe)
             if not await transaction.read(statement, recipe.binds(statement)):
-                raise self.refusal(call, values)
+                raise self.refusal(actor, values)
 
-    def refusal(self, call: Call, values: Mapping[str, Any]) -> Unprocessable:
+    def refusal(self, actor: Actor, values: Mapping[str, Any]) -> Unprocessable:
         """The same for every missing reference, whether the constraint or the check found it."""
         errors = [
             FieldError(f"/{name}", "not_found", "No row that you may read has these keys together.")
-            for name in self.names(call, values)
+            for name in self.names(actor, values)
         ]
         return Unprocessable("reference_not_found", "A referenced row does not exist.", errors=errors)
 
-    def _touched(self, call: Call, values: Mapping[str, Any]) -> Iterator[tuple[ForeignKey, list[str]]]:
+    def _touched(self, actor: Actor, values: Mapping[str, Any]) -> Iterator[tuple[ForeignKey, list[str]]]:
         for key in self._ruled:
-            given = key.given(values, call.actor)
-            if given and not key.admits_all(call.actor, given):
+            given = key.given(values, actor)
+            if given and not key.admits_all(actor, given):
                 yield key, given

@@ -107,8 +107,8 @@ class ServiceVerbs:
             proposed = ProposedRow(filled)
             if holds(permitted, proposed, actor) is False:
                 raise access_denied(actor, fields=refused_fields(rules, values, proposed, actor))
-            names = self._references.names(call, filled, all=True)
-            await self._references.check(call, unit.transaction, filled, names)
+            names = self._references.names(call.actor, filled, all=True)
+            await self._references.check(call.actor, unit.transaction, filled, names)
             draft = cast("Construct", self._make_draft)(self._own_values(filled))
             unit.enforce_field_rules(draft, rules, values)
             unit.keep_nulls(draft, [name for name in self._defaulted if name in values and values[name] is None])
@@ -124,7 +124,7 @@ class ServiceVerbs:
         actor, rules = call.actor, call.view.update_rules
 
         async def work(unit: UnitOfWork) -> Row:
-            names = self._references.names(call, changes.values, all=True)
+            names = self._references.names(call.actor, changes.values, all=True)
             change = RowChange(key, changes, rule_of(self._served, "update", actor), versions, names)
             values, moved = await self._compiled.lock_for_update(call, unit.transaction, change)
             permitted = with_field_rules(change.permitted.decision, rules, values)
@@ -205,7 +205,7 @@ class ServiceVerbs:
         except (DBAPIError, Unprocessable, MisfitValue) as error:
             is_own = isinstance(error, MisfitValue) and error.name is not None and error.name not in values
             reply = driver_error(cast("BaseException", error.__cause__) if isinstance(error, MisfitValue) else error)
-            self._references.raise_composite(call, reply, values)
+            self._references.raise_composite(call.actor, reply, values)
             is_derived = isinstance(reply, DataError) and action not in self._overridden and not is_own
             if not isinstance(error, Unprocessable) and (is_derived or is_too_long(reply)):
                 self._compiled.raise_refused(cast("PostgresError", reply), values)
@@ -216,7 +216,7 @@ class ServiceVerbs:
         """Raise where the written row refers to rows that the actor may not read, or violates the policy: a service
         that does not call `super()` is no exception."""
         transaction = call.unit.transaction
-        await self._references.composites.check(call, transaction, references, key)
+        await self._references.composites.check(call.actor, transaction, references, key)
         await self._compiled.enforce(transaction, bind_decision(decision, call.actor, self._served.entity), key)
 
     async def _show(self, call: Call, key: Any) -> Row:

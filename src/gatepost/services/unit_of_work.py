@@ -27,6 +27,7 @@ from gatepost.models.object_loading import select_under
 from gatepost.models.orm_reasons import Reasons
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.services.accounts import AccountOperations, Accounts, accounts_in
+from gatepost.services.asked_references import NOTHING, AskedReferences, moved
 from gatepost.services.changes import Changes
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
@@ -61,6 +62,7 @@ class UnitOfWork:
         # By identity of the row, which is kept with them.
         self._asked: dict[int, tuple[Any, Mapping[str, RowCondition]]] = {}
         self._nulls: dict[int, tuple[Any, Sequence[str]]] = {}
+        self._sent: dict[int, tuple[Any, Mapping[str, Any]]] = {}
 
     @overload
     def service(self, of: type[S]) -> S: ...
@@ -118,6 +120,10 @@ class UnitOfWork:
         """Store NULL in these columns of the draft, unless a service gives them another value."""
         self._nulls[id(draft)] = (draft, names)
 
+    def check_references(self, draft: Any, values: Mapping[str, Any]) -> None:
+        """Look up the rows that these values of a body refer to when the draft is written."""
+        self._sent[id(draft)] = (draft, values)
+
     # What the default verbs of a service do
 
     def select(self, model: type[N], actor: Actor) -> Select[N]:
@@ -168,21 +174,32 @@ class UnitOfWork:
 
     def _unique_rows(self, service: Service[Any], draft: Any) -> UniqueRows:
         compiled = self._compiled_of(draft)
-        # A service may be given drafts of subclasses, which have another service or none.
-        is_plain = service is self._made.get(draft.__class__) and self._registry.is_compiled(draft.__class__, "create")
+        # A service may be given drafts of subclasses, which have another service or none. What a body asks for is held
+        # to more rules than the policy.
+        is_plain = (
+            service is self._made.get(draft.__class__)
+            and self._registry.is_compiled(draft.__class__, "create")
+            and id(draft) not in self._sent
+        )
         return UniqueRows(self.transaction, compiled, is_plain=is_plain)
 
     async def insert(self, draft: Any, actor: Actor) -> None:
         """Add the draft to the session and write it, enforcing the create policy."""
         compiled = self._compiled_of(draft)
         compiled.complete_owner(draft, actor)
+        _, sent = self._sent.get(id(draft), (draft, NOTHING))
+        references = AskedReferences(compiled.references, actor, sent)
+        await references.check(self.transaction)
         await self._check_candidate("create", draft, {}, actor)
         nulls = self._write_nulls(draft)
         self.transaction.session.add(draft)
-        if await self._flush(compiled, draft.__dict__):
+        with references.written():
+            has_met_none = await self._flush(compiled, draft.__dict__)
+        if has_met_none:
             raise await compiled.suppressed(self.transaction)
         for name in nulls:
             set_committed_value(draft, name, None)
+        await references.check_written(self.transaction, self._key_of(draft))
         await self._check_rule(self._rule_of_written_row("create", draft, actor), draft, actor)
 
     def _write_nulls(self, draft: Any) -> list[str]:
@@ -202,14 +219,20 @@ class UnitOfWork:
             self.enforce_field_rules(row, compiled.served.view(actor).update_rules, changes.asked)
             await self._check_rule(self._rule_of_written_row("update", row, actor), row, actor)
         await self._check_policy("update", row, actor)
+        asked = {name: changes[name] for name in changes.asked}
+        references = AskedReferences(compiled.references, actor, moved(compiled.served, row, asked, actor))
+        await references.check(self.transaction)
         decision = self._rule_of_written_row("update", row, actor).decision
         may_change_decision = depends_on(decision, changes, compiled.served.entity)
         if may_change_decision:
             await self._check_candidate("update", row, changes, actor)
         changes.apply(row)
         key = self._key_of(row)
-        if await self._flush(compiled, changes):
+        with references.written():
+            has_met_none = await self._flush(compiled, changes)
+        if has_met_none:
             raise await self._refusal_of_unmet(compiled, key) or version_conflict()
+        await references.check_written(self.transaction, key)
         if may_change_decision:
             await self._check_rule(self._rule_of_written_row("update", row, actor), row, actor)
 
