@@ -86,9 +86,14 @@ class Response(msgspec.Struct, gc=False):
             raise ValueError(
                 f"{status} does not lead to another place: write one of {', '.join(map(str, _REDIRECTS))}."
             )
-        target = response_field("location", quote(location, safe=_URL_CHARACTERS))
+        target = location_field(location)
         made = cls.binary(b"", status=status, headers=headers, cache_control=cache_control)
         return cls(status, b"", (target, *made.headers[1:]), made.cache_control)
+
+
+def location_field(location: str) -> Header:
+    """The `Location` of a response. What cannot stand in a URL, line breaks among it, becomes an escape."""
+    return response_field("location", quote(location, safe=_URL_CHARACTERS))
 
 
 _REDIRECTS = (301, 302, 303, 307, 308)

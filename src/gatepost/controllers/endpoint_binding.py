@@ -4,6 +4,7 @@ Done once, when the app is built, so that every mistake is found then, with the 
 makes handlers of what is bound here.
 """
 
+import inspect
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
@@ -35,6 +36,7 @@ from gatepost.dtos.structured_body import is_structure
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.mistakes import Mistakes
+from gatepost.models.addresses import check_named
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.services.accounts import Accounts
 from gatepost.services.service import Service, served_model
@@ -133,6 +135,12 @@ class EndpointBinder:
         """The endpoints of a controller, which is that of a resource where `served` is given. What is wrong with one
         becomes a mistake, and leaves out that one alone."""
         attributes = NOTHING
+        is_sound = False
+        with self._mistakes.check(partial(location_of, controller)):
+            _check_class(controller)
+            is_sound = True
+        if not is_sound:
+            return []
         with self._mistakes.check(partial(location_of, controller)):
             attributes = self._attributes(controller)
         found: list[BoundEndpoint] = []
@@ -278,6 +286,8 @@ class _Binding:
                 raise self._unbindable(parameter)
             self.simple.append((parameter.name, path_value(place, read)))
             return
+        if attribute is not None:
+            check_named(served, attribute, self._location)
         name = attribute or served.addressed.entity.single_key.name
         is_locking = Lock in parameter.metadata
         self.rows.append(
@@ -285,13 +295,7 @@ class _Binding:
         )
 
     def _unique_reader(self, served: ServedModel, name: str) -> ReadText:
-        found = served.entity.attributes.get(name)
-        if found is None:
-            hint = did_you_mean(name, served.entity.attributes).strip() or None
-            raise ConfigurationError(
-                f"names {served.entity.name}.{name}, which does not exist.", location=self._location, hint=hint
-            )
-        return compile_scalar(found, stored=True)
+        return compile_scalar(served.entity.attributes[name], stored=True)
 
     def _add_text(self, parameter: SignedParameter, marker: Header | Cookie) -> None:
         read = text_reader(parameter.annotation, f"{self._location}({parameter.name})")
@@ -376,14 +380,46 @@ def _methods(controller: type[Controller[Any]], served: ServedModel | None) -> I
     for owner in reversed(controller.__mro__):
         names.update(dict.fromkeys(vars(owner)))
     for name in names:
-        function = getattr(controller, name, None)
-        for route in routes_of(function):
-            yield EndpointMethod(controller, name, function, route, served)
+        found = inspect.getattr_static(controller, name, None)
+        for route in routes_of(_undecorated(found)):
+            yield EndpointMethod(controller, name, found, route, served)
+
+
+def _undecorated(found: Any) -> Any:
+    """The function inside of what a class has by a name."""
+    if isinstance(found, property):
+        return found.fget
+    return cast("Any", found).__func__ if isinstance(found, staticmethod | classmethod) else found
+
+
+def _check_class(controller: type[Controller[Any]]) -> None:
+    """Raise `ConfigurationError` for a path that no request has, and for a class that needs arguments."""
+    path: Any = controller.path
+    segments = path.strip("/").split("/") if isinstance(path, str) else [""]
+    if path not in ("", "/") and not all(
+        _SEGMENT.fullmatch(segment) and not PLACE.fullmatch(segment) for segment in segments
+    ):
+        raise ConfigurationError(
+            f"path is {path!r}.",
+            location=controller.__name__,
+            hint='Write fixed segments: path = "reports/daily". Parameters are those of the endpoints.',
+        )
+    needed = [
+        each.name
+        for each in inspect.signature(controller).parameters.values()
+        if each.default is MISSING and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+    ]
+    if needed:
+        raise ConfigurationError(
+            f"cannot be made without {', '.join(needed)}.",
+            location=controller.__name__,
+            hint="Take them as annotated attributes, `mailer: Mailer`, and provide them: App(provide=...).",
+        )
 
 
 def _places(path: str, location: str) -> dict[str, tuple[int, str | None]]:
     """The parameters of a path by name: their place among its values, and the attribute that they name."""
-    segments = [segment for segment in path.split("/") if segment]
+    segments = path.split("/")[1:]
     if (path and not path.startswith("/")) or path.endswith("/") or not all(map(_SEGMENT.fullmatch, segments)):
         raise ConfigurationError(
             f"{path!r} is not a path.",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 
 from msgspec.structs import replace
 
-from gatepost.call import JSON_HEADERS, Call, Response
+from gatepost.call import JSON_HEADERS, Call, Response, location_field
 from gatepost.controllers.endpoint_binding import BoundEndpoint, PathRow
 from gatepost.controllers.endpoint_bodies import compile_body_reader
 from gatepost.controllers.endpoint_lists import EndpointList
@@ -215,7 +215,7 @@ class EndpointController:
         location = result.location
         if location is None and self._location is not None:
             location = self._location(await shown.address(unit, result.row))
-        headers = () if location is None else ((b"location", location.encode()),)
+        headers = () if location is None else (location_field(location),)
         if row is None:
             return empty_response(self._status(201), *headers)
         return row_response(self._status(201), row.data, row.tag, *headers, opening=self._envelope.opening)

@@ -35,12 +35,22 @@ class Signature(NamedTuple):
 
 def read_signature(function: Callable[..., Any], location: str) -> Signature:
     """The signature of a method, without `self`. Raises `ConfigurationError` where it cannot be bound."""
+    if not inspect.isfunction(function):
+        raise ConfigurationError(
+            f"is a {type(function).__name__}, and an endpoint is a method.",
+            location=location,
+            hint="Write `async def name(self, ...)`, without @staticmethod, @classmethod or @property.",
+        )
     if not inspect.iscoroutinefunction(function):
         raise ConfigurationError(
             "is not asynchronous.", location=location, hint=f"Write `async def {function.__name__}`."
         )
     hints = read_hints(function, location)
-    _, *parameters = inspect.signature(function).parameters.values()
+    own, parameters = _divided([*inspect.signature(function).parameters.values()])
+    if own not in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD):
+        raise ConfigurationError(
+            "does not take self.", location=location, hint=f"Write `async def {function.__name__}(self, ...)`."
+        )
     for parameter in parameters:
         _check_parameter(parameter, hints, location)
     if "return" not in hints:
@@ -50,6 +60,11 @@ def read_signature(function: Callable[..., Any], location: str) -> Signature:
             hint="Annotate it: `-> Book`, `-> Select[Book]`, `-> None`.",
         )
     return Signature(tuple(_signed(each, hints[each.name]) for each in parameters), hints["return"])
+
+
+def _divided(parameters: list[inspect.Parameter]) -> tuple[object, list[inspect.Parameter]]:
+    """Which kind of parameter takes `self`, None where there is none, and the others."""
+    return (parameters[0].kind, parameters[1:]) if parameters else (None, [])
 
 
 def read_hints(code: Any, location: str) -> Mapping[str, Any]:
@@ -70,6 +85,12 @@ def _check_parameter(parameter: inspect.Parameter, hints: Mapping[str, Any], loc
             f"takes {parameter}, and a request names its parameters.",
             location=location,
             hint="Name them, or take a class of query parameters: `search: Annotated[Search, Query]`.",
+        )
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        raise ConfigurationError(
+            f"takes {parameter.name!r} by its position alone, and a request names its parameters.",
+            location=location,
+            hint="Remove the slash behind it.",
         )
     if parameter.name not in hints:
         raise ConfigurationError(

@@ -3,16 +3,18 @@
 The decorators only note what is declared; `controllers` binds the signatures when the app is composed.
 """
 
+import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, cast, overload
 
 from sqlalchemy import Select
 from typing_extensions import TypeVar
 
+from gatepost.declaring.actor_kinds import actors_of_every_kind
 from gatepost.declaring.arguments import Arguments, Declared, declared
 from gatepost.declaring.cors import CORS
 from gatepost.declaring.dto import DTO, Created
-from gatepost.declaring.policies import Policy
+from gatepost.declaring.policies import Policy, role_names
 from gatepost.declaring.rate_limits import Limits, limits_by_action
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.response_fields import FIELD_VALUE
@@ -70,8 +72,9 @@ class Route(Declared):
         self.method = method
         self.path = arguments.of_kind("path", path, str, 'a text such as "/bestsellers"', "")
         self.allow = arguments.policy("allow", allow)
-        self.answers = answers
+        arguments.check(_check_allow, self.allow, location)
         arguments.check(_check_answers, answers, location)
+        self.answers = answers if _is_dto(answers) else None
         self.name = arguments.of_kind("name", name, str | None, 'a text such as "tags"', None)
         arguments.check(_check_name, self.name, location)
         self.status = arguments.of_kind("status", status, int | None, "a status such as 202", None)
@@ -81,8 +84,9 @@ class Route(Declared):
             (),
             self.source,
         )
-        self.raises = tuple(each for each in raises if isinstance(cast("object", each), Problem))
-        arguments.check(_check_raises, raises, location)
+        listed = arguments.of_kind("raises", raises, Sequence, "a list of problems", ())
+        self.raises = tuple(each for each in listed if isinstance(cast("object", each), Problem))
+        arguments.check(_check_raises, listed, location)
         self.paging = arguments.of_kind("paging", paging, bool, "True or False", True)
         self.filters = arguments.of_kind("filters", filters, bool, "True or False", False)
         self.body_bytes_max = arguments.bound("body_bytes_max", body_bytes_max)
@@ -101,11 +105,24 @@ class Route(Declared):
             self.mistakes.add(wrong, self.source)
 
 
+def _check_allow(allow: Policy, location: str) -> None:
+    if not all(isinstance(allow.decide(actor), bool) for actor in actors_of_every_kind(role_names(allow))):
+        raise ConfigurationError(
+            "depends on a row, and is asked before any row is read.",
+            location=f"{location}, allow=...)",
+            hint="Write who may call: anyone, authenticated, role(...). Rows follow the policies of their resource.",
+        )
+
+
+def _is_dto(given: Any) -> bool:
+    return isinstance(given, type) and issubclass(given, DTO)
+
+
 def _check_answers(answers: Any, location: str) -> None:
-    if answers is not None and not (isinstance(answers, type) and issubclass(answers, DTO)):
+    if answers is not None and not _is_dto(answers):
         raise ConfigurationError(
             "is not a DTO.",
-            location=f"{location}, answers={getattr(cast('Any', answers), '__name__', '...')})",
+            location=f"{location}, answers={getattr(answers, '__name__', '...')})",
             hint="Write class BookCard(DTO[Book]), and answers=BookCard. What is no row needs no answers=.",
         )
 
@@ -235,10 +252,27 @@ class RouteDecorator:
         route = Route(self._method, path, **declared)
 
         def decorate(function: F) -> F:
+            with route.mistakes.check(route.source):
+                _check_function(function, f"@{self._method.lower()}({path!r})")
+            if not _is_function(function):
+                route.mistakes.raise_any()  # nothing leads from it to the route
             function.__dict__.setdefault(ROUTES, []).append(route)
             return function
 
         return decorate
+
+
+def _is_function(found: object) -> bool:
+    return inspect.isfunction(found)
+
+
+def _check_function(function: object, location: str) -> None:
+    if not _is_function(function):
+        raise ConfigurationError(
+            f"stands above {type(function).__name__}, which is not a function.",
+            location=location,
+            hint="Write it above `async def name(self, ...)`, without @staticmethod, @classmethod or @property.",
+        )
 
 
 get = RouteDecorator("GET")

@@ -78,6 +78,29 @@ def check_above(served: ServedModel) -> None:
         )
 
 
+def check_named(served: ServedModel, name: str, location: str) -> None:
+    """Raise `ConfigurationError` where an attribute in the path of an endpoint, `{article:slug}`, does not name one row
+    to all who may get it."""
+    entity = served.entity
+    attribute = entity.attributes.get(name)
+    if attribute is None:
+        hint = did_you_mean(name, entity.attributes).strip() or None
+        raise ConfigurationError(f"names {entity.name}.{name}, which does not exist.", location=location, hint=hint)
+    if attribute.is_expression or not is_unique(attribute.column):
+        raise ConfigurationError(
+            f"names {entity.name}.{name}, which is not unique, so that a path would name several rows.",
+            location=location,
+            hint="Declare it with unique=True, or name another column.",
+        )
+    who = hidden_from(served, name, "get")
+    if who is not None:
+        raise ConfigurationError(
+            f"names {entity.name}.{name}, which is hidden from {who} who may get rows, and could be guessed by paths.",
+            location=location,
+            hint=f"Name another column; or take `{name}: str`, and look for the row by the session of its service.",
+        )
+
+
 def _problem(served: ServedModel, attribute: Attribute) -> tuple[str, str] | None:
     if attribute.is_expression:
         return "is an expression.", "Name a column with unique=True."

@@ -43,6 +43,12 @@ def _check(selected: Any, entity: Entity) -> None:
         raise TypeError(f"The Select has to be of {entity.name} itself: select({entity.name}).")
     if described[0]["expr"] is not entity.model:
         raise TypeError(f"The Select is of {described[0]['name']}, not of {entity.name}.")
+    if selected._fetch_clause is not None or (selected._offset_clause is not None and not has_limit(selected)):
+        raise TypeError(
+            "The Select has OFFSET without LIMIT, or FETCH: write .limit(100), with .offset(...) or without."
+        )
+    if selected._for_update_arg is not None:
+        raise TypeError("The Select has FOR UPDATE, and a page locks no rows: lock them by the session.")
     if selected._distinct or selected._group_by_clauses or selected._having_criteria:
         raise TypeError(
             f"The Select has DISTINCT or GROUP BY. Write them in a subquery over keys: "

@@ -26,6 +26,7 @@ from gatepost import (
     policy,
     post,
     role,
+    system,
 )
 from gatepost.models.base import NAMING
 
@@ -81,6 +82,22 @@ class FileRoutes(Controller[File]):
     @patch("/{file}/moved", allow=authenticated)
     async def move(self, file: Locked[File], body: Partial[FileBody], actor: Actor) -> File:
         return await self.files.update(file, body.changes, actor)
+
+    @post("/placed", allow=anyone)
+    async def place(self, where: str, name: str) -> Created[File]:
+        return Created(await self.files.create(File(name=name), system), location=where)
+
+    @get("/skipped", allow=anyone)
+    async def skipped(self) -> Select[File]:
+        return select(File).order_by(File.name).offset(1)
+
+    @get("/fetched", allow=anyone)
+    async def fetched(self) -> Select[File]:
+        return select(File).order_by(File.name).fetch(1)
+
+    @get("/locked", allow=anyone)
+    async def locked(self) -> Select[File]:
+        return select(File).order_by(File.name).with_for_update()
 
     @get("/by-secret", allow=anyone)
     async def by_secret(self) -> Select[File]:

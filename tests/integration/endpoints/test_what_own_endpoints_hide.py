@@ -111,3 +111,16 @@ async def test_a_cursor_does_not_tell_what_its_list_is_ordered_by(running: TestA
         after = page["next"]
 
     assert seen >= len(keys)
+
+
+async def test_a_location_of_the_code_itself_does_not_split_the_response(running: TestApp) -> None:
+    where = {"where": "/a\r\nSet-Cookie: b=c é", "name": secrets.token_hex(6)}
+
+    response = await running.anonymous.post("/api/files/placed", params=where)
+
+    assert (response.status, response.headers["location"]) == (201, "/a%0D%0ASet-Cookie:%20b=c%20%C3%A9")
+
+
+@pytest.mark.parametrize("path", ["skipped", "fetched", "locked"])
+async def test_a_select_of_which_a_page_would_forget_a_part_is_refused(running: TestApp, path: str) -> None:
+    assert (await running.anonymous.get(f"/api/files/{path}")).status == 500
