@@ -290,6 +290,12 @@ class _Binding:
             check_named(served, attribute, self._location)
         name = attribute or served.addressed.entity.single_key.name
         is_locking = Lock in parameter.metadata
+        if is_locking and self._route.method == "GET":
+            raise ConfigurationError(
+                f"locks {parameter.name!r}, and GET requests are READ ONLY.",
+                location=self._location,
+                hint=f"Write @post, or `{parameter.name}: {served.entity.name}`.",
+            )
         self.rows.append(
             PathRow(parameter.name, served, name, path_value(place, self._unique_reader(served, name)), is_locking)
         )

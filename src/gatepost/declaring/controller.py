@@ -18,6 +18,7 @@ from gatepost.declaring.policies import Policy, role_names
 from gatepost.declaring.rate_limits import Limits, limits_by_action
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.response_fields import FIELD_VALUE
+from gatepost.sources import caller_location
 
 M = TypeVar("M")
 MO = TypeVar("MO", default=Any)
@@ -249,6 +250,13 @@ class RouteDecorator:
         probe: bool = False,
     ) -> _Plain: ...
     def __call__(self, path: str, **declared: Any) -> Any:
+        if "allow" not in declared:
+            raise ConfigurationError(
+                "does not say who may call.",
+                location=f"@{self._method.lower()}",
+                source=caller_location(),
+                hint=f'Write @{self._method.lower()}("/bestsellers", allow=anyone), or another policy.',
+            )
         route = Route(self._method, path, **declared)
 
         def decorate(function: F) -> F:
@@ -296,7 +304,7 @@ def checked_controller(given: Any, location: str) -> type[Controller[Any]]:
     if isinstance(given, type) and issubclass(given, Controller):
         controller: type[Controller[Any]] = cast("Any", given)
         return controller
-    name = getattr(cast("Any", given), "__name__", "it")
+    name = getattr(cast("Any", given), "__name__", f"an object of {type(given).__name__}")
     raise ConfigurationError(
         f"{name} is not a controller.",
         location=location,

@@ -11,6 +11,7 @@ from gatepost import (
     Conflict,
     Controller,
     Forbidden,
+    Locked,
     Model,
     NotFound,
     Resource,
@@ -100,3 +101,33 @@ def test_endpoints_that_match_alike_are_named_with_their_lines() -> None:
     assert "GET /api/a/b is the path of Wrong.method0 (" in said
     assert said.count(f"{__file__.rpartition('/')[2]}:") >= 2
     assert "method2" not in said
+
+
+def test_an_endpoint_that_does_not_say_who_may_call() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r'@get: does not say who may call\. Write @get\("/bestsellers", allow='
+    ):
+        get("/a")  # type: ignore[call-overload]
+    with pytest.raises(ConfigurationError, match=r"@post: does not say who may call"):
+        post(refusal_of)  # type: ignore[call-overload]
+
+
+def test_a_row_that_a_read_locks() -> None:
+    class Locking(Controller[Crate]):
+        @get("/{crate}/seen", allow=anyone)
+        async def seen(self, crate: Locked[Crate]) -> Crate:
+            return crate
+
+    with pytest.raises(ConfigurationError) as error:
+        App(Resource(Crate, read=anyone, controller=Locking))
+    assert "Locking.seen: locks 'crate', and GET requests are READ ONLY. Write @post, or `crate: Crate`." in str(
+        error.value
+    )
+
+
+def test_an_object_in_place_of_a_controller() -> None:
+    class Reports(Controller):
+        pass
+
+    with pytest.raises(ConfigurationError, match=r"an object of Reports is not a controller\. Give it the class"):
+        App(Resource(Crate, read=anyone), controllers=[Reports()])  # type: ignore[list-item]
