@@ -21,7 +21,7 @@ from gatepost.auth.authenticator import checked as checked_authenticators
 from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder, check_alike
 from gatepost.controllers.injection import Injected, check_not_per_call, injected
 from gatepost.controllers.providers import Providers
-from gatepost.declaring.controller import checked_controller
+from gatepost.declaring.controller import check_standalone, checked_controller
 from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect, checked_dialect
 from gatepost.declaring.middleware import checked_middleware
 from gatepost.declaring.mount import Mount, taken_by_mount
@@ -230,12 +230,17 @@ class Declaration:
         """The DTOs by which resources and endpoints show rows."""
         reader = DTOReader(self.catalog, self._mistakes)
         for served in self.catalog.served:
-            for argument in ("answers", "lists"):
-                dto = getattr(served.resource, argument)
-                if dto is not None:
-                    with self._mistakes.check(served.resource.source):
-                        check_model(dto, served, argument)
-                        setattr(served, argument, reader.read(dto))
+            answers, lists = served.resource.answers, served.resource.lists
+            if answers is not None:
+                with self._mistakes.check(served.resource.source):
+                    check_model(answers, served, "answers")
+                    served.answers = reader.read(answers)
+            if lists is answers:
+                served.lists = served.answers
+            elif lists is not None:
+                with self._mistakes.check(served.resource.source):
+                    check_model(lists, served, "lists")
+                    served.lists = reader.read(lists)
         for bound in self.endpoints:
             if bound.method.route.answers is not None:
                 reader.read(bound.method.route.answers)
@@ -259,7 +264,10 @@ class Declaration:
                     found += binder.bind(checked_controller(controller, f"Resource({served.entity.name})"), served)
         for controller in controllers:
             with self._mistakes.check(self._source):
-                found += binder.bind(checked_controller(controller, "App"))
+                checked = checked_controller(controller, "App")
+                found += binder.bind(checked)
+                with self._mistakes.check(partial(location_of, checked)):
+                    check_standalone(checked)
         self._check_raises(found)
         check_alike(found, self._mistakes)
         return found

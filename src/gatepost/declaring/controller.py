@@ -5,7 +5,7 @@ The decorators only note what is declared; `controllers` binds the signatures wh
 
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Generic, ParamSpec, Protocol, cast, overload
+from typing import Any, Generic, ParamSpec, Protocol, cast, get_args, get_origin, overload
 
 from sqlalchemy import Select
 from typing_extensions import TypeVar
@@ -304,12 +304,24 @@ def checked_controller(given: Any, location: str) -> type[Controller[Any]]:
     if isinstance(given, type) and issubclass(given, Controller):
         controller: type[Controller[Any]] = cast("Any", given)
         return controller
-    name = getattr(cast("Any", given), "__name__", f"an object of {type(given).__name__}")
+    name = getattr(cast("Any", given), "__name__", f"an object of {type(cast('Any', given)).__name__}")
     raise ConfigurationError(
         f"{name} is not a controller.",
         location=location,
         hint="Give it the class: class Reports(Controller), and controllers=[Reports].",
     )
+
+
+def check_standalone(controller: type[Controller[Any]]) -> None:
+    """Raise `ConfigurationError` for a controller of a model that no resource names: its paths would be elsewhere."""
+    for base in getattr(controller, "__orig_bases__", ()):
+        model = next(iter(get_args(base)), None)
+        if get_origin(base) is Controller and isinstance(model, type) and not controller.path:
+            raise ConfigurationError(
+                f"is a controller of {model.__name__}, and no resource names it.",
+                location=controller.__name__,
+                hint=f"Write Resource({model.__name__}, controller={controller.__name__}), or give it a path.",
+            )
 
 
 def routes_of(function: object) -> Sequence[Route]:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.orm import Mapped
 
 from gatepost import (
+    DTO,
     App,
     ConfigurationError,
     Conflict,
@@ -131,3 +132,25 @@ def test_an_object_in_place_of_a_controller() -> None:
 
     with pytest.raises(ConfigurationError, match=r"an object of Reports is not a controller\. Give it the class"):
         App(Resource(Crate, read=anyone), controllers=[Reports()])  # type: ignore[list-item]
+
+
+def test_a_controller_of_a_model_that_no_resource_names() -> None:
+    class Crates(Controller[Crate]):
+        @post("/{crate}/open", allow=anyone)
+        async def open(self, crate: Crate) -> None: ...
+
+    class Elsewhere(Crates):
+        path = "elsewhere"
+
+    with pytest.raises(ConfigurationError, match=r"Crates: is a controller of Crate, and no resource names it\."):
+        App(Resource(Crate, read=anyone), controllers=[Crates])
+    App(Resource(Crate, read=anyone), controllers=[Elsewhere])
+
+
+def test_what_is_wrong_with_answers_is_said_once() -> None:
+    class Card(DTO):  # type: ignore[type-arg]
+        text: str
+
+    with pytest.raises(ConfigurationError, match="Card is a DTO of no model") as error:
+        App(Resource(Crate, read=anyone, answers=Card))
+    assert "lists=" not in str(error.value)
