@@ -1,6 +1,7 @@
 """The lifespan of a mounted application: it starts after the app and stops before it, as a server would run it.
 
-ASGI, "Lifespan Protocol": an application that raises when it is called with a lifespan has none.
+ASGI, "Lifespan Protocol": an application that raises when it is called with a lifespan has none. Nor has one that does
+not ask for its first event, because it does not look at the type of its scope.
 """
 
 import asyncio
@@ -11,6 +12,9 @@ from gatepost.asgi import ASGIApp, Message
 from gatepost.background import background
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
+
+RECEIVE_SECONDS = 1.0
+"""An application with a lifespan asks for its first event at once."""
 
 
 class MountedLifespan:
@@ -28,11 +32,15 @@ class MountedLifespan:
         self._replies: asyncio.Queue[Message | None] = asyncio.Queue()
         """None: it has ended."""
         self._task: asyncio.Task[None] | None = None
+        self._has_asked = asyncio.Event()
 
     async def start(self) -> None:
         """Run its startup. Raises `ConfigurationError` where it says that it failed."""
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         task = background(self._run({**scope, **self.extra}), f"lifespan of {self._prefix}", self._emitted)
+        if not await self._is_heard(task):
+            task.cancel()
+            return
         self._task = task
         reply = await self._exchange(task, "lifespan.startup")
         if reply is not None and reply["type"] == "lifespan.startup.failed":
@@ -56,6 +64,17 @@ class MountedLifespan:
         finally:
             task.cancel()
 
+    async def _is_heard(self, task: asyncio.Task[None]) -> bool:
+        """Whether the application asks for its first event, or has ended."""
+        asked = asyncio.ensure_future(self._has_asked.wait())
+        await asyncio.wait({task, asked}, timeout=RECEIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        return task.done() or self._has_asked.is_set()
+
+    async def _receive(self) -> Message:
+        self._has_asked.set()
+        return await self._events.get()
+
     async def _exchange(self, task: asyncio.Task[None], event: str) -> Message | None:
         """Its reply to an event; None where it has ended without one."""
         if task.done():
@@ -69,7 +88,7 @@ class MountedLifespan:
             self._replies.put_nowait(message)
 
         try:
-            await self._app(scope, self._events.get, send)
+            await self._app(scope, self._receive, send)
         except Exception:
             if self._has_started:
                 raise  # else it has no lifespan, or has told that it failed

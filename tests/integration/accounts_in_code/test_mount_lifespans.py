@@ -58,3 +58,11 @@ async def test_a_lifespan_that_breaks_off_later_is_told(module_database_url: str
         while not told:  # noqa: ASYNC110 - the task ends by itself
             await asyncio.sleep(0.001)
     assert [(each.task, repr(each.error)) for each in told] == [("lifespan of /breaking", "ValueError('broken')")]
+
+
+async def test_a_mount_that_does_not_ask_for_events_has_no_lifespan(module_database_url: str) -> None:
+    async def deaf(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.Event().wait()
+
+    async with TestApp(App(users=HallUser, mount={"/deaf": deaf}), module_database_url) as started:
+        assert (await started.anonymous.get("/livez")).status == 200
