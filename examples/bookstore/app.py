@@ -108,12 +108,11 @@ class BookRoutes(Controller[Book]):
     @get("/bestsellers", allow=anyone, answers=BookCard)
     async def bestsellers(self, since: date | None = None) -> Select[Book]:
         """The 50 books of which most copies were ordered."""
-        copies = func.sum(Order.quantity).label("copies")
-        sold = select(Order.book_id, copies).group_by(Order.book_id)
+        sold = select(func.sum(Order.quantity)).where(Order.book_id == Book.id)
         if since is not None:
             sold = sold.where(Order.created_at >= datetime(since.year, since.month, since.day, tzinfo=UTC))
-        best = sold.subquery()
-        return select(Book).join(best, best.c.book_id == Book.id).order_by(best.c.copies.desc(), Book.id).limit(50)
+        copies = sold.scalar_subquery()
+        return select(Book).where(copies > 0).order_by(copies.desc(), Book.id).limit(50)
 
 
 class StockReport(msgspec.Struct):

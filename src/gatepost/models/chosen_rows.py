@@ -73,28 +73,28 @@ class ChosenRows(Part, frozen=True):
     def _bound_select(self) -> Any:
         """The Select with named binds in place of its values. Raises `TypeError` where one would stay, as the value of
         the call whose Select is compiled: others would get its rows."""
-        selected = _opened(self.selected.value)
-        binds = selected._generate_cache_key().bindparams
-        bounds = {id(bind): bound for bind, bound in zip(binds, self.values, strict=True)}
-        made: dict[int, Any] = {}
-
-        def parameter(bound: Bound, kind: Any) -> Any:
-            found = bound.parameter(kind)
-            return made.setdefault(id(found), found)
+        given: Any = self.selected.value
+        selected = _opened(given)
+        # By their keys, which copies keep: what stands in several places of the Select may be copied several times.
+        binds = given._generate_cache_key().bindparams
+        by_key = {bind.key: bound for bind, bound in zip(binds, self.values, strict=True)}
+        copies = selected._generate_cache_key().bindparams
+        bounds = {id(bind): by_key[bind.key] for bind in copies if bind.key in by_key}
 
         def replace(element: Any, **_: Any) -> Any:
             operator = getattr(element, "operator", None)
             if operator in _MEMBERSHIP and id(element.right) in bounds:
                 if isinstance(element.left, Tuple):
                     raise TypeError("A Select tests whether a tuple is in a list: write or_(and_(...), ...).")
-                members = parameter(bounds[id(element.right)], sa.ARRAY(unrounded(element.left.type)))
+                members = bounds[id(element.right)].parameter(sa.ARRAY(unrounded(element.left.type)))
                 left = cast("Any", visitors.replacement_traverse(element.left, {}, replace))
                 return left == sa.any_(members) if operator is operators.in_op else left != sa.all_(members)
             bound = bounds.get(id(element))
-            return None if bound is None else parameter(bound, unrounded(element.type))
+            return None if bound is None else bound.parameter(unrounded(element.type))
 
         found = cast("Any", visitors.replacement_traverse(selected, {}, replace))
-        if any(id(bind) not in made for bind in found._generate_cache_key().bindparams):
+        names = {bound.name for bound in self.values}
+        if any(bind.key not in names for bind in found._generate_cache_key().bindparams):
             raise TypeError("The Select has a value in a place where none can be bound.")
         return found
 
@@ -105,8 +105,11 @@ def _opened(selected: Any) -> Any:
 
     def copy(element: Any, **_: Any) -> Any:
         if id(element) not in copies:
-            is_closed = _CLOSED in element._annotations
-            made = element._deannotate([_CLOSED], clone=True) if is_closed else element._clone()
+            if isinstance(element, sa.BindParameter):
+                made = element._clone(maintain_key=True)
+            else:
+                is_closed = _CLOSED in element._annotations
+                made = element._deannotate([_CLOSED], clone=True) if is_closed else element._clone()
             copies[id(element)] = (element, made)
             made._copy_internals(clone=copy)
         return copies[id(element)][1]
