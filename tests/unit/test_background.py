@@ -17,6 +17,7 @@ AWAITED_AT_ONCE = {
     "gateway/buckets/valkey_client.py",
     "inspection/raw_client.py",
     "inspection/examination.py",
+    "routes/mounted_lifespan.py",
 }
 """Where a task is awaited by the one who made it."""
 

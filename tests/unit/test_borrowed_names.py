@@ -35,10 +35,12 @@ ROOT = SOURCE.parent.parent
 
 BORROWED: dict[str, Any] = {
     "_adapt_connection": AsyncAdapt_dbapi_cursor,
+    "_annotations": ClauseElement,
     "_auto_correlate": Select,
     "_bind_processors": SQLCompiler,
     "_clone": ClauseElement,
     "_clslevel": _ClsLevelDispatch,
+    "_copy_internals": ClauseElement,
     "_correlate": Select,
     "_correlate_except": Select,
     "_deannotate": ClauseElement,
@@ -47,6 +49,7 @@ BORROWED: dict[str, Any] = {
     "_downgrade_revs": ScriptDirectory,
     "_event_names": Session.dispatch,
     "_execution_options": Connection,
+    "_fetch_clause": Select,
     "_fn": CallableColumnDefault,
     "_for_update_arg": Select,
     "_from_obj": Select,
@@ -58,6 +61,7 @@ BORROWED: dict[str, Any] = {
     "_having_criteria": Select,
     "_is_clean": Session,
     "_limit_clause": Select,
+    "_offset_clause": Select,
     "_order_by_clauses": Select,
     "_params": asyncpg.Connection,
     "_render_exprs": ExcludeConstraint,
