@@ -103,13 +103,15 @@ def _opened(selected: Any) -> Any:
     """A copy without the annotation by which SQLAlchemy keeps the inside of `any()` and `has()` from being replaced."""
     copies: dict[int, tuple[Any, Any]] = {}  # with the elements, whose ids others could get
 
-    def copy(element: Any, **_: Any) -> Any:
+    def copy(given: Any, **_: Any) -> Any:
+        element: Any = given
         if id(element) not in copies:
-            if isinstance(element, sa.BindParameter):
-                made = element._clone(maintain_key=True)
+            is_bind, is_closed = isinstance(element, sa.BindParameter), _CLOSED in element._annotations
+            found: Any = element
+            if is_bind:
+                made = found._clone(maintain_key=True)
             else:
-                is_closed = _CLOSED in element._annotations
-                made = element._deannotate([_CLOSED], clone=True) if is_closed else element._clone()
+                made = found._deannotate([_CLOSED], clone=True) if is_closed else found._clone()
             copies[id(element)] = (element, made)
             made._copy_internals(clone=copy)
         return copies[id(element)][1]
