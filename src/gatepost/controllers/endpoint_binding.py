@@ -24,6 +24,7 @@ from gatepost.controllers.endpoint_parameters import (
 )
 from gatepost.controllers.endpoint_results import Returned, read_returned
 from gatepost.controllers.injection import NOTHING, FromUnit, Injections, of_service, provided_class
+from gatepost.controllers.parameter_markers import Marker, check_given, marker_of, sent_name
 from gatepost.controllers.providers import Providers
 from gatepost.controllers.signatures import MISSING, Signature, SignedParameter, read_hints, read_signature
 from gatepost.declaring.controller import Controller, Route, routes_of
@@ -247,10 +248,30 @@ class _Binding:
 
     def add(self, parameter: SignedParameter) -> None:
         """Bind a parameter. Raises `ConfigurationError` where it can come from nowhere."""
+        marker = marker_of(parameter, self._location)
+        if parameter.name in self._places:
+            self._add_place(parameter, marker, *self._places[parameter.name])
+        elif self._inject(parameter):
+            check_given(parameter, marker, "by its class", self._location)
+        elif isinstance(marker, Header | Cookie):
+            self._add_text(parameter, marker)
+        elif isinstance(marker, Query):
+            self._add_class(parameter)
+        elif isinstance(marker, Lock):
+            raise ConfigurationError(
+                f"locks {parameter.name!r}, which is not a row of its path.",
+                location=self._location,
+                hint=f'Write its place: "/{{{parameter.name}}}", and `{parameter.name}: Locked[Book]`, with a model.',
+            )
+        elif (body := self._binder.body(parameter, self._location)) is not None:
+            self._add_body(body)
+        else:
+            self._add_query(parameter)
+
+    def _inject(self, parameter: SignedParameter) -> bool:
+        """Bind a parameter by its class alone; False where the request has to give it."""
         name, kind = parameter.name, parameter.kind
-        if name in self._places:
-            self._add_place(parameter, *self._places[name])
-        elif kind is Actor:
+        if kind is Actor:
             self.simple.append((name, lambda call: call.actor))
         elif kind is Call:
             self.simple.append((name, lambda call: call))
@@ -258,14 +279,9 @@ class _Binding:
             self.of_unit.append((name, make))
         elif isinstance(kind, type) and kind in self._binder.providers:
             self.provided.append((name, cast("type[Any]", kind)))
-        elif marker := next((item for item in parameter.metadata if isinstance(item, Header | Cookie)), None):
-            self._add_text(parameter, marker)
-        elif Query in parameter.metadata or any(isinstance(item, Query) for item in parameter.metadata):
-            self._add_class(parameter)
-        elif (body := self._binder.body(parameter, self._location)) is not None:
-            self._add_body(body)
         else:
-            self._add_query(parameter)
+            return False
+        return True
 
     def check_all_used(self, signature: Signature) -> None:
         """Raise `ConfigurationError` for a parameter of the path that the method does not take."""
@@ -278,8 +294,10 @@ class _Binding:
                     hint=f"Add `{name}: UUID` (a value), or `{name}: Book` (a row), or take it out of the path.",
                 )
 
-    def _add_place(self, parameter: SignedParameter, place: int, attribute: str | None) -> None:
+    def _add_place(self, parameter: SignedParameter, marker: Marker | None, place: int, attribute: str | None) -> None:
         served = self._binder.served(parameter.kind)
+        is_locking = served is not None and isinstance(marker, Lock)
+        check_given(parameter, None if is_locking else marker, "from its path", self._location)
         if served is None:
             read = text_reader(parameter.annotation, f"{self._location}({parameter.name})")
             if read is None or attribute is not None:
@@ -289,7 +307,6 @@ class _Binding:
         if attribute is not None:
             check_named(served, attribute, self._location)
         name = attribute or served.addressed.entity.single_key.name
-        is_locking = Lock in parameter.metadata
         if is_locking and self._route.method == "GET":
             raise ConfigurationError(
                 f"locks {parameter.name!r}, and GET requests are READ ONLY.",
@@ -307,11 +324,9 @@ class _Binding:
         read = text_reader(parameter.annotation, f"{self._location}({parameter.name})")
         if read is None:
             raise self._unbindable(parameter)
-        if isinstance(marker, Header):
-            name = marker.name or parameter.name.replace("_", "-")
-            self.simple.append((parameter.name, header_value(name, read, parameter.default)))
-        else:
-            self.simple.append((parameter.name, cookie_value(marker.name or parameter.name, read, parameter.default)))
+        read_value = header_value if isinstance(marker, Header) else cookie_value
+        name = sent_name(parameter, marker, self._location)
+        self.simple.append((parameter.name, read_value(name, read, parameter.default)))
 
     def _add_body(self, body: BodyParameter) -> None:
         if self.body is not None:
@@ -344,7 +359,7 @@ class _Binding:
             raise ConfigurationError(
                 f"{getattr(parameter.kind, '__name__', parameter.kind)} has no members that could be query parameters.",
                 location=location,
-                hint="Write a Struct, a dataclass or a pydantic model.",
+                hint="Write a Struct, a dataclass or a pydantic model; a scalar or a list is one without Query.",
             )
         self.classes[parameter.name] = parameter.kind
         for member in parameters_of_class(parameter.kind, location):

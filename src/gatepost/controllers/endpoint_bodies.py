@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast, get_args, get_origin
 
 from gatepost.call import Call
+from gatepost.controllers.parameter_markers import unbounded_body
 from gatepost.controllers.signatures import MISSING, SignedParameter
 from gatepost.declaring.dto import DTO
 from gatepost.declaring.parameters import RawBody
@@ -51,7 +52,7 @@ def find_body(parameter: SignedParameter, catalog: Catalog, mistakes: Mistakes, 
     """The body that a parameter is; None where it is something else. Raises `ConfigurationError` for one that no
     request can have; what is wrong with a member of a DTO becomes a mistake."""
     name, annotation, default = parameter.name, parameter.annotation, parameter.default
-    raw = next((item for item in parameter.metadata if item is RawBody or isinstance(item, RawBody)), None)
+    raw = next((item for item in parameter.metadata if isinstance(item, RawBody)), None)
     if raw is not None:
         return BodyParameter(name, annotation, default, raw=_checked_raw(raw, parameter, location))
     is_partial = get_origin(parameter.kind) is Partial
@@ -71,15 +72,11 @@ def find_body(parameter: SignedParameter, catalog: Catalog, mistakes: Mistakes, 
     return BodyParameter(name, annotation, default) if is_structure(parameter.annotation) else None
 
 
-def _checked_raw(raw: Any, parameter: SignedParameter, location: str) -> RawBody:
-    is_bounded = isinstance(raw, RawBody) and type(raw.bytes_max) is int and raw.bytes_max > 0
-    if parameter.kind is not bytes or not is_bounded:
-        raise ConfigurationError(
-            f"takes {parameter.name!r}, which is not the bytes of a body with a bound.",
-            location=location,
-            hint=f"Write `{parameter.name}: Annotated[bytes, RawBody(65536)]`.",
-        )
-    return cast("RawBody", raw)
+def _checked_raw(raw: RawBody, parameter: SignedParameter, location: str) -> RawBody:
+    is_bounded = type(raw.bytes_max) is int and raw.bytes_max > 0
+    if parameter.kind is not bytes or not is_bounded or not parameter.is_required:
+        raise unbounded_body(parameter, location)
+    return raw
 
 
 def compile_body_reader(

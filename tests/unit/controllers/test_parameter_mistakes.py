@@ -1,0 +1,114 @@
+"""Parameters of endpoints that are marked, named or defaulted in a way that nothing could follow: refused when the app
+is built."""
+
+from typing import Annotated, Any
+
+import pytest
+from msgspec import Struct
+from sqlalchemy.orm import Mapped
+
+from gatepost import (
+    Actor,
+    App,
+    Call,
+    ConfigurationError,
+    Controller,
+    Cookie,
+    Header,
+    Locked,
+    Model,
+    Query,
+    RawBody,
+    Resource,
+    Service,
+    anyone,
+    post,
+)
+
+
+class Crate(Model):
+    __tablename__ = "parameter_mistake_crates"
+
+    title: Mapped[str]
+
+
+class Search(Struct):
+    words: str = ""
+
+
+def app_of(path: str, annotation: Any, **defaults: Any) -> App:
+    """An app with an endpoint that takes a parameter `given`."""
+
+    async def method(self: Any, given: Any) -> int:
+        return 1
+
+    method.__annotations__["given"] = annotation
+    method.__defaults__ = tuple(defaults.values()) or None
+    endpoint = post(path, allow=anyone)(method)
+    controller = type("Wrong", (Controller,), {"path": "things", "__module__": __name__, "method": endpoint})
+    return App(Resource(Crate, read=anyone), controllers=[controller])
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (Annotated[int, Header("a b")], "from the header 'a b', which is not a name"),
+        (Annotated[int, Header("")], "from the header '', which is not a name"),
+        (Annotated[int, Header("né")], "from the header 'né', which is not a name"),
+        (Annotated[int, Header(5)], "from the header 5, which is not a name"),  # type: ignore[arg-type]
+        (Annotated[int, Cookie("a;b")], "from the cookie 'a;b', which is not a name"),
+        (Annotated[int, Cookie("")], "from the cookie '', which is not a name"),
+        (Annotated[int, Header("a"), Cookie("b")], "from several places: Header, Cookie"),
+        (Annotated[int, Query, Header], "from several places: Query, Header"),
+        (Annotated[bytes, RawBody], "not the bytes of a body with a bound"),
+        (Annotated[int, Query], "int has no members that could be query parameters"),
+        (Annotated[Actor, Header], "takes 'given' by its class, and marks it as Header"),
+        (Annotated[Service[Crate], Query], "takes 'given' by its class, and marks it as Query"),
+        (Locked[int], "locks 'given', which is not a row of its path"),
+        (Locked[Crate], "locks 'given', which is not a row of its path"),
+        (Locked[Search], "locks 'given', which is not a row of its path"),
+    ],
+)
+def test_a_marker_that_says_nothing_sensible(annotation: Any, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"test_parameter_mistakes\.py:\d+: ") as error:
+        app_of("/a", annotation)
+
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("annotation", [Call, Actor, Service[Crate]])
+def test_a_default_of_what_is_always_given(annotation: Any) -> None:
+    with pytest.raises(ConfigurationError, match="takes 'given' by its class, and gives it a default"):
+        app_of("/a", annotation, given=None)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "defaults", "words"),
+    [
+        (int, {"given": 5}, "from its path, and gives it a default, which is never used"),
+        (Crate, {"given": None}, "from its path, and gives it a default, which is never used"),
+        (Annotated[int, Header], {}, "from its path, and marks it as Header"),
+        (Annotated[int, Cookie("a")], {}, "from its path, and marks it as Cookie"),
+        (Annotated[int, Query], {}, "from its path, and marks it as Query"),
+        (Annotated[bytes, RawBody(5)], {}, "from its path, and marks it as RawBody"),
+        (Locked[int], {}, "from its path, and marks it as Lock"),
+    ],
+)
+def test_a_parameter_of_the_path_is_nothing_else(annotation: Any, defaults: Any, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        app_of("/{given}", annotation, **defaults)
+
+
+@pytest.mark.parametrize("marker", [Header, Header(), Cookie, Cookie(), Header("X-Given")])
+def test_a_class_marks_as_its_instance_does(marker: Any) -> None:
+    (bound,) = app_of("/a", Annotated[int, marker]).declaration.endpoints
+
+    assert [name for name, _ in bound.simple] == ["given"]
+    assert bound.query.names == ()
+
+
+@pytest.mark.parametrize("marker", [Query, Query()])
+def test_the_members_of_a_class_are_query_parameters(marker: Any) -> None:
+    (bound,) = app_of("/a", Annotated[Search, marker]).declaration.endpoints
+
+    assert bound.query.names == ("words",)
