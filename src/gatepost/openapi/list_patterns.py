@@ -1,0 +1,22 @@
+"""Patterns of the texts that list names: `sort=-price,title`."""
+
+import re
+from collections.abc import Iterable
+
+_LIST = re.compile(r"\^(?P<sign>-\?)?\(\?:(?P<names>[^()]*)\)\(\?:,(?P=sign)?\(\?:(?P=names)\)\)\*\$")
+
+
+def list_pattern(names: Iterable[str], *, is_signed: bool = False) -> str:
+    """The pattern of a text with one or more of these names, separated by commas. `is_signed` allows a minus before
+    each."""
+    sign, listed = "-?" if is_signed else "", "|".join(map(re.escape, names))
+    return f"^{sign}(?:{listed})(?:,{sign}(?:{listed}))*$"
+
+
+def names_of(pattern: str) -> frozenset[str] | None:
+    """The texts between the commas of a text that fits a pattern which `list_pattern` has made; None for others."""
+    found = _LIST.fullmatch(pattern)
+    if found is None:
+        return None
+    names = frozenset(found["names"].split("|"))
+    return names | {f"-{name}" for name in names} if found["sign"] else names
