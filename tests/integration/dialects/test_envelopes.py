@@ -47,3 +47,14 @@ async def test_own_endpoints_have_the_names_and_the_envelope_of_the_dialect(coun
     assert [error["pointer"] for error in unknown.json()["errors"]] == ["/atLeast"]
     refused = await client.get("/api/line-sums?atLeast=1&andMore=-1")
     assert [error["pointer"] for error in refused.json()["errors"]] == ["/andMore"]
+
+
+async def test_sign_in_answers_in_the_envelope_of_what_has_no_name_and_takes_none(counted: Spoken) -> None:
+    running = counted.running
+    sent = {"email": "envelope@example.com", "password": "long enough to use"}
+    user, _ = await running.user_and_id(**sent)
+    signed_in = await running.anonymous.post("/api/auth/login", json=sent)
+    assert (signed_in.status, signed_in.json().keys()) == (200, {"item"})
+    assert signed_in.json()["item"].keys() == {"access_token", "token_type", "expires_in"}
+    assert (await user.get("/api/auth/me")).json()["item"]["email"] == "envelope@example.com"
+    assert (await running.anonymous.post("/api/auth/login", json={"item": sent})).status == 422
