@@ -327,7 +327,7 @@ class Declaration:
             if not is_nobody(served.resource.policies["create"]):
                 with self._mistakes.check(partial(location_of, served.entity.model)):
                     constructor_of(served.entity)
-                    is_filled = is_filled or "create" in orm_reasons(served.entity, [])
+                    is_filled = is_filled or bool(orm_reasons(served.entity, [], ["create"]))
             if not is_nobody(served.resource.policies["delete"]):
                 with self._mistakes.check(served.resource.source):
                     check_deletable(cast("Mapper[Any]", inspect(served.entity.model)))

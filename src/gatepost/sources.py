@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ def location_of(code: Any) -> str:
     if inspect.isfunction(code):
         return shown_location(file, code.__code__.co_firstlineno)
     # `inspect.getsourcelines` parses the whole file for a class.
-    return shown_location(file, next(_lines_of_class(code.__name__, linecache.getlines(file)), None))
+    return shown_location(file, next(iter(_lines_of_class(file, code.__name__)), None))
 
 
 def attribute_location(model: type[Any], name: str) -> str:
@@ -33,16 +33,25 @@ def attribute_location(model: type[Any], name: str) -> str:
             return location_of(getter)
         if owner.__module__.partition(".")[0] not in ("builtins", "sqlalchemy"):
             file = _file_of(owner)
-            line = _line_of_attribute(owner.__name__, name, linecache.getlines(file))
+            line = line_of_attribute(file, owner.__name__, name)
             if line is not None:
                 return shown_location(file, line)
     return location_of(model)
 
 
 def line_of_attribute(file: str, owner: str, name: str) -> int | None:
-    """The line of the statement in the body of a class that makes an attribute. For a class whose module is not to be
-    had, because its import failed."""
-    return _line_of_attribute(owner, name, linecache.getlines(file))
+    """The line of the statement in the body of a class that makes an attribute, for a class whose module may not be to
+    be had, because its import failed."""
+    wanted = re.compile(rf"\s+{re.escape(name)}\s*[:=]")
+    lines = linecache.getlines(file)
+    for begin in _lines_of_class(file, owner):
+        depth = _indentation(lines[begin - 1])
+        for number, line in enumerate(lines[begin:], begin + 1):
+            if line.strip() and _indentation(line) <= depth:
+                break
+            if wanted.match(line):
+                return number
+    return None
 
 
 def caller_location() -> str:
@@ -68,8 +77,8 @@ def is_raised_by_user(error: BaseException) -> bool:
 
 def shown_location(file: str, line: int | None) -> str:
     """`file:line`, relative to the current folder where it is below it; the file alone where the line is not known."""
-    path = Path(file)
-    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    path, folder = Path(file), Path.cwd()
+    shown = path.relative_to(folder) if path.is_relative_to(folder) else path
     return "" if not file else f"{shown}:{line}" if line is not None else str(shown)
 
 
@@ -95,21 +104,22 @@ def _file_of(code: Any) -> str:
         return ""
 
 
-def _lines_of_class(name: str, lines: list[str]) -> Iterator[int]:
-    wanted = re.compile(rf"\s*class {re.escape(name)}\b")
-    return (number for number, line in enumerate(lines, 1) if wanted.match(line))
+def _lines_of_class(file: str, name: str) -> Sequence[int]:
+    """The lines of a file on which classes of this name begin. A file is searched once, until it is read anew."""
+    lines = linecache.getlines(file)
+    known = _CLASSES.get(file)
+    if known is None or known[0] is not lines:
+        numbers: dict[str, list[int]] = {}
+        for number, line in enumerate(lines, 1):
+            if found := _CLASS.match(line):
+                numbers.setdefault(found[1], []).append(number)
+        known = _CLASSES[file] = (lines, numbers)
+    return known[1].get(name, ())
 
 
-def _line_of_attribute(owner: str, name: str, lines: list[str]) -> int | None:
-    wanted = re.compile(rf"\s+{re.escape(name)}\s*[:=]")
-    for begin in _lines_of_class(owner, lines):
-        depth = _indentation(lines[begin - 1])
-        for number, line in enumerate(lines[begin:], begin + 1):
-            if line.strip() and _indentation(line) <= depth:
-                break
-            if wanted.match(line):
-                return number
-    return None
+_CLASS = re.compile(r"\s*class (\w+)")
+
+_CLASSES: dict[str, tuple[list[str], dict[str, list[int]]]] = {}
 
 
 def _indentation(line: str) -> int:

@@ -3,9 +3,11 @@ the source of the function."""
 
 import ast
 import inspect
-import textwrap
+import linecache
+import tokenize
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import FunctionType
+from typing import Any, cast
 
 from gatepost.errors import ConfigurationError
 
@@ -36,10 +38,32 @@ def _annotation(function: Callable[..., Any]) -> ast.expr | None:
     if isinstance(written, str):
         return ast.parse(written, mode="eval").body
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, SyntaxError):
+        return ast.parse(_written(function), mode="eval").body
+    except (SyntaxError, tokenize.TokenError):
         return None
-    return next((node.returns for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)), None)
+
+
+def _written(function: Callable[..., Any]) -> str:
+    """The return annotation in the source: what stands between the arrow and the colon. The body is not read."""
+    code = cast("FunctionType", inspect.unwrap(function)).__code__
+    lines = linecache.getlines(code.co_filename, function.__globals__)[code.co_firstlineno - 1 :]
+    depth = 0
+    found: list[str] | None = None
+    for token in tokenize.generate_tokens(iter(lines).__next__):
+        if token.type == tokenize.OP:
+            depth += (token.string in _OPENING) - (token.string in _CLOSING)
+            if depth == 0 and token.string == "->":
+                found = []
+                continue
+            if depth == 0 and token.string == ":" and found is not None:
+                break
+        if found is not None and token.type not in (tokenize.NL, tokenize.COMMENT):
+            found.append(token.string)
+    return " ".join(found or ())
+
+
+_OPENING = ("(", "[", "{")
+_CLOSING = (")", "]", "}")
 
 
 def _unreadable(location: str, reason: str) -> ConfigurationError:

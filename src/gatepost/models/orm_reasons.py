@@ -33,11 +33,13 @@ WRITES = ("create", "update", "delete")
 Reasons = tuple[str, ...]
 
 
-def orm_reasons(entity: Entity, session_listeners: Collection[Listener]) -> Mapping[str, Reasons]:
+def orm_reasons(
+    entity: Entity, session_listeners: Collection[Listener], actions: Collection[str] = WRITES
+) -> Mapping[str, Reasons]:
     """The reasons by action; an action that is not in the result has none. `session_listeners` are the application's,
     and count for every model."""
     found: dict[str, Reasons] = {}
-    for action in WRITES:
+    for action in actions:
         reasons = [reason for item in _classes(entity, action) for reason in _of_entity(item, action)]
         reasons += [str(listener) for listener in session_listeners]
         if reasons:
@@ -118,4 +120,5 @@ def _listeners(entity: Entity, mapper: "Mapper[Any]", action: str) -> Iterator[L
     for name in mapped if action != "delete" else ():
         dispatch: Any = getattr(entity.model, name).dispatch
         for event in _ATTRIBUTE_EVENTS:
-            yield from listeners_of(f"{event} {name}", getattr(dispatch, event))
+            if kept := getattr(dispatch, event):
+                yield from listeners_of(f"{event} {name}", kept)

@@ -39,18 +39,17 @@ Reach = Callable[[Actor], bool]
 
 
 def reached_policies(served: ServedModel) -> Iterator[tuple[Policy, Reach]]:
-    """Every policy that a resource declares for its rows and their fields, and who reaches it."""
+    """Every policy that a resource declares for its rows and their fields, and who reaches it. Constants, which most of
+    them are, have nothing to try."""
     policies = served.resource.policies
 
     def reach(actions: Collection[str]) -> Reach:
         return lambda actor: any(policies[action].decide(actor) is not False for action in actions)
 
-    for action, policy in policies.items():
-        yield policy, reach([action])
+    found: list[tuple[Policy, Collection[str]]] = [(policy, [action]) for action, policy in policies.items()]
     for rules in served.own_rules.values():
-        yield rules.read, reach(ACTIONS)
-        yield rules.create, reach(["create"])
-        yield rules.update, reach(["update"])
+        found += [(rules.read, ACTIONS), (rules.create, ["create"]), (rules.update, ["update"])]
+    yield from ((policy, reach(actions)) for policy, actions in found if not policy.is_constant)
 
 
 def try_functions(policy: Policy, entity: Entity, users: SampleUsers | None, is_reached: Reach) -> None:

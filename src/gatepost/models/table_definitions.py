@@ -33,17 +33,18 @@ def _check_table(table: "Table[Any]", model: type[Any] | None, mistakes: Mistake
     own = Mistakes()
     name = f"table {table.name}" if model is None else model.__name__
     source = None if model is None else partial(location_of, model)
-    for column in table.columns:
-        place = source if model is None else partial(attribute_location, model, attribute_name(column))
-        with own.check(place):
-            _check_column(column, f"{name}.{attribute_name(column)}")
+    whole = Mistakes()
+    with whole.check(source):
+        _write(CreateTable(table), name)
+    if whole:  # it does not say which column it is
+        for column in table.columns:
+            place = source if model is None else partial(attribute_location, model, attribute_name(column))
+            with own.check(place):
+                _check_column(column, f"{name}.{attribute_name(column)}")
     for index in table.indexes:
         with own.check(source):
             _write(CreateIndex(index), f"{name}, index {index.name!r}")
-    if not own:  # it would say the same of a column once more
-        with own.check(source):
-            _write(CreateTable(table), name)
-    for mistake in own:
+    for mistake in own or whole:
         mistakes.add(mistake)
 
 

@@ -1,9 +1,11 @@
 """Declarations that SQLAlchemy or PostgreSQL cannot take: a sentence with the line and what to write, no traceback."""
 
+import gc
 import importlib
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from textwrap import indent
 
@@ -168,3 +170,10 @@ def test_the_command_prints_no_traceback(load: Load, capsys: pytest.CaptureFixtu
     told = capsys.readouterr().err
     assert "Mapped[datetime] = mapped_column(NaiveUTC)" in " ".join(told.split())
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("text", [PRELUDE + MODEL + APP, "app = None", "1 / 0"])
+def test_garbage_is_collected_again_after_loading(load: Load, text: str) -> None:
+    with suppress(ConfigurationError):
+        load(text)
+    assert gc.isenabled()
