@@ -149,7 +149,9 @@ class Composition:
         endpoints += ProblemPages(problems).endpoints()
         self.operations = [endpoint.operation for endpoint in endpoints]
         self.mounts = Mounts(declaration.mounts, settings.gate, events)
-        self.table = RouteTable(endpoints, declaration.mounts, self.mounts.find)
+        self.table = RouteTable(
+            endpoints, declaration.mounts, self.mounts.find, names_nearest=not settings.is_production
+        )
         self.rules = (*self.table.rules, *self.mounts.rules)
         cross_site = CrossSiteRequests(Origins(settings.gate.cors_origins, location="GATEPOST_CORS_ORIGINS"))
         access = AccessControl(

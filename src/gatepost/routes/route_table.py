@@ -15,6 +15,7 @@ from gatepost.declaring.mount import Mount, taken_by_mount
 from gatepost.declaring.policies import anyone
 from gatepost.errors import ConfigurationError, MethodNotAllowed, NotFound, NotImplementedMethod
 from gatepost.operations import Operation, RouteRules
+from gatepost.routes.nearest_paths import NearestPaths
 
 ANY = "*"
 """The method of a mount's route: the mounted application handles every method."""
@@ -42,9 +43,14 @@ class RouteTable:
         endpoints: Sequence[Endpoint],
         mounts: Mapping[str, Mount] | None = None,
         paths: Mapping[str, FindPath] | None = None,
+        *,
+        names_nearest: bool = False,
     ) -> None:
-        """`paths` find what the paths of a mount lead to that it declares, by its prefix."""
+        """`paths` find what the paths of a mount lead to that it declares, by its prefix. With `names_nearest` refusals
+        of unknown paths name the path that was probably meant."""
         self._paths = paths or {}
+        known = [*(endpoint.operation.path for endpoint in endpoints), *(mounts or ())]
+        self._nearest = NearestPaths(known if names_nearest else ())
         self._fixed: dict[str, Routes] = {}
         self._keyed: dict[str, Routes] = {}
         """Paths whose last segment alone is a parameter, by what stands before it: nearly all that have one."""
@@ -89,7 +95,7 @@ class RouteTable:
             for prefix, match in self._below:
                 if path.startswith(prefix):
                     return self._mounted(method, path, prefix[:-1], match)
-            raise NotFound("not_found", "There is nothing here that you may see.")
+            raise NotFound("not_found", f"There is nothing here that you may see.{self._nearest.hint(path)}")
         found = routes.get(method) or routes.get(ANY)
         if found is None:
             raise _wrong_method(method, routes)
