@@ -22,6 +22,7 @@ from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.providers import Providers
 from gatepost.controllers.queries import Queries, QueryParsers
 from gatepost.controllers.resource_controller import ResourceController
+from gatepost.controllers.rows_above import RowsAbove
 from gatepost.database.database import Database
 from gatepost.database.fair_sharing import ACCOUNTS
 from gatepost.database.listeners import Listener
@@ -279,6 +280,11 @@ class Composition:
         prefix, dialect = self.declaration.prefix, self.declaration.dialect
         envelopes = Envelopes(dialect)
         replaced = known_patterns(self.declaration.endpoints)
+        services = {
+            served.entity.model: self._through_service(served).get_above
+            for served in catalog.served
+            if "get" in self.registry.overridden(served.entity.model)
+        }
         endpoints: list[Endpoint] = []
         for served in catalog.served:
             if not served.resource.routes:
@@ -293,6 +299,7 @@ class Composition:
                 bounds=bounds_of(served.resource, self.settings.gate),
                 wire_name=dialect.names,
                 envelopes=envelopes,
+                above=RowsAbove.of(served, self._compiled[served.entity.model].key_above, services),
             )
             origin = f"derived from {served.entity.name} {location_of(served.entity.model)}"
             operations = [(verb, self._operation(served, verb, origin)) for verb in ACTIONS if served.offers(verb)]
@@ -331,7 +338,10 @@ class Composition:
         composition = EndpointComposition(
             self.declaration,
             self.settings,
-            {model: RowAnswers(compiled, plans) for model, compiled in self._compiled.items()},
+            {
+                model: RowAnswers(compiled, plans, asks_service="get" in self.registry.overridden(model))
+                for model, compiled in self._compiled.items()
+            },
             queries,
             self._transactions,
             provided=provided,
@@ -345,13 +355,18 @@ class Composition:
         return CallTransactions(database, self.registry)
 
     def _verbs(self, served: ServedModel) -> dict[str, Verbs]:
-        compiled, services = self._compiled[served.entity.model], self.declaration.services
-        own = services.get(served.entity.model, Service)
-        through = overridden(own).keys() | self._orm_reasons[served.entity.model].keys()
+        model = served.entity.model
+        through = self.registry.overridden(model) | self._orm_reasons[model].keys()
+        through_service = self._through_service(served)
+        return {action: through_service if action in through else self._compiled[model] for action in ACTIONS}
+
+    def _through_service(self, served: ServedModel) -> ServiceVerbs:
+        """The verbs of a resource through its service, and through those of subclasses with resources."""
+        services = self.declaration.services
         found = [services[item.model] for item in served.others if item.model in services]
         others = [service for service in found if ROW_WRITES & overridden(service).keys()]
-        through_service = ServiceVerbs((own, *others), compiled, self.registry)
-        return {action: through_service if action in through else compiled for action in ACTIONS}
+        own = services.get(served.entity.model, Service)
+        return ServiceVerbs((own, *others), self._compiled[served.entity.model], self.registry)
 
     def _reasons(self, served: ServedModel, listeners: Collection[Listener]) -> dict[str, Reasons]:
         """Why verbs that the resource's service does not override go through the ORM. A row that belongs to the

@@ -53,7 +53,7 @@ class EndpointComposition:
     def endpoint(self, bound: BoundEndpoint) -> Endpoint:
         """One endpoint: what it is, and its handler."""
         row = handed_back(bound)
-        if row is not None:
+        if row is not None and not self._answers[row.served.entity.model].asks_service:
             answers = self._answers[row.served.entity.model].shown_as(self._dto(bound))
             read = answers.reader(row.attribute)
             return Endpoint(self._operation(bound), RowEndpoint(bound, row, read, self._envelope(bound).opening).handle)

@@ -25,41 +25,29 @@ from gatepost.controllers.endpoint_parameters import (
 from gatepost.controllers.endpoint_results import Returned, read_returned
 from gatepost.controllers.injection import NOTHING, FromUnit, Injections, of_service, provided_class
 from gatepost.controllers.parameter_markers import Marker, check_given, marker_of, sent_name
+from gatepost.controllers.path_rows import PathRow, check_row, nested, path_row, rows_above
 from gatepost.controllers.providers import Providers
 from gatepost.controllers.signatures import MISSING, Signature, SignedParameter, read_hints, read_signature
 from gatepost.declaring.controller import Controller, Route, routes_of
 from gatepost.declaring.parameters import Cookie, Header, Lock, Query
 from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.json_values import BOUNDS
-from gatepost.dtos.parameter_values import ReadText, parameters_of_class, text_reader, texts_reader
-from gatepost.dtos.scalars import compile_scalar
+from gatepost.dtos.parameter_values import parameters_of_class, text_reader, texts_reader
 from gatepost.dtos.structured_body import is_structure
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.mistakes import Mistakes
 from gatepost.models.addresses import check_named
 from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.models.nesting import PLACE, Nesting
 from gatepost.services.accounts import Accounts
 from gatepost.services.service import Service, served_model
 from gatepost.sources import location_of
-
-PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
-"""A parameter of a path: `{book}`, `{article:slug}`."""
 
 _SEGMENT = re.compile(r"(?!\.+$)[\w.~-]+|\{\w+(?::\w+)?\}", re.ASCII)
 
 BODYLESS = ("GET", "DELETE")
 """Methods whose endpoints take no body."""
-
-
-class PathRow(NamedTuple):
-    """A row that the path names: the parameter, its place among the path's values, and by which attribute."""
-
-    name: str
-    served: ServedModel
-    attribute: str
-    read: Read
-    is_locking: bool
 
 
 class EndpointMethod(NamedTuple):
@@ -78,15 +66,16 @@ class EndpointMethod(NamedTuple):
 
     @property
     def base(self) -> str:
-        """The path of the controller below the app's prefix."""
-        return self.controller.path.strip("/") if self.served is None else self.served.path
+        """The path of the controller below the app's prefix, with a parameter for each row above its resource."""
+        return self.controller.path.strip("/") if self.served is None else self.served.template
 
     @property
     def operation_name(self) -> str:
         """`books.restock`; of a probe `livez`."""
         if self.route.probe:
             return self.name
-        return f"{self.base.replace('/', '.') or self.controller.__name__.lower()}.{self.name}"
+        path = self.base if self.served is None else self.served.path
+        return f"{path.replace('/', '.') or self.controller.__name__.lower()}.{self.name}"
 
 
 class BoundEndpoint(NamedTuple):
@@ -102,6 +91,12 @@ class BoundEndpoint(NamedTuple):
     injected: Injections
     attributes: Injections
     returned: Returned
+
+    @property
+    def nesting(self) -> Nesting | None:
+        """What stands above the rows of the resource that has the controller."""
+        served = self.method.served
+        return None if served is None else served.nesting
 
     @property
     def needs_unit(self) -> bool:
@@ -160,7 +155,8 @@ class EndpointBinder:
     def _bind(self, method: EndpointMethod, attributes: Injections) -> BoundEndpoint:
         location, route = method.location, method.route
         signature = read_signature(method.function, location)
-        binding = _Binding(self, location, route, _places(route.path, location))
+        above = rows_above(method.served)
+        binding = _Binding(self, location, route, _places(route.path, location, above), above)
         for parameter in signature.parameters:
             with self._mistakes.check(route.source):
                 binding.add(parameter)
@@ -171,7 +167,7 @@ class EndpointBinder:
             "/" + "/".join(parts),
             tuple(binding.simple),
             QueryParameters(binding.query, binding.classes, self.wire_name),
-            tuple(binding.rows),
+            nested(binding.rows.values(), method.served, location),
             binding.body,
             Injections(tuple(binding.of_unit), tuple(binding.provided)),
             attributes,
@@ -232,7 +228,12 @@ class _Binding:
     """The parameters of one endpoint, as they are bound one after the other."""
 
     def __init__(
-        self, binder: EndpointBinder, location: str, route: Route, places: Mapping[str, tuple[int, str | None]]
+        self,
+        binder: EndpointBinder,
+        location: str,
+        route: Route,
+        places: Mapping[str, tuple[int, str | None]],
+        above: Mapping[str, PathRow],
     ) -> None:
         self._binder = binder
         self._location = location
@@ -241,7 +242,7 @@ class _Binding:
         self.simple: list[tuple[str, Read]] = []
         self.query: list[QueryParameter] = []
         self.classes: dict[str, Any] = {}
-        self.rows: list[PathRow] = []
+        self.rows = dict(above)
         self.of_unit: list[tuple[str, FromUnit]] = []
         self.provided: list[tuple[str, type[Any]]] = []
         self.body: BodyParameter | None = None
@@ -249,7 +250,9 @@ class _Binding:
     def add(self, parameter: SignedParameter) -> None:
         """Bind a parameter. Raises `ConfigurationError` where it can come from nowhere."""
         marker = marker_of(parameter, self._location)
-        if parameter.name in self._places:
+        if parameter.name in self.rows:
+            self._add_row(parameter, marker, self.rows[parameter.name])
+        elif parameter.name in self._places:
             self._add_place(parameter, marker, *self._places[parameter.name])
         elif self._inject(parameter):
             check_given(parameter, marker, "by its class", self._location)
@@ -296,9 +299,8 @@ class _Binding:
 
     def _add_place(self, parameter: SignedParameter, marker: Marker | None, place: int, attribute: str | None) -> None:
         served = self._binder.served(parameter.kind)
-        is_locking = served is not None and isinstance(marker, Lock)
-        check_given(parameter, None if is_locking else marker, "from its path", self._location)
         if served is None:
+            check_given(parameter, marker, "from its path", self._location)
             read = text_reader(parameter.annotation, f"{self._location}({parameter.name})")
             if read is None or attribute is not None:
                 raise self._unbindable(parameter)
@@ -307,18 +309,19 @@ class _Binding:
         if attribute is not None:
             check_named(served, attribute, self._location)
         name = attribute or served.addressed.entity.single_key.name
+        self._add_row(parameter, marker, path_row(parameter.name, place, served, name))
+
+    def _add_row(self, parameter: SignedParameter, marker: Marker | None, row: PathRow) -> None:
+        is_locking = isinstance(marker, Lock)
+        check_given(parameter, None if is_locking else marker, "from its path", self._location)
+        check_row(row, parameter.kind, self._location)
         if is_locking and self._route.method == "GET":
             raise ConfigurationError(
                 f"locks {parameter.name!r}, and GET requests are READ ONLY.",
                 location=self._location,
-                hint=f"Write @post, or `{parameter.name}: {served.entity.name}`.",
+                hint=f"Write @post, or `{parameter.name}: {row.served.entity.name}`.",
             )
-        self.rows.append(
-            PathRow(parameter.name, served, name, path_value(place, self._unique_reader(served, name)), is_locking)
-        )
-
-    def _unique_reader(self, served: ServedModel, name: str) -> ReadText:
-        return compile_scalar(served.entity.attributes[name], stored=True)
+        self.rows[row.name] = row._replace(is_locking=is_locking, is_parameter=True)
 
     def _add_text(self, parameter: SignedParameter, marker: Header | Cookie) -> None:
         read = text_reader(parameter.annotation, f"{self._location}({parameter.name})")
@@ -438,8 +441,9 @@ def _check_class(controller: type[Controller[Any]]) -> None:
         )
 
 
-def _places(path: str, location: str) -> dict[str, tuple[int, str | None]]:
-    """The parameters of a path by name: their place among its values, and the attribute that they name."""
+def _places(path: str, location: str, above: Collection[str]) -> dict[str, tuple[int, str | None]]:
+    """The parameters of a path by name: their place among its values, behind those of the rows `above`, and the
+    attribute that they name."""
     segments = path.split("/")[1:]
     if (path and not path.startswith("/")) or path.endswith("/") or not all(map(_SEGMENT.fullmatch, segments)):
         raise ConfigurationError(
@@ -449,8 +453,8 @@ def _places(path: str, location: str) -> dict[str, tuple[int, str | None]]:
         )
     found = [match for segment in segments if (match := PLACE.fullmatch(segment))]
     names = [match[1] for match in found]
-    _check_twice(names, location)
-    return {match[1]: (place, match[2]) for place, match in enumerate(found)}
+    _check_twice([*above, *names], location)
+    return {match[1]: (place, match[2]) for place, match in enumerate(found, len(above))}
 
 
 def _check_twice(names: Sequence[str], location: str) -> None:

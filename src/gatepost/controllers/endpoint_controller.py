@@ -5,22 +5,24 @@ The head is read first, then the body, so that whatever is wrong with the reques
 taken; then the transaction begins, the rows of the path are loaded, the method runs, and what it returns is rendered.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
 from msgspec.structs import replace
 
 from gatepost.call import JSON_HEADERS, Call, Response, location_field
-from gatepost.controllers.endpoint_binding import BoundEndpoint, PathRow
+from gatepost.controllers.endpoint_binding import BoundEndpoint
 from gatepost.controllers.endpoint_bodies import compile_body_reader
 from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.envelopes import Envelope
 from gatepost.controllers.error_pointers import with_wire_names
+from gatepost.controllers.path_rows import NamedRow, below_of, read_rows
 from gatepost.controllers.plain_values import value_encoder
 from gatepost.controllers.provided_values import ProvidedValues, Values
 from gatepost.controllers.query_strings import RawQuery
 from gatepost.controllers.responses import empty_response, row_response, unless_unchanged
+from gatepost.controllers.rows_above import ListPaths
 from gatepost.declaring.dto import Created
 from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.body_envelopes import BodyEnvelope
@@ -29,6 +31,7 @@ from gatepost.dtos.path_keys import key_writer
 from gatepost.errors import NotFound, Problem
 from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import DTOMembers
+from gatepost.models.nesting import Nesting
 from gatepost.services.answers import RowAnswers, is_select, select_plainly
 from gatepost.services.call_transactions import CallTransactions
 from gatepost.services.unit_of_work import UnitOfWork
@@ -59,7 +62,7 @@ class _Given(NamedTuple):
     """What has been read of a request: arguments, what names the rows of its path, and the query string of a list."""
 
     arguments: Mapping[str, Any]
-    places: Sequence[tuple[PathRow, Any]]
+    rows: Collection[NamedRow]
     query: RawQuery | None
 
 
@@ -94,7 +97,7 @@ class EndpointController:
         self._shown = (
             None if returned is None else surroundings.answers[returned.entity.model].shown_as(surroundings.dto)
         )
-        self._location = _location_writer(returned, surroundings.prefix)
+        self._location = _location_writer(returned, surroundings.prefix, bound.nesting)
         self._list = surroundings.listed
 
     async def handle(self, call: Call) -> Response:
@@ -106,11 +109,12 @@ class EndpointController:
             arguments.update(values)
         elif not self._bound.method.route.probe:  # what asks whether a server lives may add what it likes
             arguments.update(self._bound.query.read(call))
-        places = [(row, _place(row, call)) for row in self._bound.rows]
+        rows = read_rows(self._bound.rows, call)
+        call.below = below_of(self._bound.nesting, rows, call)
         if self._bound.body is not None and self._read_body is not None:
             arguments[self._bound.body.name] = self._read_body(call, await call.body())
 
-        given = _Given(arguments, places, query)
+        given = _Given(arguments, rows.values(), query)
         if self._of_call is None:
             response = await self._run(call, given, self._provided)
         else:
@@ -131,8 +135,10 @@ class EndpointController:
     async def _run_in_transaction(self, call: Call, given: _Given, provided: Values) -> Response:
         async def work(unit: UnitOfWork) -> Response:
             found = dict(given.arguments)
-            for row, value in given.places:
-                found[row.name] = await self._find(call, unit, row, value)
+            for named in given.rows:
+                row = await self._find(call, unit, named)
+                if named.row.is_parameter:
+                    found[named.row.name] = row
             result = await self._result(found, unit, provided)
             if self._list is not None and given.query is not None and is_select(result):
                 return await self._page(call, unit, result, self._list, given.query)
@@ -140,13 +146,10 @@ class EndpointController:
 
         return await self._transactions.run(call, work, is_read_only=self._is_safe)
 
-    async def _find(self, call: Call, unit: UnitOfWork, row: PathRow, value: Any) -> Any:
-        answers = self._answers[row.served.entity.model]
-        try:
-            return await answers.find(call, unit, row.attribute, value, is_locking=row.is_locking)
-        except NotFound as problem:
-            problem.about = row.served.row_name
-            raise
+    async def _find(self, call: Call, unit: UnitOfWork, named: NamedRow) -> Any:
+        row, lookup = named
+        with row.about:
+            return await self._answers[row.served.entity.model].find(call, unit, lookup)
 
     async def _result(self, arguments: Mapping[str, Any], unit: UnitOfWork | None, provided: Values) -> Any:
         """What the method of the controller returns."""
@@ -214,7 +217,8 @@ class EndpointController:
         row: Row | None = await shown.show(call, unit, self._checked(result.row, shown.served))
         location = result.location
         if location is None and self._location is not None:
-            location = self._location(await shown.address(unit, result.row))
+            address = await shown.address(call, unit, result.row)
+            location = None if address is None else self._location(call, address)
         headers = () if location is None else (location_field(location),)
         if row is None:
             return empty_response(self._status(201), *headers)
@@ -236,25 +240,18 @@ class EndpointController:
         return row
 
 
-def _place(row: PathRow, call: Call) -> Any:
-    """What the path names a row by."""
-    try:
-        return row.read(call)
-    except NotFound as problem:
-        problem.about = row.served.row_name
-        raise
-
-
 def _cached(response: Response, caching: bytes) -> Response:
     """A response that may be stored as its endpoint declares, unless it is no success or says so itself."""
     is_success = 200 <= response.status < 300
     return replace(response, cache_control=caching) if is_success and response.cache_control is None else response
 
 
-def _location_writer(served: ServedModel | None, prefix: str) -> Callable[[Any], str] | None:
+def _location_writer(
+    served: ServedModel | None, prefix: str, nesting: Nesting | None
+) -> Callable[[Call, Any], str] | None:
     """The path of a row by what it has as its key; None where the resource has no path for one, or has it below another
-    row, which the endpoint may not know."""
-    if served is None or not served.offers("get") or served.nesting is not None:
+    row, which only the endpoints of its own controller know."""
+    if served is None or not served.offers("get") or (served.nesting is not nesting and served.nesting is not None):
         return None
-    write = key_writer(served.addressed.entity.key)
-    return lambda key: f"{prefix}/{served.path}/{write(key)}"
+    write, paths = key_writer(served.addressed.entity.key), ListPaths(served, prefix)
+    return lambda call, key: f"{paths.of(call)}/{write(key)}"

@@ -18,7 +18,7 @@ from gatepost.controllers.responses import (
     row_response,
     wanted_versions,
 )
-from gatepost.controllers.rows_above import RowAbove
+from gatepost.controllers.rows_above import ListPaths, RowsAbove
 from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
 from gatepost.dtos.body_envelopes import BodyEnvelope
@@ -53,6 +53,7 @@ class ResourceController:
         bounds: Bounds,
         wire_name: WireName = str,
         envelopes: Envelopes,
+        above: RowsAbove | None = None,
     ) -> None:
         resource = served.resource
         envelope = envelopes.of(resource.answers, resource.lists)
@@ -77,11 +78,11 @@ class ResourceController:
         self._key_of_path = served.addressed.entity.key
         self._parse_key = key_reader(self._key_of_path)
         self._write_key = key_writer(self._key_of_path)
-        self._path = f"{prefix}/{served.path}"
+        self._path_of = ListPaths(served, prefix).of
         self._pages = PageResponses(self._path_of, queries.seal, queries.paging, envelope)
         self._opening = envelope.opening
         self._key_above = verbs["create"].key_above
-        self._above = RowAbove.of(served, prefix, self._key_above)
+        self._above = above
         self._creations: dict[View, BodyDecoder] = {}
         self._patches: dict[View, BodyDecoder] = {}
 
@@ -120,7 +121,7 @@ class ResourceController:
             query = msgspec.structs.replace(query, below=call.below, is_cacheable=False)
         page = await self._list(call, query)
         if not page.rows and call.below is not None:
-            await self._key_above(call)  # a row shows that the one above is there
+            await self._key_above(call.below)  # a row shows that the one above is there
         return self._pages.respond(call, query, page)
 
     async def create(self, call: Call) -> Response:
@@ -133,7 +134,7 @@ class ResourceController:
         body = decoder.decode(content)
         path = self._path_of(call)
         if self._above is not None:
-            body.values[self._above.foreign_key] = await self._key_above(call)
+            body.values[self._above.foreign_key] = await self._key_above(call.below)
             call.below = None  # the row is below that one
         try:
             row = await self._create(call, body.values)
@@ -246,10 +247,6 @@ class ResourceController:
         if secret.isdisjoint(error.pointer for error in problem.errors):
             return problem
         return type(problem)(problem.code, "The row violates a constraint of the database.")
-
-    def _path_of(self, call: Call) -> str:
-        """The path of the list."""
-        return self._path if self._above is None else self._above.path_of(call, self._served.path)
 
     def _location(self, call: Call, key: Any) -> bytes:
         return f"{self._path_of(call)}/{self._write_key(key)}".encode()

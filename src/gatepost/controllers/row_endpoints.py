@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gatepost.call import Call, Response
-from gatepost.controllers.endpoint_binding import BoundEndpoint, PathRow
+from gatepost.controllers.endpoint_binding import BoundEndpoint
+from gatepost.controllers.path_rows import PathRow
 from gatepost.controllers.responses import unless_unchanged
-from gatepost.errors import NotFound
 from gatepost.services.verbs import Row
 
 ReadRow = Callable[[Call, Any], Awaitable[Row]]
@@ -35,7 +35,7 @@ class RowEndpoint:
         self._value = row.read
         self._read = read
         self._view = row.served.view
-        self._row_name = row.served.row_name
+        self._about = row.about
         self._opening = opening
         self._status = bound.method.route.status or 200
         caching = bound.method.route.cache_control
@@ -46,13 +46,10 @@ class RowEndpoint:
         for read in self._simple:
             read(call)
         self._query.read(call)
-        try:
+        with self._about:
             value = self._value(call)
             call.view = self._view(call.actor)
             row = await self._read(call, value)
-        except NotFound as problem:
-            problem.about = self._row_name
-            raise
         unless = call.headers.get(b"if-none-match")
         response = unless_unchanged(unless, self._status, row.data, row.tag, self._opening)
         response.cache_control = self._caching

@@ -33,7 +33,7 @@ from gatepost.models.class_policies import ClassShare, with_shares
 from gatepost.models.entity import Attribute, Entity, Relation, entity_of
 from gatepost.models.hierarchy import identities_of, nearest_common
 from gatepost.models.mapping import TableKey, table_key
-from gatepost.models.nesting import Nesting, nesting_of
+from gatepost.models.nesting import Nesting, nesting_of, template_of
 from gatepost.models.restrictions import policies_of
 from gatepost.sources import location_of
 from gatepost.view import View
@@ -155,8 +155,15 @@ class ServedModel:
 
     @property
     def template(self) -> str:
-        """The path of its rows below the prefix, with a parameter for the row above."""
-        return self.path if self.nesting is None else f"{self.resource.under}/{self.path}"
+        """The path of its rows below the prefix, with a parameter for each row above."""
+        return template_of(self.resource, self.entity)
+
+    @property
+    def rows_above(self) -> "list[tuple[Nesting, ServedModel]]":
+        """What stands above its rows, outermost first, each with the nesting of what is below it."""
+        if self.nesting is None or self.above is None:
+            return []
+        return [*self.above.rows_above, (self.nesting, self.above)]
 
     @property
     def writable(self) -> list[Attribute]:
@@ -311,7 +318,7 @@ class Catalog:
                 self._check(item)
             with mistakes.check(item.resource.source):
                 item.relations = self._relations(item.entity)
-            item.above = None if item.nesting is None else self.by_model.get(item.nesting.resource.model)
+            item.above = None if item.nesting is None else self.by_model.get(item.nesting.model)
 
     @property
     def narrowed(self) -> list[ServedModel]:

@@ -3,7 +3,7 @@ compiled statements as everywhere else, so that no endpoint can bypass fields, e
 
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from gatepost.declaring.row_expressions import CallValue
 from gatepost.errors import NotFound
 from gatepost.models.catalog import ServedModel
 from gatepost.models.chosen_rows import ChosenRows
+from gatepost.models.conditions import Below
 from gatepost.models.dto_members import DTOMembers
 from gatepost.models.list_query import ListQuery, Order
 from gatepost.models.object_lookups import FindObject
@@ -26,15 +27,28 @@ from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.plans import Plans
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.services.verbs import Row, RowPage
-from gatepost.services.write_policies import not_found, rule_of
+from gatepost.services.write_policies import below, not_found, rule_of
+
+
+class RowLookup(NamedTuple):
+    """The row that a path names: by the value of an attribute, below another row."""
+
+    name: str
+    value: Any
+    above: Below | None
+    is_locking: bool
 
 
 class RowAnswers:
     """Finds the rows of one served model that paths name, and renders those that endpoints return."""
 
-    def __init__(self, compiled: CompiledVerbs, plans: Plans, dto: DTOMembers | None = None) -> None:
-        """`dto` is what rows are shown as; without one, as their resource shows them."""
+    def __init__(
+        self, compiled: CompiledVerbs, plans: Plans, dto: DTOMembers | None = None, *, asks_service: bool
+    ) -> None:
+        """`dto` is what rows are shown as; without one, as their resource shows them. A service that overrides `get` is
+        asked for single rows (`asks_service`)."""
         self.served: ServedModel = compiled.served
+        self.asks_service = asks_service
         self._dto = dto
         self._compiled = compiled
         self._reads = compiled.reads
@@ -43,7 +57,7 @@ class RowAnswers:
 
     def shown_as(self, dto: DTOMembers | None) -> "RowAnswers":
         """The same, for an endpoint that shows rows as this DTO."""
-        return self if dto is None else RowAnswers(self._compiled, self._plans, dto)
+        return self if dto is None else RowAnswers(self._compiled, self._plans, dto, asks_service=self.asks_service)
 
     def reader(self, name: str) -> Callable[[Call, Any], Coroutine[Any, Any, Row]]:
         """Reads and shows the row with a value of this attribute, outside of a transaction. Raises `NotFound`."""
@@ -54,9 +68,14 @@ class RowAnswers:
 
         return read
 
-    async def find(self, call: Call, unit: UnitOfWork, name: str, value: Any, *, is_locking: bool) -> Any:
-        """The row whose attribute has this value. Raises `NotFound`, also where the actor may not read it."""
-        recipe = FindObject(self.served, rule_of(self.served, "get", call.actor), name, Bound(value), is_locking)
+    async def find(self, call: Call, unit: UnitOfWork, lookup: RowLookup) -> Any:
+        """The row that a path names. Raises `NotFound`, also where the actor may not read it."""
+        name, value, above, is_locking = lookup
+        if self.asks_service:
+            key = await self._reads.key_by(unit.transaction, name, value, call.actor, above)
+            return await unit.get(self.served.entity.model, key, call.actor, lock=is_locking)
+        rule = below(rule_of(self.served, "get", call.actor), above)
+        recipe = FindObject(self.served, rule, name, Bound(value), is_locking)
         if is_locking:
             await unit.transaction.begin()
         plan = self._plans.get(recipe)
@@ -70,6 +89,8 @@ class RowAnswers:
         call.view = self.served.view(call.actor)
         key = await self.key_of(unit, row)
         try:
+            if self.asks_service and not unit.has_got(row, call.actor):
+                key = await self.key_of(unit, await unit.get(self.served.entity.model, key, call.actor))
             return await self._reads.row_in(call, unit.transaction, key, Wanted(dto=self._dto))
         except NotFound:
             return None
@@ -102,9 +123,15 @@ class RowAnswers:
         query = msgspec.structs.replace(query, chosen=chosen)
         return await self._reads.page_in(call, unit.transaction, query, self._dto)
 
-    async def address(self, unit: UnitOfWork, row: Any) -> Any:
-        """What the path of a row has as its key."""
-        return await self._reads.address(unit.transaction, await self.key_of(unit, row))
+    async def address(self, call: Call, unit: UnitOfWork, row: Any) -> Any | None:
+        """What the path of a row has as its key; None where it is not below the row that the path of the call says."""
+        key = await self.key_of(unit, row)
+        if self.served.nesting is None:
+            return await self._reads.address(unit.transaction, key)
+        try:
+            return await self._reads.address_below(unit.transaction, key, call)
+        except NotFound:
+            return None
 
     async def key_of(self, unit: UnitOfWork, row: Any) -> Any:
         """The key of a row that an endpoint returned. One that is not written yet is written first."""

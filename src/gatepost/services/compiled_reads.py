@@ -24,7 +24,7 @@ from gatepost.database.transactions import Transaction
 from gatepost.dtos.unknown_labels import unknown_labels
 from gatepost.models.addresses import ReadAbove, ReadKey
 from gatepost.models.catalog import ServedModel
-from gatepost.models.conditions import Below, bind_decision
+from gatepost.models.conditions import Below, BoundRule, bind_decision
 from gatepost.models.dto_members import DTOMembers
 from gatepost.models.dto_selections import DTOSelection
 from gatepost.models.entity import Key
@@ -192,10 +192,9 @@ class CompiledReads:
         recipe = LoadObject(self._addressed, rule, Bound(key), is_anew=True, loading=loading)
         return await self._one(transaction, recipe)
 
-    async def key_above(self, call: Call) -> Any:
-        """What the foreign key of rows below the one that the path names holds. Raises `NotFound`, also where the actor
-        may not read that row."""
-        above: Below = call.below
+    async def key_above(self, above: Below) -> Any:
+        """What the foreign key of rows below this one holds. Raises `NotFound`, also where the actor may not read
+        it."""
         recipe = ReadAbove(above)
         statement = self._plans.get(recipe)
         records = await self._database.run(statement, statement.arguments(recipe.binds(statement)))
@@ -208,8 +207,20 @@ class CompiledReads:
         it."""
         if self._addressed is self.served:
             return key
-        names = self.served.entity.key.names
-        recipe = ReadKey(self._addressed, rule_of(self.served, "get", actor), Bound(key), names)
+        return await self._primary_key(transaction, self._addressed, key, rule_of(self.served, "get", actor))
+
+    async def key_by(
+        self, transaction: Transaction, name: str, value: Any, actor: Actor, above: Below | None = None
+    ) -> Any:
+        """The primary key of the row whose attribute `name` has this value, below another one where that is given.
+        Where it has to be looked up, raises `NotFound`, also where the actor may not read the row."""
+        if above is None and (name,) == self.served.entity.key.names:
+            return value
+        rule = below(rule_of(self.served, "get", actor), above)
+        return await self._primary_key(transaction, self.served.addressed_by(name), value, rule)
+
+    async def _primary_key(self, transaction: Transaction, addressed: ServedModel, key: Any, rule: BoundRule) -> Any:
+        recipe = ReadKey(addressed, rule, Bound(key), self.served.entity.key.names)
         return await self._key(transaction, recipe, self.served)
 
     async def address(self, transaction: Transaction, key: Any) -> Any:
@@ -217,6 +228,12 @@ class CompiledReads:
         if self._addressed is self.served:
             return key
         rule = bind_decision(True, system, self.served.entity)
+        recipe = ReadKey(self.served, rule, Bound(key), self._addressed.entity.key.names)
+        return await self._key(transaction, recipe, self._addressed)
+
+    async def address_below(self, transaction: Transaction, key: Any, call: Call) -> Any:
+        """As `address`. Raises `NotFound` for a row that is not below the one that the path of the call says."""
+        rule = below(bind_decision(True, call.actor, self.served.entity), call.below)
         recipe = ReadKey(self.served, rule, Bound(key), self._addressed.entity.key.names)
         return await self._key(transaction, recipe, self._addressed)
 

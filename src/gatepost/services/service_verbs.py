@@ -20,7 +20,7 @@ from gatepost.database.database import driver_error
 from gatepost.database.transactions import ISOLATION_LEVELS, Transaction
 from gatepost.declaring.policies import Decision, decide
 from gatepost.errors import NotFound, Unprocessable
-from gatepost.models.conditions import bind_decision, holds
+from gatepost.models.conditions import Below, bind_decision, holds
 from gatepost.models.constructors import Construct, constructor_of
 from gatepost.models.list_query import ListQuery
 from gatepost.models.row_size import row_bytes_max
@@ -83,6 +83,16 @@ class ServiceVerbs:
             return await self._compiled.reads.row_in(call, unit.transaction, self._key(row, "get"), wanted)
 
         return await self._run(call, work, may_write=False)
+
+    async def get_above(self, call: Call, above: Below) -> None:
+        """Ask the service's `get` for a row that stands above others. Raises `NotFound`."""
+
+        async def work(unit: UnitOfWork) -> None:
+            reads, name = self._compiled.reads, above.nesting.entity.key.names[0]
+            key = await reads.key_by(unit.transaction, name, above.value.value, call.actor, above.rule.below)
+            await unit.service(self._model).get(key, call.actor)
+
+        await self._run(call, work, may_write=False)
 
     async def list(self, call: Call, query: ListQuery) -> RowPage:
         """The rows that the service's `list` returns, as the actor may see them."""

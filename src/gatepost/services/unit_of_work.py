@@ -33,6 +33,7 @@ from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
 from gatepost.services.long_values import is_too_long
 from gatepost.services.misfit_values import misfit_of
+from gatepost.services.refusals_about import RefusalsAbout
 from gatepost.services.refused_values import refused_value
 from gatepost.services.service import Service, overridden
 from gatepost.services.unique_rows import UniqueRows
@@ -63,6 +64,7 @@ class UnitOfWork:
         self._asked: dict[int, tuple[Any, Mapping[str, RowCondition]]] = {}
         self._nulls: dict[int, tuple[Any, Sequence[str]]] = {}
         self._sent: dict[int, tuple[Any, Mapping[str, Any]]] = {}
+        self._got: dict[int, tuple[Any, Actor]] = {}
 
     @overload
     def service(self, of: type[S]) -> S: ...
@@ -123,6 +125,19 @@ class UnitOfWork:
     def check_references(self, draft: Any, values: Mapping[str, Any]) -> None:
         """Look up the rows that these values of a body refer to when the draft is written."""
         self._sent[id(draft)] = (draft, values)
+
+    async def get(self, model: type[N], key: Any, actor: Actor, *, lock: bool = False) -> N:
+        """The row that the service of a model returns for a key."""
+        service = self.service(model)
+        row = await service.get(key, actor, lock=lock)
+        if not isinstance(row, model):
+            raise TypeError(f"{type(service).__name__}.get returned {type(row).__name__}, not {model.__name__}.")
+        self._got[id(row)] = (row, actor)
+        return row
+
+    def has_got(self, row: Any, actor: Actor) -> bool:
+        """Whether `get` has returned this row for the actor."""
+        return self._got.get(id(row), (row, None))[1] is actor
 
     # What the default verbs of a service do
 
@@ -309,7 +324,7 @@ class UnitOfWork:
         rule = self._rule_of_written_row(action, row, actor)
         outcome = holds(rule.decision, row, actor) if is_new else None
         compiled = self._compiled_of(row)
-        with _refusals_about(compiled):
+        with RefusalsAbout(compiled.served.row_name, Forbidden):
             if outcome is False:
                 raise access_denied(actor)
             session = self.transaction.session.sync_session
@@ -327,23 +342,13 @@ class UnitOfWork:
         if outcome:
             return
         compiled = self._compiled_of(row)
-        with _refusals_about(compiled):
+        with RefusalsAbout(compiled.served.row_name, Forbidden):
             if outcome is False:
                 raise access_denied(actor)
             await compiled.enforce(self.transaction, rule, self._key_of(row))
 
     def _key_of(self, row: Any) -> Any:
         return self._compiled_of(row).served.entity.key.of(inspect(row).identity)
-
-
-@contextmanager
-def _refusals_about(compiled: CompiledVerbs) -> Generator[None]:
-    """Let dialects say whose row may not be written: an endpoint may write rows of several resources."""
-    try:
-        yield
-    except Forbidden as problem:
-        problem.about = compiled.served.row_name
-        raise
 
 
 class ServiceRegistry:

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import msgspec
 
 from gatepost.call import Call
+from gatepost.models.conditions import Below
 from gatepost.models.list_query import ListQuery
 from gatepost.models.selections import Expansion
 
@@ -67,9 +68,9 @@ class Verbs(Protocol):
         """A page of the rows that the actor may read."""
         ...
 
-    async def key_above(self, call: Call) -> Any:
-        """What the foreign key of rows below the one that the path names holds. Raises `NotFound`, also where the actor
-        may not read that row."""
+    async def key_above(self, above: Below) -> Any:
+        """What the foreign key of rows below this one holds. Raises `NotFound`, also where the actor may not read
+        it."""
         ...
 
     async def create(self, call: Call, values: dict[str, Any]) -> Row:

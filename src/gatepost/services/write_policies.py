@@ -1,7 +1,7 @@
 """What compiled verbs and services enforce before they write: owners, versions, policies and rules of fields."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -21,6 +21,9 @@ from gatepost.models.restrictions import Restriction
 from gatepost.models.writes import RowStatusPlan
 from gatepost.services.verbs import UnseenFields, Versions
 
+RowAbove: TypeAlias = Below
+"""The row above others that a path names, as a condition on these."""
+
 
 class ProposedRow:
     """The values of a row that does not exist yet, as attributes of an object: policies read it as they read a row."""
@@ -39,12 +42,19 @@ def rule_of(served: ServedModel, action: str, actor: Actor) -> BoundRule:
 
 def rule_of_call(served: ServedModel, action: str, call: Call) -> BoundRule:
     """The policy of an action for the actor of a call, on rows below the one that its path names."""
-    return below(rule_of(served, action, call.actor), call.below)
+    above: Below | None = call.below
+    rule = rule_of(served, action, call.actor)
+    return rule if above is None or above.nesting is not served.nesting else below(rule, above)
 
 
-def row_above(nesting: Nesting, above: ServedModel, value: Any, actor: Actor) -> Below:
-    """The row above that a path names by `value`, where the actor may read it."""
-    return Below(nesting, rule_of(above, "get", actor), Bound(value))
+def row_above(nesting: Nesting, above: ServedModel, value: Any, actor: Actor, outer: RowAbove | None) -> RowAbove:
+    """The row above that a path names by `value`, where the actor may read it and it is below `outer`."""
+    return Below(nesting, below(rule_of(above, "get", actor), outer), Bound(value))
+
+
+def rows_up_to(above: RowAbove | None) -> list[RowAbove]:
+    """A row above others, behind those that it is below itself, outermost first."""
+    return [] if above is None else [*rows_up_to(above.rule.below), above]
 
 
 def below(rule: BoundRule, above: Below | None) -> BoundRule:

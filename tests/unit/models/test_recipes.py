@@ -107,7 +107,7 @@ CATALOG = app.declaration.catalog
 TOOLS, MAKERS, LOANS = CATALOG.by_model[Tool], CATALOG.by_model[Maker], CATALOG.by_model[Loan]
 PARSERS = {item: QueryParsers(item) for item in CATALOG.served}
 READER = Queries(PARSERS, Cursors(b"s" * 32), Trigrams(), BY_CURSORS).reader(TOOLS)
-NESTING = Nesting(MAKERS.resource, MAKERS.entity, "maker_id", MAKERS.entity.attributes["id"])
+NESTING = Nesting(Maker, "maker", MAKERS.entity, "maker_id", MAKERS.entity.attributes["id"])
 SELECTS = [
     *(select(Tool).where(Tool.weight > weight) for weight in (1, 2)),
     *(select(Tool).where(Tool.name.in_(names)) for names in (["a"], ["a", "b"])),
