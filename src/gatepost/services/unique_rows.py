@@ -5,7 +5,7 @@ is created in a savepoint, so that the session stays usable where another transa
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from asyncpg.exceptions import SerializationError, UniqueViolationError
 from sqlalchemy import ClauseElement, inspect
@@ -16,7 +16,7 @@ from gatepost.database.database import driver_error
 from gatepost.database.failures import collided
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.attributes import Attr
-from gatepost.errors import Problem
+from gatepost.errors import NotFound, Problem
 from gatepost.models.unique_keys import chosen_key
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
@@ -26,15 +26,24 @@ INSERTS_MAX = 3
 """How often an INSERT is tried where the row that was in its way is gone when it is looked for."""
 
 
+class GetByKey(Protocol):
+    """Returns the row with a key. Raises `NotFound`."""
+
+    async def __call__(self, key: Any, actor: Actor, *, lock: bool = False) -> Any: ...
+
+
 class UniqueRows:
     """The rows of one resource by their unique values, in one transaction. `is_plain` says that a compiled INSERT does
-    what its service would do."""
+    what its service would do; `get` is that of a service that overrides it."""
 
-    def __init__(self, transaction: Transaction, compiled: CompiledVerbs, *, is_plain: bool) -> None:
+    def __init__(
+        self, transaction: Transaction, compiled: CompiledVerbs, *, is_plain: bool, get: GetByKey | None
+    ) -> None:
         self._transaction = transaction
         self._compiled = compiled
         self._served = compiled.served
         self._is_plain = is_plain
+        self._get = get
 
     async def ensure(
         self, draft: Any, actor: Actor, unique: Sequence[Attr], create: Callable[[Any, Actor], Awaitable[Any]]
@@ -51,11 +60,21 @@ class UniqueRows:
     ) -> bool:
         """Delete the row with the draft's unique values; False where the actor may read none."""
         values = self._unique_values(draft, actor, unique)
-        found = await self._compiled.reads.object_with(self._transaction, values, actor, is_locking=True)
+        found = await self._find(values, actor, is_locking=True)
         if found is None:
             return False
         await delete(found, actor)
         return True
+
+    async def _find(self, values: dict[str, Any], actor: Actor, *, is_locking: bool = False) -> Any | None:
+        """The row with these values; None where the actor may get none."""
+        found = await self._compiled.reads.object_with(self._transaction, values, actor, is_locking=is_locking)
+        if found is None or self._get is None:
+            return found
+        try:
+            return await self._get(self._served.entity.key.of(inspect(found).identity), actor, lock=is_locking)
+        except NotFound:
+            return None
 
     def _unique_values(self, draft: Any, actor: Actor, unique: Sequence[Attr]) -> dict[str, Any]:
         self._compiled.complete_owner(draft, actor)
@@ -94,7 +113,7 @@ class UniqueRows:
                     if not record[-1]:
                         raise denied(rule)
                     return await compiled.reads.object_anew(transaction, key)
-            found = await compiled.reads.object_with(transaction, values, actor)
+            found = await self._find(values, actor)
             if found is not None:
                 return found
             await compiled.check_new(transaction, rule, written)
@@ -106,7 +125,7 @@ class UniqueRows:
         self, draft: Any, actor: Actor, values: dict[str, Any], create: Callable[[Any, Actor], Awaitable[Any]]
     ) -> Any:
         compiled, transaction = self._compiled, self._transaction
-        found = await compiled.reads.object_with(transaction, values, actor)
+        found = await self._find(values, actor)
         if found is not None:
             return found
         try:
@@ -116,7 +135,7 @@ class UniqueRows:
             reply = driver_error(error)
             if not isinstance(reply, UniqueViolationError):
                 raise
-            found = await compiled.reads.object_with(transaction, values, actor)
+            found = await self._find(values, actor)
             if found is not None:
                 return found
             if compiled.is_violated(values, reply) and not await compiled.is_taken(transaction, values):

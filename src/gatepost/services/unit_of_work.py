@@ -196,7 +196,9 @@ class UnitOfWork:
             and self._registry.is_compiled(draft.__class__, "create")
             and id(draft) not in self._sent
         )
-        return UniqueRows(self.transaction, compiled, is_plain=is_plain)
+        model = compiled.served.entity.model
+        get = partial(self.get, model) if "get" in self._registry.overridden(model) else None
+        return UniqueRows(self.transaction, compiled, is_plain=is_plain, get=get)
 
     async def insert(self, draft: Any, actor: Actor) -> None:
         """Add the draft to the session and write it, enforcing the create policy."""
