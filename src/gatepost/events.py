@@ -52,10 +52,11 @@ class LoadShed(msgspec.Struct, gc=False):
 
 
 class BucketsLost(msgspec.Struct):
-    """The Valkey that keeps the rate limits cannot be reached: each machine counts on its own; emitted once per
-    outage."""
+    """The Valkey at `address` (host and port), which keeps the rate limits, cannot be reached: each machine counts on
+    its own; emitted once per outage."""
 
     reason: str
+    address: str
 
 
 class BucketsRestored(msgspec.Struct):
@@ -66,9 +67,10 @@ class BucketsRestored(msgspec.Struct):
 
 
 class DatabaseLost(msgspec.Struct):
-    """The database cannot be reached; emitted once per outage."""
+    """The database at `address` (host and port) cannot be reached; emitted once per outage."""
 
     reason: str
+    address: str
 
 
 class DatabaseRestored(msgspec.Struct):
@@ -144,11 +146,12 @@ class WriteSuppressed(msgspec.Struct):
 
 
 class PoolLimited(msgspec.Struct):
-    """PostgreSQL gives this process no connection beyond the `size` that it has; requests share those. Emitted once
-    while the limit lasts."""
+    """The PostgreSQL at `address` (host and port) gives this process no connection beyond the `size` that it has;
+    requests share those. Emitted once while the limit lasts."""
 
     size: int
     reason: str
+    address: str
 
 
 class TaskFailed(msgspec.Struct):

@@ -288,7 +288,9 @@ def test_doctor_names_a_database_that_is_away_and_the_hint(
     monkeypatch.setenv("DATABASE_URL", f"postgresql://nobody@/nothing?host={tmp_path}")
     status, out, _ = gatepost("doctor")
     assert status == 1
-    assert "FAIL database: cannot be reached" in out
+    assert (
+        f"FAIL database: DATABASE_URL: PostgreSQL at the socket {tmp_path}/.s.PGSQL.5432 cannot be reached: No" in out
+    )
     assert "Start PostgreSQL, or correct DATABASE_URL" in out
 
 

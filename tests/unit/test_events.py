@@ -4,7 +4,7 @@ import pytest
 
 from gatepost.events import DatabaseLost, DatabaseRestored, Events, SubscriberFailed
 
-LOST = DatabaseLost(reason="gone")
+LOST = DatabaseLost("gone", "db:5432")
 
 
 def _raises(event: DatabaseLost) -> None:

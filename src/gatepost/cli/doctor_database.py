@@ -54,24 +54,12 @@ async def examine_database(settings: Settings, app: "App | None") -> list[Doctor
 async def _connected(database: "Database") -> AsyncGenerator["RawConnection"]:
     import asyncpg
 
-    from gatepost.database.startup_check import configuration_error_of
+    from gatepost.database.connection_errors import connection_error
 
     try:
         connection = await database.connect()
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        refusal = configuration_error_of(error)
-        if isinstance(error, asyncpg.TooManyConnectionsError):
-            hint = (
-                "Raise the limit that PostgreSQL names: the CONNECTION LIMIT of the role (ALTER ROLE) or of the "
-                "database (ALTER DATABASE), or max_connections; or end other clients. This command needs "
-                f"{OTHERS + 1} connections."
-            )
-            refusal = ConfigurationError(f"has no connection left for this command: {error}.", hint=hint)
-        elif refusal is None:
-            reason = str(error) or "no reply in time"
-            hint = "Start PostgreSQL, or correct DATABASE_URL: postgresql://user:password@host:port/database."
-            refusal = ConfigurationError(f"cannot be reached: {reason}", hint=hint)
-        raise refusal from None
+        raise connection_error(error, database.address) from None
     try:
         yield connection
     finally:
@@ -120,8 +108,8 @@ def _agree(wanted: str, actual: str) -> bool:
 
 async def _pooling(database: "Database") -> DoctorFinding:
     """Whether each connection has its own backend: `gatepost serve` refuses to start otherwise."""
+    from gatepost.database.connection_errors import transaction_pooling_error
     from gatepost.database.pooler_detection import is_transaction_pooled
-    from gatepost.database.startup_check import transaction_pooling_error
 
     async with _connected(database) as connection:
         if await is_transaction_pooled(connection, database.connect):

@@ -16,7 +16,7 @@ from gatepost.cli.output import print_rows
 from gatepost.cli.settings import quiet_settings
 from gatepost.device_cookies import Devices
 from gatepost.errors import ConfigurationError
-from gatepost.events import Events
+from gatepost.events import BucketsLost, Events
 from gatepost.gateway.addresses import network_of
 from gatepost.gateway.buckets import BucketGroup, BucketTable
 from gatepost.gateway.buckets.discovery import find_table
@@ -75,11 +75,18 @@ def _on_buckets(
     limiter = make_limiter(settings.gate, events, buckets)
     groups = [limit_set.group for limit_set in limiter.limit_sets(kind, app.composed(settings).rules)]
 
+    lost: list[BucketsLost] = []
+    events.subscribe(BucketsLost, lost.append)
+
     async def run() -> T:
         await buckets.start(events)
         try:
-            if buckets.details["limits"] != "ok":
-                raise ConfigurationError("does not answer.", location="GATEPOST_VALKEY_URL")
+            for outage in lost:
+                raise ConfigurationError(
+                    f"Valkey at {outage.address} cannot be reached: {outage.reason}.",
+                    location="GATEPOST_VALKEY_URL",
+                    hint="Start Valkey, or correct the address: valkey://user:password@host:port/0.",
+                )
             return await work(groups, name)
         finally:
             await buckets.stop()

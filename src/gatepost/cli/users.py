@@ -122,13 +122,15 @@ def _on_database(reference: str | None, work: Work[T]) -> T:
 async def _run(work: Work[T], model: type[Any], settings: "Settings") -> T:
     import asyncpg
 
+    from gatepost.database.connection_errors import connection_error
     from gatepost.database.database import Database
     from gatepost.database.startup_check import connect_once
     from gatepost.events import Events
 
     database = Database(str(settings.database.url), settings.database, Events())
     try:
-        await connect_once(database)
+        if not await connect_once(database):
+            raise connection_error(database.pool.reachability.reason, database.address)
         return await work(database, model, settings)
     except OutcomeUnknown as problem:
         raise ConfigurationError(

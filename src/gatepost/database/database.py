@@ -46,6 +46,7 @@ from gatepost.database.transactions import (
     Transaction,
     WriteInReadOnly,
 )
+from gatepost.dsn import address_of
 from gatepost.errors import Problem, ServiceUnavailable
 from gatepost.events import (
     ConstraintViolated,
@@ -97,6 +98,7 @@ class Database:
         expected: Expected | None = None,
     ) -> None:
         self.dsn = dsn
+        self.address = address_of(dsn)
         self._dsns = split_hosts(dsn)
         self.resource: str | None = None
         self._settings = settings
@@ -120,7 +122,7 @@ class Database:
             "lock_timeout": _milliseconds(settings.lock_seconds),
             "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_SECONDS),
         }
-        self.pool = Pool(self.connect, settings, self._explain, events, expected)
+        self.pool = Pool(self.connect, settings, self._explain, events, expected=expected, address=self.address)
         self.schema = self.pool.schema
         emit = events.emitter(StatementFinished)
         observed = None if emit is None else partial(self.pool.run_observed, emit)

@@ -43,9 +43,9 @@ class Openings:
     """Opens connections with `connect`, as many as requests wait for and `reachability` allows. `tasks` are those under
     way."""
 
-    def __init__(self, pool: OpeningPool, connect: Connect, size_max: int, events: Events) -> None:
+    def __init__(self, pool: OpeningPool, connect: Connect, reachability: Reachability, events: Events) -> None:
         self.connect = connect
-        self.reachability = Reachability(size_max, events)
+        self.reachability = reachability
         self.tasks: set[asyncio.Task[RawConnection | Exception]] = set()
         self._pool = pool
         self._events = events

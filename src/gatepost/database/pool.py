@@ -34,6 +34,7 @@ from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS
 from gatepost.database.holders import Holder
 from gatepost.database.openings import PROBE_SECONDS, Openings
 from gatepost.database.outcomes import is_in_doubt, outcome_unknown
+from gatepost.database.reachability import Reachability
 from gatepost.database.recovery import Recoveries
 from gatepost.database.schema_watch import Expected, SchemaWatch
 from gatepost.database.statement_deadlines import StatementDeadlines
@@ -65,7 +66,7 @@ class Pool:
     requests that found none; `is_strict` is true while what comes back has to be looked at. `explain` notes what the
     failure of a statement tells of the server, and returns the refusal that it means, None where it means none.
     `reachability` is whether the database is there, and how many connections there can be. `schema` refuses statements
-    whose tables have changed.
+    whose tables have changed. `address` is said in events.
 
     When the database has fallen silent, idle connections are closed, and lent ones are `given_up`: no longer counted,
     and closed when they come back, or when a statement that was sent by then would be overdue
@@ -73,13 +74,15 @@ class Pool:
     (`fair_sharing.py`).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - made in one place, of what Database has
         self,
         connect: Connect,
         settings: DatabaseSettings,
         explain: Callable[[PooledConnection, BaseException], Exception | None],
         events: Events,
-        expected: Expected | None = None,
+        *,
+        expected: Expected | None,
+        address: str,
     ) -> None:
         emit = events.emitter(StatementFinished)
         self._wrap = PooledConnection if emit is None else partial(ObservedConnection, emit=emit)
@@ -91,7 +94,7 @@ class Pool:
         self.queue = WaitQueue(self._check_queue)
         self.waiting = self.queue.waiters
         self.schema = SchemaWatch(expected, self.lend, self.forget_schema, events)
-        self.openings = Openings(self, connect, settings.pool_size, events)
+        self.openings = Openings(self, connect, Reachability(settings.pool_size, events, address), events)
         self.reachability = self.openings.reachability
         self._recoveries = Recoveries(self.put_back, self.discard, events)
         self._sharing = FairSharing(self._lent, lambda: self.size, lambda: self.reachability.size_max)

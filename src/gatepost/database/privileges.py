@@ -1,26 +1,41 @@
-"""What a role lacks, said as the GRANT to run: a right that is missing is a mistake in the set-up, not a refusal.
+"""What a role lacks, said as the statement to run: a right that is missing is a mistake in the set-up, not a refusal.
 
-Off the request path: asked once PostgreSQL has reported 42501. Row level security has the same code; what tells them
-apart is the function of PostgreSQL that raised it, whatever language its message is in.
+Off the request path: asked once PostgreSQL has reported 42501, to a server or to a migration. Row level security has
+the same code; what tells them apart is the function of PostgreSQL that raised it, whatever language its message is in.
 """
 
 import re
 
 import asyncpg
 
-from gatepost.database.error_details import written_table
+from gatepost.database.error_details import last_name, written_table
 from gatepost.errors import DatabaseMistake
 
 _ROW_SECURITY = "ExecWithCheckOptions"
 
-_KINDS = {"table": "TABLE", "view": "TABLE", "relation": "TABLE", "sequence": "SEQUENCE", "schema": "SCHEMA"}
+_DENIED = re.compile(
+    r"permission denied for (?P<kind>table|view|materialized view|foreign table|relation|sequence|schema|function|"
+    r"procedure|type|domain|language|database) (?P<name>\S+)"
+)
 _RIGHTS = {
-    "TABLE": "SELECT, INSERT, UPDATE, DELETE",
-    "SEQUENCE": "USAGE",
-    "SCHEMA": "USAGE",
-    "FUNCTION": "EXECUTE",
+    "sequence": "USAGE ON SEQUENCE",
+    "schema": "USAGE ON SCHEMA",
+    "function": "EXECUTE ON FUNCTION",
+    "procedure": "EXECUTE ON PROCEDURE",
+    "type": "USAGE ON TYPE",
+    "domain": "USAGE ON DOMAIN",
+    "language": "USAGE ON LANGUAGE",
+    "database": "CREATE ON DATABASE",
 }
-_NAMED = re.compile(r"permission denied for (table|view|relation|sequence|schema|function) (\S+)")
+_DEFINING_RIGHTS = {"schema": "USAGE, CREATE ON SCHEMA"}
+_ROWS = "SELECT, INSERT, UPDATE, DELETE ON"
+_DEFINES = re.compile(r"\s*(?:/\*.*?\*/\s*)*(?:CREATE|ALTER|DROP|COMMENT)\b", re.IGNORECASE | re.DOTALL)
+_ALTERED = ("table", "view", "sequence", "schema", "function", "type", "domain", "database")
+"""What has an owner that can be changed by itself."""
+
+_OWNED = re.compile(r"must be owner of (?P<kind>[a-z ]+) (?P<name>\S+)")
+_EXTENSION = re.compile(r'permission denied to create extension (?P<name>"?[\w-]+"?)')
+_NO_DATABASE = "permission denied to create database"
 
 
 HIDES_ROWS = """
@@ -45,13 +60,48 @@ def refuses_row(error: asyncpg.PostgresError) -> bool:
 
 def missing_privilege(error: asyncpg.PostgresError, role: str) -> PrivilegeMissing:
     """The mistake that a missing right shows, with what to run as the owner."""
-    kind, name = "TABLE", written_table(error)
-    if (named := _NAMED.match(error.args[0] if error.args else "")) is not None:
-        kind = _KINDS.get(named[1], "FUNCTION")
-        if kind != "TABLE" or name is None:
-            name = named[2]
-    grant = f"GRANT {_RIGHTS[kind]} ON {'' if kind == 'TABLE' else kind + ' '}{name or '...'} TO {quoted(role)};"
-    return PrivilegeMissing(f"the role {role} of DATABASE_URL lacks a right. Run as the owner: {grant}")
+    orders = (
+        orders_for(error, role) or f"Run as the owner: GRANT {_ROWS} {written_table(error) or '...'} TO {quoted(role)};"
+    )
+    return PrivilegeMissing(f"the role {role} of DATABASE_URL lacks a right. {orders}")
+
+
+def orders_for(error: BaseException | None, role: str) -> str | None:
+    """Who has to run what, so that the role may do what PostgreSQL refused; None where its words do not tell."""
+    if not isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return None
+    words, to = str(error.args[0] if error.args else ""), quoted(role)
+    if found := _DENIED.search(words):
+        return _grant(found["kind"], found["name"], error, to)
+    if found := _OWNED.search(words):
+        kind, name = found["kind"], found["name"]
+        order = f"ALTER {kind.upper()} {name} OWNER TO {to};"
+        return f"Run this as the owner, or: {order}" if kind in _ALTERED else f"Run this as the owner of {kind} {name}."
+    if found := _EXTENSION.search(words):
+        return f"Run as a superuser, in this database: CREATE EXTENSION {found['name']};"
+    return f"Run as a superuser: ALTER ROLE {to} CREATEDB;" if words == _NO_DATABASE else None
+
+
+def _grant(kind: str, name: str, error: asyncpg.PostgresError, to: str) -> str:
+    grant = f"Run as the owner: GRANT {_right(kind, error)} {_qualified(kind, name, error)} TO {to};"
+    if kind == "schema" and name == "public" and _is_definition(error):
+        grant += " Since PostgreSQL 15 only the owner of a database may create objects in its schema public."
+    return grant
+
+
+def _right(kind: str, error: asyncpg.PostgresError) -> str:
+    rights = {**_RIGHTS, **_DEFINING_RIGHTS} if _is_definition(error) else _RIGHTS
+    return rights.get(kind, _ROWS)
+
+
+def _qualified(kind: str, name: str, error: asyncpg.PostgresError) -> str:
+    """PostgreSQL names a table without its schema; the statement may have both."""
+    written = None if kind in _RIGHTS else written_table(error)
+    return written if written is not None and last_name(written) == name else name
+
+
+def _is_definition(error: asyncpg.PostgresError) -> bool:
+    return _DEFINES.match(getattr(error, "query", None) or "") is not None
 
 
 def quoted(name: str) -> str:

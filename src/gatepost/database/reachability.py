@@ -24,9 +24,10 @@ SAME_LIMIT_SECONDS = 60.0
 
 
 class Reachability:
-    """The memory of one pool. `reason` is what the last opening raised while the database is away, or limited."""
+    """The memory of one pool. `reason` is what the last opening raised while the database is away, or limited; the
+    events say `address`."""
 
-    def __init__(self, size_max: int, events: Events) -> None:
+    def __init__(self, size_max: int, events: Events, address: str) -> None:
         self._size_max = size_max
         self.reason: Exception | None = None
         self._circuit = CircuitBreaker(Backoff(*BACKOFF_SECONDS, clock=time.monotonic), time.monotonic)
@@ -35,6 +36,7 @@ class Reachability:
         self._found: int | None = None
         self._limited_at = float("-inf")
         self._events = events
+        self._address = address
 
     @property
     def is_lost(self) -> bool:
@@ -88,8 +90,9 @@ class Reachability:
         self._circuit.record_failure(self._silent_since)
         if self.is_refused not in self._said:
             self._said.add(self.is_refused)
-            reason = _words(error)
-            self._events.emit(PoolLimited(size=0, reason=reason) if self.is_refused else DatabaseLost(reason=reason))
+            self._events.emit(
+                self._limited(error, 0) if self.is_refused else DatabaseLost(_words(error), self._address)
+            )
 
     def note_limit(self, error: Exception, size: int) -> None:
         """So many are open, and one more could not be opened."""
@@ -98,7 +101,7 @@ class Reachability:
         self.reason = error.with_traceback(None)
         self._found = size
         if is_news:
-            self._events.emit(PoolLimited(size=size, reason=_words(error)))
+            self._events.emit(self._limited(error, size))
 
     def note_success(self, size: int) -> None:
         """One was opened; `size` includes it."""
@@ -110,6 +113,9 @@ class Reachability:
         self._silent_since = None
         self._said.clear()
         self._events.emit(ConnectionOpened(size=size))
+
+    def _limited(self, error: Exception, size: int) -> PoolLimited:
+        return PoolLimited(size, _words(error), self._address)
 
 
 def _words(error: Exception) -> str:

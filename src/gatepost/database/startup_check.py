@@ -3,22 +3,14 @@
 Outside the request path: at the start of a process, and in the commands that ask what is wrong.
 """
 
-import ssl
-
 import asyncpg
-from asyncpg import exceptions as pg
 
+from gatepost.database.connection_errors import refusal_of, transaction_pooling_error
 from gatepost.database.database import Database
-from gatepost.database.failures import REFUSED, is_lost, is_unreadable
 from gatepost.database.pooler_detection import is_transaction_pooled
-from gatepost.dsn import DSN_HINT
-from gatepost.errors import ConfigurationError, Problem
+from gatepost.errors import Problem
 from gatepost.events import Events
 from gatepost.settings import DatabaseSettings
-
-LOCATION = "DATABASE_URL"
-_DOCTOR = "Run `gatepost doctor` for details."
-_POOLER = "Point it at PostgreSQL itself, or see docs/how-to/run-in-production.md#connections."
 
 
 async def connect_once(database: Database) -> bool:
@@ -35,7 +27,7 @@ async def connect_once(database: Database) -> bool:
         finally:
             database.pool.release(connection)
     except (Problem, ValueError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
-        refusal = configuration_error_of(error.__cause__ if isinstance(error, Problem) else error)
+        refusal = refusal_of(error.__cause__ if isinstance(error, Problem) else error, database.address)
         if refusal is None:
             return False
         raise refusal from None  # the driver's message may contain the password
@@ -51,45 +43,3 @@ async def check_database(settings: DatabaseSettings) -> None:
         await connect_once(database)
     finally:
         await database.close()
-
-
-def transaction_pooling_error() -> ConfigurationError:
-    """The error for a pooler that hands each transaction to another backend."""
-    return ConfigurationError(
-        "a pooler in transaction mode stands in front of PostgreSQL. What Gatepost keeps on a connection (prepared "
-        "statements, LISTEN, time limits) would be on another backend with the next transaction.",
-        location=LOCATION,
-        hint=f"{_POOLER} Session mode works.",
-    )
-
-
-def configuration_error_of(error: BaseException | None) -> ConfigurationError | None:
-    """What an operator has to change before there can be a connection; None where waiting may help."""
-    if isinstance(error, pg.DuplicatePreparedStatementError | pg.InvalidSQLStatementNameError):
-        return transaction_pooling_error()  # another client's statements are on the backend that we were given
-    if isinstance(error, asyncpg.PostgresError) and (isinstance(error, REFUSED) or not is_lost(error)):
-        return ConfigurationError(f"PostgreSQL refuses the connection: {error}.", location=LOCATION, hint=_hint(error))
-    if isinstance(error, pg.ClientConfigurationError):
-        return ConfigurationError(
-            f"{error}.", location=LOCATION, hint="Write postgresql://user:password@host:port/database."
-        )
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return ConfigurationError(
-            f"the certificate of PostgreSQL is refused: {error.verify_message}.",
-            location=LOCATION,
-            hint="Renew it, or name the authority that signed it with sslrootcert= and the host that it is made for.",
-        )
-    if error is not None and is_unreadable(error):
-        # The driver's message may contain a part of the password.
-        return ConfigurationError("cannot be read.", location=LOCATION, hint=DSN_HINT)
-    return None
-
-
-def _hint(error: asyncpg.PostgresError) -> str:
-    if isinstance(error, pg.InvalidPasswordError):
-        return "Correct the user or the password in it."
-    if isinstance(error, pg.InvalidCatalogNameError):
-        return "Create the database, or correct its name."
-    if isinstance(error, pg.ProtocolViolationError):
-        return f"There is a pooler in between. {_POOLER}"
-    return _DOCTOR

@@ -104,7 +104,7 @@ def _attempt(connection: Connection, difference: Difference, applied: Applied, w
         if sqlstate == LOCKED:
             raise
         told = waiting if sqlstate == UNCOMMITTED_VALUE else applied.refused
-        told.append(f"{difference.summary}: PostgreSQL refuses: {reason_of(error)}.{hint_of(error)}")
+        told.append(f"{difference.summary}: PostgreSQL refuses: {reason_of(error)}.{hint_of(error, connection)}")
         return False
     applied.statements.extend(statements)
     return True

@@ -1,6 +1,5 @@
 """Connections for migrations: asyncpg beneath, SQLAlchemy above, and what goes wrong said in a sentence."""
 
-import re
 import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -13,13 +12,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from gatepost.database.startup_check import configuration_error_of
+from gatepost.database.connection_errors import connection_error
+from gatepost.database.privileges import orders_for
+from gatepost.dsn import address_of
 from gatepost.errors import ConfigurationError
 from gatepost.sqlalchemy_refusals import as_configuration_error
 
 T = TypeVar("T")
 
 CONNECT_SECONDS = 10.0
+_ROLE = "gatepost.role"
+"""Where a connection of SQLAlchemy keeps the role that it was opened as, for the hints to errors."""
+
 LOCK_TIMEOUT = "10s"
 """How long a change waits for a table that is in use: queries that come later queue behind it."""
 
@@ -37,7 +41,7 @@ async def opened(dsn: str, *, database: str | None = None) -> AsyncGenerator["as
             dsn, timeout=CONNECT_SECONDS, server_settings=settings, **other
         )
     except (OSError, TimeoutError, ValueError, asyncpg.InterfaceError, pg.PostgresError) as error:
-        raise (configuration_error_of(error) or _away(error)) from error
+        raise connection_error(error, address_of(dsn)) from error
     try:
         yield connection
     finally:
@@ -54,15 +58,6 @@ _OWN_PATH = """
     )
 """
 """A role named gatepost finds the record's schema first, by "$user": its tables are to be where they were before."""
-
-
-def _away(error: Exception) -> ConfigurationError:
-    reason = str(error).strip().rstrip(".") or "no reply in time"
-    return ConfigurationError(
-        f"The database cannot be reached: {reason}.",
-        location="DATABASE_URL",
-        hint="Start PostgreSQL, or correct the address, the user or the password.",
-    )
 
 
 async def run_on(
@@ -82,14 +77,19 @@ async def run_on(
             dbapi: Any = engine.dialect.dbapi
             return dbapi.connect(async_creator_fn=hand_over, prepared_statement_cache_size=0)
 
+        def begin(connection: Connection) -> T:
+            connection.info[_ROLE] = role
+            return work(connection)
+
         engine = create_async_engine("postgresql+asyncpg://", creator=create, poolclass=NullPool)
+        role = str(raw.get_settings().session_authorization)
         try:
             await raw.execute(_OWN_PATH)
             with as_configuration_error(location):
                 async with engine.connect() as connection:
-                    return await connection.run_sync(work)
+                    return await connection.run_sync(begin)
         except DBAPIError as error:
-            raise _refusal(error, location) from error
+            raise _refusal(error, location, role) from error
         finally:
             await engine.dispose()
 
@@ -128,20 +128,22 @@ def reason_of(error: DBAPIError) -> str:
     return f"{text} ({detail})" if detail else text
 
 
-def hint_of(error: DBAPIError) -> str:
+def hint_of(error: DBAPIError, connection: Connection) -> str:
     """What to do about what PostgreSQL refuses, with a space before it; empty where its own words say it."""
-    cause = error.orig.__cause__ if error.orig is not None else None
-    if isinstance(cause, pg.InsufficientPrivilegeError):
-        found = re.search(r"permission denied for (schema|database) (\S+)", str(cause))
-        if found:
-            kind, name = found.groups()
-            return f" Let its owner run: GRANT CREATE ON {kind.upper()} {name} TO the role in DATABASE_URL."
-    return ""
+    hint = _hint(error, connection.info[_ROLE])
+    return f" {hint}" if hint else ""
 
 
-def _refusal(error: DBAPIError, location: str) -> ConfigurationError:
+def _hint(error: DBAPIError, role: str) -> str | None:
     cause = error.orig.__cause__ if error.orig is not None else None
-    message, hint = f"PostgreSQL refuses: {reason_of(error)}.", hint_of(error).strip() or None
+    if isinstance(cause, pg.FeatureNotSupportedError | pg.UndefinedFileError) and "extension" in str(cause):
+        return "Install the extension's package on the machine of PostgreSQL."
+    return orders_for(cause, role)
+
+
+def _refusal(error: DBAPIError, location: str, role: str) -> ConfigurationError:
+    cause = error.orig.__cause__ if error.orig is not None else None
+    message, hint = f"PostgreSQL refuses: {reason_of(error)}.", _hint(error, role)
     if isinstance(cause, pg.ReadOnlySQLTransactionError):
         message = (
             "The server is read-only, and the models are compared by means of a temporary table, which it does not "

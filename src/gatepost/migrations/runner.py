@@ -67,7 +67,7 @@ def run_revisions(
             f"The revision {ran[-1] if ran else '(none)'} stopped: PostgreSQL refuses: {reason_of(error)}.",
             location=script.dir,
             hint="It was undone; those before it are in place."
-            + (hint_of(error) or " Correct the file or the rows, and run it again."),
+            + (hint_of(error, connection) or " Correct the file or the rows, and run it again."),
         ) from error
     return ran
 

@@ -150,9 +150,9 @@ async def test_a_role_that_may_not_record_is_told_what_to_run(
     await apply_lossless(limited.url, things(), all_or_nothing=True)
     await make(database_url, things(more="others"), tmp_path / "migrations", "First")
     await run(database_url, f"REVOKE CREATE ON SCHEMA public FROM {limited.name}", "DROP TABLE things")
-    with pytest.raises(ConfigurationError, match="GRANT CREATE ON SCHEMA public"):
+    with pytest.raises(ConfigurationError, match="GRANT USAGE, CREATE ON SCHEMA public"):
         await up(limited.url, tmp_path / "migrations", metadata=things(more="others"))
-    with pytest.raises(ConfigurationError, match="GRANT CREATE ON SCHEMA public"):
+    with pytest.raises(ConfigurationError, match="GRANT USAGE, CREATE ON SCHEMA public"):
         await apply_lossless(limited.url, things(more="others"), all_or_nothing=True)
 
 

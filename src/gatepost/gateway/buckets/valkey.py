@@ -100,7 +100,7 @@ class ValkeyBuckets:
         for group in self._groups:
             group.decided_locally = 0
         if self._lost is not None:
-            self._lost(BucketsLost(reason=reason))
+            self._lost(BucketsLost(reason, self._client.address))
 
     def _note_restored(self, seconds: float) -> None:
         if self._restored is not None:

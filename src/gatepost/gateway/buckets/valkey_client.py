@@ -54,7 +54,7 @@ class ValkeyClient:
     """The connection of one process to a Valkey or Redis.
 
     `on_lost` is called with the reason when the circuit opens, `on_restored` with the seconds it was open when it
-    closes.
+    closes. `address` is host and port, or the socket.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class ValkeyClient:
         on_restored: Callable[[float], None],
     ) -> None:
         self._client = _connect(url, timeout_seconds)
+        self.address = _address_of(self._client)
         from redis.exceptions import NoScriptError, RedisError
 
         self._unknown_script = NoScriptError
@@ -234,3 +235,10 @@ def _connect(url: str, timeout_seconds: float) -> Any:
         )
     except ValueError as error:
         raise ConfigurationError(f"cannot be read: {error}.", location=LOCATION) from None
+
+
+def _address_of(client: Any) -> str:
+    place = client.connection_pool.connection_kwargs
+    if "path" in place:
+        return f"the socket {place['path']}"
+    return f"{place.get('host', 'localhost')}:{place.get('port', 6379)}"
