@@ -2,11 +2,14 @@
 
 import types
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, Union, get_args, get_origin
+from typing import Any, NamedTuple, Never, NoReturn, Protocol, Union, get_args, get_origin
 
+from gatepost.call import Response
+from gatepost.controllers.returned_data import ReturnedData
 from gatepost.controllers.select_annotations import selected_of
 from gatepost.declaring.controller import Route
 from gatepost.declaring.dto import Created, model_of
+from gatepost.dtos.structured_members import without_metadata
 from gatepost.errors import ConfigurationError
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.services.answers import is_select_type
@@ -15,6 +18,8 @@ BODILESS = (204, 205)
 """Successes that have no body (RFC 9110, section 15.3)."""
 
 _SEQUENCES = (list, tuple, Sequence)
+
+_NOTHING = (None, type(None), NoReturn, Never)
 
 
 class Returned(NamedTuple):
@@ -38,10 +43,10 @@ class ReturningMethod(Protocol):
 
 
 def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) -> Returned:
-    """What the return annotation of a method says. Raises `ConfigurationError` for rows of a model without a resource,
-    and for an `answers=` of another model."""
+    """What the return annotation of a method says. Raises `ConfigurationError` for what cannot be rendered, for rows of
+    a model without a resource, and for an `answers=` of another model."""
     location = method.location
-    parts = [part for part in _alternatives(annotation) if part is not type(None)]
+    parts = [part for part in _alternatives(annotation) if part not in _NOTHING]
     if method.route.status in BODILESS and parts:
         raise ConfigurationError(
             f"returns something, and status={method.route.status} has no body.",
@@ -49,14 +54,9 @@ def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) ->
             hint="Return None, or leave out status=.",
         )
     is_select = any(is_select_type(part) for part in parts)
-    selected = selected_of(method.function, location) if is_select else []
-    rows = [*selected, *(_row_type(part) for part in parts if not is_select_type(part))]
-    models = {row for row in rows if isinstance(row, type) and _is_served(row, catalog, location)}
-    if len(models) > 1:
-        names = ", ".join(sorted(model.__name__ for model in models))
-        hint = "Return rows of one."
-        raise ConfigurationError(f"returns rows of several models: {names}.", location=location, hint=hint)
-    model = next(iter(models), None)
+    returned = [*selected_of(method.function, location)] if is_select else []
+    returned += [part for part in parts if not (is_select_type(part) or _is_response(part))]
+    model = _model_of(returned, catalog, location)
     answers = method.route.answers
     if answers is not None and (shown := model_of(answers)) is not model:
         raise ConfigurationError(
@@ -70,14 +70,45 @@ def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) ->
 
 
 def _alternatives(annotation: Any) -> Sequence[Any]:
-    return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    plain, _ = without_metadata(annotation)
+    if get_origin(plain) not in (Union, types.UnionType):
+        return (plain,)
+    return [part for each in get_args(plain) for part in _alternatives(each)]
 
 
-def _row_type(annotation: Any) -> Any:
-    """The type of the rows that an annotation may stand for: `Book`, `list[Book]`, `Created[Book]`."""
-    origin, arguments = get_origin(annotation), [item for item in get_args(annotation) if item is not ...]
-    is_of_rows = origin is Created or (origin in _SEQUENCES and len(arguments) == 1)
-    return arguments[0] if is_of_rows else annotation
+def _model_of(returned: Sequence[Any], catalog: Catalog, location: str) -> type[Any] | None:
+    """The model of the rows that are returned; None for plain data."""
+    rows = {part: _row_type(part, catalog, location) for part in returned}
+    models = {row for row in rows.values() if row is not None}
+    data = [part for part, row in rows.items() if row is None]
+    for part in data:
+        ReturnedData(location).check(tuple[part] if isinstance(part, tuple) else part)
+    names = ", ".join(sorted(model.__name__ for model in models))
+    if len(models) > 1:
+        raise ConfigurationError(
+            f"returns rows of several models: {names}.", location=location, hint="Return rows of one."
+        )
+    if models and data:
+        raise ConfigurationError(
+            f"returns rows of {names} or other data.",
+            location=location,
+            hint="Return one of the two; what is no row can be a Response.",
+        )
+    return next(iter(models), None)
+
+
+def _row_type(annotation: Any, catalog: Catalog, location: str) -> type[Any] | None:
+    """The model of the rows that an annotation stands for: `Book`, `list[Book]`, `Created[Book]`; None for others."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    is_of_rows = origin is Created or (
+        origin in _SEQUENCES and len([item for item in arguments if item is not ...]) == 1
+    )
+    row, _ = without_metadata(arguments[0] if is_of_rows else annotation)
+    return row if isinstance(row, type) and _is_served(row, catalog, location) else None
+
+
+def _is_response(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Response)
 
 
 def _is_served(row: type[Any], catalog: Catalog, location: str) -> bool:

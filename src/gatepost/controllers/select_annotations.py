@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import Any, cast
 
 from gatepost.errors import ConfigurationError
+from gatepost.models.annotations import UNREADABLE
 
 
 def selected_of(function: Callable[..., Any], location: str) -> list[Any]:
@@ -18,12 +19,18 @@ def selected_of(function: Callable[..., Any], location: str) -> list[Any]:
     found: list[Any] = []
     for node in _subscripts(function):
         try:
-            found.append(eval(compile(ast.Expression(node.slice), "<annotation>", "eval"), function.__globals__))  # noqa: S307 - the application's own code
-        except NameError as error:
+            found.append(_evaluated(node.slice, function))
+        except UNREADABLE as error:
             raise _unreadable(location, f" ({error})") from None
     if not found:
         raise _unreadable(location, "")
     return found
+
+
+def _evaluated(node: ast.expr, function: Callable[..., Any]) -> Any:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        node = ast.parse(node.value, mode="eval").body
+    return eval(compile(ast.Expression(node), "<annotation>", "eval"), function.__globals__)  # noqa: S307 - the application's own code
 
 
 def _subscripts(function: Callable[..., Any]) -> Iterator[ast.Subscript]:

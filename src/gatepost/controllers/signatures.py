@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 from gatepost.dtos.structured_members import without_metadata
 from gatepost.errors import ConfigurationError
+from gatepost.models.annotations import UNREADABLE
 
 MISSING: Any = inspect.Parameter.empty
 """The default of a parameter without one."""
@@ -68,10 +69,11 @@ def _divided(parameters: list[inspect.Parameter]) -> tuple[object, list[inspect.
 
 
 def read_hints(code: Any, location: str) -> Mapping[str, Any]:
-    """The type hints of a function or class. Raises `ConfigurationError` for a name that does not exist at run time."""
+    """The type hints of a function or class. Raises `ConfigurationError` for what cannot be evaluated at
+    run time."""
     try:
         return get_type_hints(code, include_extras=True)
-    except NameError as error:
+    except UNREADABLE as error:
         raise ConfigurationError(
             f"has annotations that cannot be read: {error}.",
             location=location,

@@ -15,6 +15,7 @@ from gatepost.dtos.structured_objects import made
 from gatepost.dtos.value_checks import value_checks
 from gatepost.dtos.violations import Violation
 from gatepost.errors import ConfigurationError
+from gatepost.models.annotations import UNREADABLE
 from gatepost.models.constraints import declared_constraints
 from gatepost.models.json_of import is_pydantic
 from gatepost.models.shape import Form, Shape, shape_of
@@ -61,7 +62,7 @@ def parameters_of_class(kind: Any, location: str) -> Sequence[Member]:
         return [_pydantic_member(name, field) for name, field in kind.model_fields.items()]
     try:
         return members_of(kind)
-    except NameError as error:
+    except UNREADABLE as error:
         raise ConfigurationError(
             f"has annotations that cannot be read: {error}.",
             location=location,

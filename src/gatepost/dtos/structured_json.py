@@ -43,6 +43,7 @@ from gatepost.dtos.value_checks import value_checks
 from gatepost.dtos.violations import wrong_type
 from gatepost.errors import ConfigurationError
 from gatepost.exact_json import natural
+from gatepost.models.annotations import UNREADABLE
 from gatepost.models.constraints import declared_constraints
 from gatepost.models.entity import Attribute
 from gatepost.models.json_of import check_frozen, is_pydantic
@@ -198,7 +199,7 @@ class _Readers:
     def _members(self, annotation: Any) -> Sequence[Member]:
         try:
             return renamed(annotation, members_of(annotation), self._wire_name)
-        except NameError as error:
+        except UNREADABLE as error:
             raise ConfigurationError(
                 f"has documents of the form {annotation.__name__}, whose annotations cannot be read: {error}.",
                 location=self._location,

@@ -57,7 +57,8 @@ def is_struct(kind: Any) -> bool:
 
 
 def members_of(annotation: Any) -> Sequence[Member]:
-    """The members of a class that has some. Raises `NameError` for annotations that cannot be read."""
+    """The members of a class that has some. Raises one of `UNREADABLE` for annotations that cannot be
+    evaluated."""
     kind: Any = get_origin(annotation) or annotation
     if is_struct(kind):
         found = msgspec.structs.fields(annotation)

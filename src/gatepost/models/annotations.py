@@ -21,6 +21,9 @@ _LISTS = (list, tuple, set, frozenset, Sequence, Collection, AbstractSet)
 
 Namespace = dict[str, Any]
 
+UNREADABLE = (NameError, AttributeError, TypeError, SyntaxError)
+"""What evaluating an annotation raises."""
+
 
 class Declared(NamedTuple):
     """The metadata of every `Annotated` in an annotation, innermost first: of the value, and of a list's elements."""
@@ -55,7 +58,7 @@ class Annotations:
         holder = type(self._model.__name__, (), {"__annotations__": {name: annotation}})
         try:
             found = get_type_hints(holder, globalns=namespace, include_extras=True)[name]
-        except (NameError, AttributeError, TypeError, SyntaxError) as error:
+        except UNREADABLE as error:
             raise self._unreadable(name, error) from None
         return get_args(found)[0] if get_origin(found) is Mapped else found
 
@@ -64,7 +67,7 @@ class Annotations:
         annotation, namespace = self._found.get(name, (None, {}))
         try:
             found = list(_metadata(annotation, namespace, 0))
-        except (NameError, AttributeError, TypeError, SyntaxError) as error:
+        except UNREADABLE as error:
             raise self._unreadable(name, error) from None
         if any(depth > 1 and is_constraint(item) for depth, item in found):
             raise ConfigurationError(
