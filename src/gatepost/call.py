@@ -14,6 +14,7 @@ from gatepost.asgi import Receive, Scope
 from gatepost.errors import BadRequest, Header
 from gatepost.languages import preferred_language
 from gatepost.operations import Operation, RouteRules
+from gatepost.pydantic_models import pydantic_document
 from gatepost.response_additions import AfterResponse, ResponseAdditions
 from gatepost.response_fields import SameSite, cookie_field, field_value, response_field
 from gatepost.view import NO_FIELDS, View
@@ -74,7 +75,7 @@ class Response(msgspec.Struct, gc=False):
     @classmethod
     def json(cls, value: object, **options: Any) -> "Response":
         """A value as JSON, without an envelope."""
-        return cls.binary(msgspec.json.encode(value), "application/json", **options)
+        return cls.binary(msgspec.json.encode(value, enc_hook=pydantic_document), "application/json", **options)
 
     @classmethod
     def redirect(

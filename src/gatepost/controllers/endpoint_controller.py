@@ -182,7 +182,11 @@ class EndpointController:
             return self._nothing()
         if isinstance(result, Response):
             return result
-        return Response(self._status(200), b"%b%b}" % (self._opening, self._encode(result)), JSON_HEADERS)
+        try:
+            encoded = self._encode(result)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TypeError(f"{self._bound.method.location} returned what JSON cannot hold: {error}") from error
+        return Response(self._status(200), b"%b%b}" % (self._opening, encoded), JSON_HEADERS)
 
     async def _page(self, call: Call, unit: UnitOfWork, selected: Any, listed: EndpointList, raw: RawQuery) -> Response:
         """The rows of a `Select`, as the query string wants them."""

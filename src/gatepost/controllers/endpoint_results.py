@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Never, NoReturn, Protocol, Union, get_args, get_origin
+from typing import Any, NamedTuple, Never, NoReturn, Protocol, Union, cast, get_args, get_origin
 
 from gatepost.call import Response
 from gatepost.controllers.returned_data import ReturnedData
@@ -82,7 +82,7 @@ def _model_of(returned: Sequence[Any], catalog: Catalog, location: str) -> type[
     models = {row for row in rows.values() if row is not None}
     data = [part for part, row in rows.items() if row is None]
     for part in data:
-        ReturnedData(location).check(tuple[part] if isinstance(part, tuple) else part)
+        ReturnedData(location).check_all([*cast("Any", part)] if isinstance(part, tuple) else [part])
     names = ", ".join(sorted(model.__name__ for model in models))
     if len(models) > 1:
         raise ConfigurationError(

@@ -7,6 +7,7 @@ import msgspec
 from gatepost.call import JSON_HEADERS, Response
 from gatepost.controllers.envelopes import PLAIN, Envelope
 from gatepost.errors import BadRequest, Header
+from gatepost.pydantic_models import pydantic_document
 
 ENTITY_TAGS_MAX = 20
 
@@ -15,8 +16,8 @@ _TAG = re.compile(rb'(?:W/)?"[!#-~]*"')
 
 _TAG_LIST = re.compile(rb"[ \t]*%b[ \t]*(?:,[ \t]*%b[ \t]*)*" % (_TAG.pattern, _TAG.pattern))
 
-_encoder = msgspec.json.Encoder()
-encode = _encoder.encode
+encode = msgspec.json.Encoder(enc_hook=pydantic_document).encode
+"""The JSON of a value. Raises `TypeError`, `ValueError` or `RecursionError` for what has none."""
 
 
 def row_response(status: int, data: str, tag: str | None, *extra: Header, opening: str = PLAIN.opening) -> Response:

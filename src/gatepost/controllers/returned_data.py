@@ -9,7 +9,6 @@ from enum import Enum
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from sqlalchemy import Select
 
 from gatepost.call import Call, Response
 from gatepost.declaring.dto import DTO, Created
@@ -17,7 +16,8 @@ from gatepost.dtos.structured_json import LISTS, column_type_of
 from gatepost.dtos.structured_members import has_members, has_places, members_of, without_metadata
 from gatepost.errors import ConfigurationError
 from gatepost.models.annotations import UNREADABLE
-from gatepost.models.json_of import is_pydantic
+from gatepost.pydantic_models import is_pydantic
+from gatepost.services.answers import is_select_type
 
 _OPEN = (Any, object, None, type(None), msgspec.Raw, msgspec.UnsetType)
 """What every value may be, or is written as it is."""
@@ -55,16 +55,17 @@ class ReturnedData:
         elif kind in _MAPPINGS or (is_class and issubclass(kind, dict)):
             self._check_mapping(arguments, inside)
         elif origin in (Union, types.UnionType) or kind in LISTS or (is_class and issubclass(kind, list)):
-            self._check_all(arguments, inside)
+            self.check_all(arguments, inside)
         elif not (_is_scalar(plain) or is_pydantic(plain)):
             raise self._refused(f"returns {_shown(kind)}, which has no form in JSON.", _HINT, inside)
 
-    def _check_all(self, annotations: Sequence[Any], inside: str) -> None:
+    def check_all(self, annotations: Sequence[Any], inside: str = "") -> None:
+        """Check each of several."""
         for each in annotations:
             self.check(each, inside)
 
     def _check_mapping(self, arguments: Sequence[Any], inside: str) -> None:
-        self._check_all(arguments, inside)
+        self.check_all(arguments, inside)
         for key in arguments[:1]:
             plain, _ = without_metadata(key)
             if plain is bool or not (
@@ -105,7 +106,7 @@ def _of_rows(kind: Any) -> tuple[str, str] | None:
         )
     if issubclass(kind, DTO):
         return f"returns {name}, and what makes it is a row.", f"Return the row itself, and write answers={name}."
-    if issubclass(kind, Select | Response):
+    if is_select_type(kind) or issubclass(kind, Response):
         return f"returns {name} inside of other data.", "Return it alone."
     return (f"returns {name}, which is the request.", _HINT) if issubclass(kind, Call) else None
 

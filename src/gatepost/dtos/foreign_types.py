@@ -11,14 +11,17 @@ from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.body_errors import unknown_field
+from gatepost.dtos.renamed_documents import document_names
 from gatepost.dtos.violations import Violation, raise_all
 from gatepost.errors import ConfigurationError
 from gatepost.exact_json import encode_bytes
 from gatepost.field_codes import FIELD_CODES
 from gatepost.json_pointers import escape
 from gatepost.models.constraints import is_constraint
-from gatepost.models.json_of import convert, document_of, is_pydantic
+from gatepost.models.json_of import convert, document_of
+from gatepost.pydantic_models import is_pydantic
 
 Read = Callable[[Any], Any]
 """From a document whose numbers are exact to the value; raises `Violation`, whose `others` are the further ones."""
@@ -135,6 +138,25 @@ def pydantic_reader(kind: Any) -> Read:
         return found
 
     return read
+
+
+def renamed_reader(kind: Any, wire_name: WireName) -> Read:
+    """The reader of a pydantic model in a dialect that renames."""
+    read = pydantic_reader(kind)
+    names = document_names(kind, wire_name, is_closed=kind.model_config.get("extra") is None)
+
+    def read_renamed(value: Any) -> Any:
+        unknown: list[Violation] = []
+        inside = names.read(value, unknown)
+        try:
+            found = read(inside)
+        except Violation as violation:
+            raise_all([*unknown, *(names.located(item) for item in (violation, *violation.others))])
+            raise
+        raise_all(unknown)
+        return found
+
+    return read_renamed
 
 
 def _with_unknown(kind: Any, value: Any, error: ValueError) -> ValueError:

@@ -6,19 +6,19 @@ of annotated-types that are declared. What a text cannot be raises `ValueError` 
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import EnumType
-from typing import Annotated, Any, Literal, cast, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 from gatepost.dtos.json_input import field_type_of, guarded, read_each
 from gatepost.dtos.structured_json import LISTS, column_type_of
-from gatepost.dtos.structured_members import Member, alternatives_of, members_of, without_metadata
+from gatepost.dtos.structured_members import Member, alternatives_of, members_of, pydantic_members, without_metadata
 from gatepost.dtos.structured_objects import made
 from gatepost.dtos.value_checks import value_checks
 from gatepost.dtos.violations import Violation
 from gatepost.errors import ConfigurationError
 from gatepost.models.annotations import UNREADABLE
 from gatepost.models.constraints import declared_constraints
-from gatepost.models.json_of import is_pydantic
 from gatepost.models.shape import Form, Shape, shape_of
+from gatepost.pydantic_models import is_pydantic
 
 ReadText = Callable[[str], Any]
 """From the text of a parameter to its value; raises `ValueError` with a sentence."""
@@ -59,7 +59,7 @@ def texts_reader(annotation: Any, location: str) -> ReadTexts | None:
 def parameters_of_class(kind: Any, location: str) -> Sequence[Member]:
     """The members of a class, as query parameters. Raises `ConfigurationError` where they cannot be read."""
     if is_pydantic(kind):
-        return [_pydantic_member(name, field) for name, field in kind.model_fields.items()]
+        return [member._replace(name=member.key) for member in pydantic_members(kind)]
     try:
         return members_of(kind)
     except UNREADABLE as error:
@@ -68,12 +68,6 @@ def parameters_of_class(kind: Any, location: str) -> Sequence[Member]:
             location=location,
             hint="Import the name at run time: outside of `if TYPE_CHECKING:`, at the top of the module.",
         ) from None
-
-
-def _pydantic_member(name: str, field: Any) -> Member:
-    key = field.validation_alias if isinstance(field.validation_alias, str) else field.alias or name
-    annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-    return Member(key, key, annotation, field.is_required())
 
 
 def make_parameters(kind: Any, values: Mapping[str, Any]) -> Any:

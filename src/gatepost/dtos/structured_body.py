@@ -20,7 +20,7 @@ from gatepost.dtos.structured_members import alternatives_of, has_members, witho
 from gatepost.dtos.violations import VIOLATIONS_MAX, Violation, raise_all
 from gatepost.errors import Unprocessable
 from gatepost.json_pointers import unescape
-from gatepost.models.json_of import is_pydantic
+from gatepost.pydantic_models import is_pydantic
 
 ReadBody = Callable[[bytes], Any]
 """From the bytes of a body to the value of a parameter. Raises `BadRequest("malformed_json")`, `Unprocessable`."""

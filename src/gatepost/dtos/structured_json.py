@@ -16,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 
 from gatepost.declaring.wire_names import WireName
-from gatepost.dtos.foreign_types import Read, check_form, foreign_reader, pydantic_reader
+from gatepost.dtos.foreign_types import Read, check_form, foreign_reader, pydantic_reader, renamed_reader
 from gatepost.dtos.json_input import (
     WireType,
     field_type_of,
@@ -46,8 +46,9 @@ from gatepost.exact_json import natural
 from gatepost.models.annotations import UNREADABLE
 from gatepost.models.constraints import declared_constraints
 from gatepost.models.entity import Attribute
-from gatepost.models.json_of import check_frozen, is_pydantic
+from gatepost.models.json_of import check_frozen
 from gatepost.models.shape import Form, Shape, shape_of
+from gatepost.pydantic_models import is_pydantic
 
 _COLUMN_TYPES: Mapping[type, Any] = {
     bool: sa.Boolean(),
@@ -151,7 +152,9 @@ class _Readers:
         if annotation is Any:
             return natural
         if is_pydantic(annotation):
-            return pydantic_reader(annotation)
+            return (
+                pydantic_reader(annotation) if self._wire_name is str else renamed_reader(annotation, self._wire_name)
+            )
         return self._class_reader(annotation) if has_members(annotation) or has_places(annotation) else None
 
     def _of_parts(self, origin: Any, arguments: tuple[Any, ...]) -> Read | None:

@@ -71,6 +71,17 @@ def members_of(annotation: Any) -> Sequence[Member]:
     return [Member(name, name, hints[name], name not in kind._field_defaults) for name in kind._fields]
 
 
+def pydantic_members(kind: Any) -> Sequence[Member]:
+    """The members of a pydantic model, by the aliases that it is read by."""
+    return [_pydantic_member(name, field) for name, field in kind.model_fields.items()]
+
+
+def _pydantic_member(name: str, field: Any) -> Member:
+    key = field.validation_alias if isinstance(field.validation_alias, str) else field.alias or name
+    annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return Member(name, key, annotation, field.is_required())
+
+
 def renamed(annotation: Any, members: Sequence[Member], wire_name: WireName) -> Sequence[Member]:
     """The members of a class by the names that clients know. A class that says its own names keeps them, and a
     TypedDict is data, whose keys are the same in Python."""

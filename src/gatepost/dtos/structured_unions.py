@@ -13,7 +13,7 @@ from gatepost.dtos.structured_objects import not_a_choice, object_of
 from gatepost.dtos.violations import Violation, wrong_type
 from gatepost.errors import ConfigurationError
 from gatepost.json_pointers import escape
-from gatepost.models.json_of import is_pydantic
+from gatepost.pydantic_models import is_pydantic
 
 _NUMBERS = (int, Decimal)
 _ALL: tuple[type, ...] = (str, bool, *_NUMBERS, list, dict)

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from gatepost.models.constraints import declared_constraints
-from gatepost.models.json_of import is_pydantic
+from gatepost.pydantic_models import is_pydantic
 
 _CHARACTER_BYTES_MAX = 4
 _SCALAR_BYTES_MAX = 512

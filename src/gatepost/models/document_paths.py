@@ -17,9 +17,9 @@ from sqlalchemy.sql.operators import json_getitem_op, json_path_getitem_op
 from sqlalchemy.types import TypeEngine
 
 from gatepost.models.index_uses import Use
-from gatepost.models.json_of import is_pydantic
 from gatepost.models.literals import literal_text
 from gatepost.models.operators import Operator
+from gatepost.pydantic_models import is_pydantic
 
 SEPARATOR = "."
 

@@ -15,6 +15,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from gatepost.errors import ConfigurationError
 from gatepost.exact_json import encode_bytes
+from gatepost.pydantic_models import is_pydantic, pydantic_document
 
 T = TypeVar("T")
 
@@ -47,12 +48,6 @@ class JSONOf(TypeDecorator[T], Generic[T]):
         return cast("Any", self.impl_instance).coerce_compared_value(op, value)  # type: ignore[no-any-return]
 
 
-def is_pydantic(kind: object) -> bool:
-    """Whether a class is a pydantic model. Pydantic itself is not imported: who declares one has done so. Its
-    dataclasses are dataclasses like others."""
-    return isinstance(kind, type) and hasattr(kind, "model_validate_json")
-
-
 def check_frozen(kind: Any, location: str) -> None:
     """Raise `ConfigurationError` for a Struct or dataclass whose instances can change: a change would not be saved."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
@@ -72,7 +67,7 @@ def check_frozen(kind: Any, location: str) -> None:
 
 def document_of(value: Any) -> Any:
     """The document that is stored for an instance. Raises `TypeError` for what JSON does not have."""
-    return value.model_dump(mode="json", by_alias=True) if is_pydantic(value.__class__) else _to_builtins(value)
+    return pydantic_document(value) if is_pydantic(value.__class__) else _to_builtins(value)
 
 
 def instance_of(document: Any, kind: Any) -> Any:
@@ -95,4 +90,4 @@ def _model(kind: Any, document: Any) -> Any:
 
 
 def _to_builtins(value: Any) -> Any:
-    return msgspec.to_builtins(value, str_keys=True, enc_hook=document_of)
+    return msgspec.to_builtins(value, str_keys=True, enc_hook=pydantic_document)

@@ -1,11 +1,14 @@
 """An app whose DTOs have names, which are the keys of its envelopes: books by shelf, and endpoints of its own."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
 from annotated_types import Ge, Len
 from msgspec import UNSET, Struct, UnsetType
+from pydantic import BaseModel, computed_field
+from pydantic import Field as Alias
 from sqlalchemy import ForeignKey, MetaData, Select, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -116,12 +119,46 @@ class Stamp(Struct, rename="kebab"):
     stamped_by: str
 
 
+class Signature(BaseModel):
+    """A pydantic model that says its own names."""
+
+    signed_by: str = Alias(alias="signed-by")
+
+
 class LineItem(Struct, omit_defaults=True, tag="line"):
     """A part of a report."""
 
     item_count: Annotated[int, Ge(1)]
     short_note: str = "none"
     stamp: Stamp | None = None
+
+
+class PostMark(BaseModel):
+    """A part of a letter, with a member that is only written."""
+
+    posted_from: str
+    half_price: Decimal = Decimal(1)
+
+    @computed_field
+    def full_price(self) -> Decimal:
+        """Twice the half."""
+        return 2 * self.half_price
+
+
+class Letter(BaseModel):
+    """A pydantic model, with others inside."""
+
+    first_mark: PostMark
+    other_marks: list[PostMark | None] = []
+    marks_by_code: dict[str, PostMark] = {}
+    sealed_by: Signature | None = None
+
+
+class Parcel(Struct):
+    """A Struct that has a pydantic model."""
+
+    cover_letter: Letter
+    was_opened: bool = False
 
 
 @dataclass
@@ -181,6 +218,16 @@ class Desk(Controller):
     async def report(self, body: Report) -> list[Report]:
         """What was sent, twice."""
         return [body, body]
+
+    @post("/desk/letters", allow=authenticated, name="letters")
+    async def letter(self, body: Letter) -> list[Letter]:
+        """What was sent."""
+        return [body]
+
+    @post("/desk/parcels", allow=authenticated, name="parcel")
+    async def parcel(self, body: Parcel) -> Parcel:
+        """What was sent."""
+        return body
 
     @get("/desk/titles", allow=anyone, name="titles")
     async def titles(self) -> Select[str]:

@@ -213,3 +213,41 @@ async def test_members_of_classes_have_wire_names_both_ways(at_desk: Spoken) -> 
         "/lineItems/1/stamp/stamped_by",
         "/line_items",
     ]
+
+
+async def test_members_of_pydantic_models_have_wire_names_both_ways(at_desk: Spoken) -> None:
+    mark = {"postedFrom": "Ulm", "halfPrice": "2"}
+    letter = {"firstMark": mark, "otherMarks": [mark, None], "marksByCode": {"a_b": mark}}
+    shown = {**mark, "fullPrice": "4"}
+    expected = {
+        "firstMark": shown,
+        "otherMarks": [shown, None],
+        "marksByCode": {"a_b": shown},
+        "sealedBy": {"signed-by": "x"},
+    }
+    sent = {**letter, "sealedBy": {"signed-by": "x"}}
+
+    response = await at_desk.editor.post("/api/desk/letters", json=sent)
+    assert (response.status, response.json()) == (200, {"letters": [expected]})
+    inside = await at_desk.editor.post("/api/desk/parcels", json={"coverLetter": sent})
+    assert inside.json() == {"parcel": {"coverLetter": expected, "wasOpened": False}}
+
+    wrong = {
+        "firstMark": {"posted_from": "x"},
+        "otherMarks": [{**mark, "halfPrice": "x", "color": 1}],
+        "marksByCode": {"a_b": {}},
+        "sealedBy": {"signed_by": "x"},
+    }
+    pointers = [
+        "/firstMark/postedFrom",
+        "/firstMark/posted_from",
+        "/marksByCode/a_b/postedFrom",
+        "/otherMarks/0/color",
+        "/otherMarks/0/halfPrice",
+        "/sealedBy/signed-by",
+        "/sealedBy/signed_by",
+    ]
+    refused = await at_desk.editor.post("/api/desk/letters", json=wrong)
+    assert refused.json()["at"] == pointers
+    nested = await at_desk.editor.post("/api/desk/parcels", json={"coverLetter": wrong})
+    assert nested.json()["at"] == [f"/coverLetter{pointer}" for pointer in pointers]
