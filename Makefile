@@ -15,6 +15,8 @@ NODE_LOCK := requirements/node.txt
 # Tests wait more than they compute: twice as many processes as cores, each with whole files and servers of its own.
 # xdist would begin with the files of the most tests, which are the cheapest; tests/conftest.py puts the expensive first.
 PARALLEL ?= --numprocesses $$(( $$(nproc 2>/dev/null || echo 2) * 2 )) --dist loadfile --no-loadscope-reorder
+# What holds on the embedded PostgreSQL holds on Debian's.
+ON_DEBIAN := tests/integration/contract tests/integration/policies
 ORDER := $(if $(SEED),--randomly-seed=$(SEED))
 
 # Behind a company's proxy the machine's own certificates count; uv and Node would use those that they bring.
@@ -64,7 +66,7 @@ node: $(READY)
 test-all: $(READY) node ## Run the tests that make test leaves out; installs the programs of Debian that they need
 	@tests/install-programs
 	@$(BIN)/python -m compileall -q src
-	@$(BIN)/python -m pytest $(ORDER) $(PARALLEL) -m "not alone" tests_all
+	@$(BIN)/python -m pytest $(ORDER) $(PARALLEL) --debian -m "not alone" tests_all $(ON_DEBIAN)
 	@$(BIN)/python -m pytest $(ORDER) -m alone tests_all
 
 soak: $(READY) ## Run what takes long, SOAK_SECONDS=30 each: limits and faults under load, thousands of random examples

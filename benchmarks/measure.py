@@ -14,7 +14,7 @@ from benchmarks.process import Process, cpu_seconds, resident_mib
 from benchmarks.works import Work
 
 # Node compiles what runs hot, and everybody prepares statements: the first seconds are nobody's usual speed.
-WARM_UP_SECONDS = 1.5
+WARM_UP_SECONDS, WARM_UP_FACTOR = 1.5, 3
 LEAD_SECONDS = 0.2
 
 
@@ -56,7 +56,7 @@ def measure_round(
     for entrant in entrants:
         for name in names:
             progress(f"round {number + 1}: warming up {entrant.name}, {name}")
-            _once(entrant, entrant.works[name], shop, WARM_UP_SECONDS)
+            _once(entrant, entrant.works[name], shop, min(WARM_UP_SECONDS, WARM_UP_FACTOR * seconds))
     samples: list[Run] = []
     for name in names:
         # Each round begins with another server, so that none always follows the same one.

@@ -8,7 +8,7 @@ from statistics import median
 import psutil
 
 CONNECTIONS = 200
-CONNECTIONS_PER_SECOND = 100
+CONNECTIONS_PER_SECOND = 200
 SETTLING_SECONDS = 1.0
 """From the last connection on: until they hang, their requests are work like that of others."""
 

@@ -8,8 +8,6 @@ import pytest
 from slow_attack import BODY, HEAD, RATIO_MAX, READ, Attack, compare
 from tests.acceptance import gated_fastapi_site, raw_http_server
 
-pytestmark = pytest.mark.alone
-
 LIMITS = {"GATEPOST_LIMIT_API": "1000000000"}
 
 
@@ -57,6 +55,7 @@ def target(serve: Serve) -> Iterator[Target]:
 both = pytest.mark.parametrize("serve", ["gatepost serve", "the example"], indirect=True)
 
 
+@pytest.mark.alone
 @both
 @pytest.mark.parametrize("options", [HEAD, BODY, READ], ids=["heads", "bodies", "reads"])
 def test_honest_clients_do_not_notice(serve: Serve, options: list[str]) -> None:

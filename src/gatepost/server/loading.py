@@ -37,7 +37,7 @@ def find_app(reference: str) -> "App":
     """
     module_name, _, attribute = reference.partition(":")
     attribute = attribute or "app"
-    with _uncollected():
+    with gc_paused():
         from gatepost.app import App
 
         module = _imported(module_name, reference)
@@ -59,7 +59,7 @@ def find_app(reference: str) -> "App":
 
 
 @contextmanager
-def _uncollected() -> Generator[None]:
+def gc_paused() -> Generator[None]:
     """Classes, tables and what is derived from them live as long as the process. The garbage collector would look
     through them again and again while they are made, which is a seventh of the time."""
     was_enabled = gc.isenabled()

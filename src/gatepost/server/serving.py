@@ -10,7 +10,7 @@ from gatepost.events import Events
 from gatepost.logging.logs import Logs
 from gatepost.logging.streams import StandardStreams
 from gatepost.server.listening import listen
-from gatepost.server.loading import reference_of
+from gatepost.server.loading import gc_paused, reference_of
 from gatepost.server.safety import refuse_unsafe, warn_of_unknown
 from gatepost.server.worker import Worker
 from gatepost.settings import Settings, load_settings
@@ -39,7 +39,8 @@ def run(
     the first worker serves: until then the application may refuse to start."""
     from gatepost.server.granian_server import serve
 
-    import_module("gatepost.app")  # once, here: workers are forked, and one that is replaced is back at once
+    with gc_paused():
+        import_module("gatepost.app")  # once, here: workers are forked, and one that is replaced is back at once
     serve(listener, Worker(settings, reference), events, on_serving)
 
 

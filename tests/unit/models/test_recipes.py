@@ -133,6 +133,8 @@ QUERIES = [
     b"fields=note",
     b"expand=maker",
 ]
+COMBINED = (b"weight=3", b"weight=4", b"sort=-name")
+"""Tried with everything else that a page is compiled from; of the others, each part by itself is enough."""
 
 
 def read_list(query_string: bytes, actor: Actor) -> ListQuery:
@@ -176,18 +178,8 @@ def recipes() -> Iterator[Recipe[Any]]:
             yield LoadObject(LOANS, loan, Bound(pair))
             yield DeleteRow(LOANS, loan, Bound(pair), loan, None)
             yield ReadRowsByKey(loans, (Order("tool_id", False), Order("borrower", False)), Bound([pair, (3, "eve")]))
-        for query_string in QUERIES:
-            query = read_list(query_string, actor)
-            shown = Selection.of(TOOLS, view, read, query.fields, query.expand)
-            for rows in (query.rows, msgspec.structs.replace(query.rows, offset=Bound(len(query_string) + 1))):
-                yield ReadPage(shown, rows)
-                yield ReadPage(shown, rows, counts=True)
-            for selected in SELECTS:
-                chosen = ChosenRows.of(selected, lambda source, value=actor.id: value)
-                yield ReadPage(shown, msgspec.structs.replace(query.rows, chosen=chosen))
-            yield LoadObjects(TOOLS, read, query.rows)
-            yield CountBytes(TOOLS, read, query.rows, ("note",))
-        yield ReadRowsByKey(row, query.order, Bound([1, 2]))
+        yield from recipes_of_pages(actor, read)
+        yield ReadRowsByKey(row, (Order("id", False),), Bound([1, 2]))
         for values in ({"name": "x", "weight": 1}, {"name": "y", "weight": 2}, {"name": "y"}):
             yield from recipes_of_unique_rows(read, permitted, values)
             for checks in (True, False):
@@ -201,6 +193,25 @@ def recipes() -> Iterator[Recipe[Any]]:
             status = ReadStatus(TOOLS, read, Bound(4), permitted, is_locking, ("note", "cost"), asked, 100)
             yield status
             yield msgspec.structs.replace(status, compared=("name",), values=Bound({"name": "x"}))
+
+
+def recipes_of_pages(actor: Actor, read: BoundRule) -> Iterator[Recipe[Any]]:
+    """Those of lists, for every query."""
+    view = TOOLS.view(actor)
+    for query_string in QUERIES:
+        query = read_list(query_string, actor)
+        shown = Selection.of(TOOLS, view, read, query.fields, query.expand)
+        for rows in (query.rows, msgspec.structs.replace(query.rows, offset=Bound(len(query_string) + 1))):
+            yield ReadPage(shown, rows)
+        yield LoadObjects(TOOLS, read, query.rows)
+        yield CountBytes(TOOLS, read, query.rows, ("note",))
+        if query_string not in COMBINED:
+            continue
+        yield ReadPage(shown, query.rows, counts=True)
+        yield ReadPage(shown, msgspec.structs.replace(query.rows, offset=Bound(7)), counts=True)
+        for selected in SELECTS:
+            chosen = ChosenRows.of(selected, lambda source, value=actor.id: value)
+            yield ReadPage(shown, msgspec.structs.replace(query.rows, chosen=chosen))
 
 
 def recipes_of_unique_rows(read: BoundRule, permitted: BoundRule, values: dict[str, Any]) -> Iterator[Recipe[Any]]:
