@@ -111,6 +111,15 @@ def test_help_loads_nothing_that_a_server_needs(words: list[str]) -> None:
     assert loaded_by("from gatepost.cli.main import main; main()", *words) == set()
 
 
+@pytest.mark.parametrize("words", [["serve", "--port", "-1"], ["dev", "json", "--port", "-1"]])
+def test_a_wrong_setting_is_refused_before_anything_heavy_is_loaded(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    program = "from gatepost.cli.main import main\nfrom contextlib import suppress\nwith suppress(SystemExit): main()"
+    assert not loaded_by(program, *words) & {"sqlalchemy", "asyncpg", "alembic", "granian"}
+
+
 def test_an_app_does_not_load_the_gate_for_other_frameworks() -> None:
     program = "import sys, gatepost.app; print(*(name for name in sys.modules if name.startswith('gatepost.')))"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)

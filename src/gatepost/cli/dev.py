@@ -19,10 +19,9 @@ from gatepost.logging.console import print_warning
 from gatepost.logging.streams import StandardStreams
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
-from gatepost.server.loading import check_module_exists, reference_of
+from gatepost.server.loading import check_module_exists, gc_paused, reference_of
 from gatepost.server.safety import warn_of_unknown
 from gatepost.server.serving import master_events, url_of, with_server
-from gatepost.server.worker import Worker
 from gatepost.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -53,6 +52,7 @@ def develop(  # noqa: PLR0913 - the options of a command
         _greet(name, url_of(listener), settings, f"embedded PostgreSQL in {data}" if is_embedded else "DATABASE_URL")
         _preload()
         from gatepost.server.granian_server import serve_and_reload
+        from gatepost.server.worker import Worker
 
         prepare = partial(migrate, is_embedded=is_embedded, migrates=migrates, extends=extends)
         worker = Worker(settings, name, prepare=prepare, serves_refusal=True)
@@ -117,8 +117,9 @@ def _with_embedded_database(stack: ExitStack, data: Path, events: Events) -> Set
 
 def _preload() -> None:
     """What every process needs is loaded once, here, and inherited: a reload takes a fifth of a second."""
-    for module in ("gatepost.app", "gatepost.migrations.safe_changes"):
-        importlib.import_module(module)
+    with gc_paused():
+        for module in ("gatepost.app", "gatepost.migrations.safe_changes"):
+            importlib.import_module(module)
 
 
 def _greet(name: str, address: str, settings: Settings, database: str) -> None:

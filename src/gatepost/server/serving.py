@@ -12,7 +12,6 @@ from gatepost.logging.streams import StandardStreams
 from gatepost.server.listening import listen
 from gatepost.server.loading import gc_paused, reference_of
 from gatepost.server.safety import refuse_unsafe, warn_of_unknown
-from gatepost.server.worker import Worker
 from gatepost.settings import Settings, load_settings
 
 
@@ -38,6 +37,7 @@ def run(
     """Serve on a socket that listens already; `events` gets what happens to the processes. `on_serving` is called when
     the first worker serves: until then the application may refuse to start."""
     from gatepost.server.granian_server import serve
+    from gatepost.server.worker import Worker
 
     with gc_paused():
         import_module("gatepost.app")  # once, here: workers are forked, and one that is replaced is back at once
