@@ -139,7 +139,8 @@ class Call(msgspec.Struct, eq=False):
     `status` is that of the response, 0 until it has begun; `code` is the error code of a refusal, for the access line;
     `is_malformed` says that the request is refused for its head or its path, before any path has a say;
     `additions` are what code has added to the response, None where it has added nothing; `attempts` is how often the
-    request has tried to sign in or to register somebody; `issued_token` is the token that it has issued for its actor.
+    request has tried to sign in or to register somebody, in the present run of its transaction; `issued_token` is the
+    token that it has issued for its actor.
     """
 
     scope: Scope

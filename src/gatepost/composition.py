@@ -60,8 +60,8 @@ from gatepost.services.call_transactions import CallTransactions
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.plans import Plans
 from gatepost.services.service import ROW_WRITES, Service, overridden
+from gatepost.services.service_registry import ServiceRegistry
 from gatepost.services.service_verbs import ServiceVerbs
-from gatepost.services.unit_of_work import ServiceRegistry
 from gatepost.services.verbs import Verbs
 from gatepost.settings import Settings
 from gatepost.sources import location_of

@@ -64,6 +64,9 @@ class GateCall(Call, kw_only=True, eq=False):
     queue, `deadline` the deadlines, `taken` the limiter (None where it took nothing). What was read of a body is in
     `receive`, which is then a `LimitedReceive`.
 
+    `attempts_counted` and `accounts_counted` are the limiter's as well: the numbers of the last attempts to sign in
+    that have counted for the address (None before the first) and for the account.
+
     `held_start` is the start of an application's response until the next message: until then a refusal can replace it.
     Servers do not send it earlier either, but do not take another one.
     """
@@ -73,6 +76,8 @@ class GateCall(Call, kw_only=True, eq=False):
     admission: Admission
     deadline: Deadline
     taken: TakenTokens | None = None
+    attempts_counted: int | None = None
+    accounts_counted: int = -1
     held_start: Message | None = None
 
     async def respond(self, response: Response) -> None:

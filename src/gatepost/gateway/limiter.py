@@ -80,18 +80,21 @@ class Limiter:
         """Take for an attempt to sign in or to register what a path of kind "auth" takes in the first stage: of the
         address, or of a device that has signed in before. Raises `TooManyRequests`.
 
-        The first attempt of a request to such a path has taken it already. What another path took is kept out of it:
-        its tokens stay taken, whatever becomes of the attempt.
+        The first attempt of a request to such a path has taken it already, and so has one whose transaction runs
+        again. What another path took is kept out of it: its tokens stay taken, whatever becomes of the attempt.
         """
         assert isinstance(call, GateCall)  # noqa: S101 - the gate makes every call
+        if call.attempts_counted is None:
+            call.attempts_counted = int(call.rules is not None and call.rules.kind == "auth")
         call.attempts += 1
-        if call.attempts == 1 and call.rules is not None and call.rules.kind == "auth":
+        if call.attempts <= call.attempts_counted:
             return
         call.taken = None
         device = self._find_device(call)
         taking = (self._device, device) if device else self._address_of_attempt(call)
         if (pending := self._take(call, *taking)) is not None:
             await pending
+        call.attempts_counted = call.attempts
 
     async def admit_account(self, call: Call, account: str, *, is_own_device: bool) -> None:
         """Second stage of signing in to `account`. Raises `TooManyRequests`.
@@ -99,9 +102,9 @@ class Limiter:
         From a device of this account's the first stage has taken all that there is to take. One that came with another
         account's counts as unknown: then the address has not been asked yet.
         """
-        if is_own_device:
-            return
         assert isinstance(call, GateCall)  # noqa: S101 - the gate makes every call
+        if is_own_device or call.attempts <= call.accounts_counted:
+            return
         if call.taken is not None and call.taken.limit_set is self._device:
             call.taken.give_back()
             call.taken = None
@@ -109,12 +112,14 @@ class Limiter:
                 await pending
         if (pending := self._take(call, self._account, account)) is not None:
             await pending
+        call.accounts_counted = call.attempts
 
     def succeed(self, call: Call) -> None:
         """Give everything back: it was no failure."""
         assert isinstance(call, GateCall)  # noqa: S101 - the gate makes every call
         if self._returns_on_success and call.taken is not None:
             call.taken.give_back()
+            call.attempts_counted = call.accounts_counted = call.attempts - 1
 
     def prepare(self, routes: Iterable[RouteRules]) -> None:
         """Make the limits of these routes at start, not with their first request. Raises `ConfigurationError`."""

@@ -6,7 +6,8 @@ from typing import TypeVar
 from gatepost.call import Call
 from gatepost.database.database import Database
 from gatepost.database.transactions import READ_COMMITTED, Transaction
-from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
+from gatepost.services.service_registry import ServiceRegistry
+from gatepost.services.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 
@@ -19,22 +20,25 @@ class CallTransactions:
         self._database = database
         self._registry = registry
 
-    async def run(
+    async def run(  # noqa: PLR0913 - what a transaction is run with
         self,
         call: Call,
         work: Callable[[UnitOfWork], Awaitable[T]],
         *,
         isolation: str = READ_COMMITTED,
         attempts: int = 1,
+        may_write: bool = True,
         is_read_only: bool = False,
     ) -> T:
-        """Run the work of a call. Where it `is_read_only`, PostgreSQL refuses writes in it."""
-
-        actor = call.actor
+        """Run the work of a call. It may run several times: what it has made of the call is undone before it runs
+        again, and where it fails. Where it `is_read_only`, PostgreSQL refuses writes in it; work that promises to
+        write nothing (`may_write`) has no unknown outcome."""
+        actor, tries = call.actor, call.attempts
 
         async def in_transaction(transaction: Transaction) -> T:
             unit = call.unit = UnitOfWork(transaction, self._registry, self._database.backlog, call)
             unit.act_as(actor, None)
+            call.attempts = tries
             try:
                 return await work(unit)
             finally:
@@ -46,7 +50,7 @@ class CallTransactions:
                 in_transaction,
                 isolation=isolation,
                 attempts=attempts,
-                may_write=not is_read_only,
+                may_write=may_write and not is_read_only,
                 is_read_only=is_read_only,
             )
         except BaseException:

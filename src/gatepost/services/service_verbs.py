@@ -17,7 +17,7 @@ from sqlalchemy.orm.exc import FlushError
 from gatepost.auth.denials import access_denied
 from gatepost.call import Call
 from gatepost.database.database import driver_error
-from gatepost.database.transactions import ISOLATION_LEVELS, Transaction
+from gatepost.database.transactions import ISOLATION_LEVELS
 from gatepost.declaring.policies import Decision, decide
 from gatepost.errors import NotFound, Unprocessable
 from gatepost.models.conditions import Below, bind_decision, holds
@@ -26,6 +26,7 @@ from gatepost.models.list_query import ListQuery
 from gatepost.models.row_size import row_bytes_max
 from gatepost.models.selections import Expansion
 from gatepost.services.body_values import defaulted_names
+from gatepost.services.call_transactions import CallTransactions
 from gatepost.services.changes import Changes
 from gatepost.services.compiled_reads import Wanted
 from gatepost.services.compiled_verbs import CompiledVerbs, RowChange
@@ -34,7 +35,8 @@ from gatepost.services.misfit_values import MisfitValue, misfit_of
 from gatepost.services.own_values import OwnValues
 from gatepost.services.refused_values import refused_by_validator
 from gatepost.services.service import Service, overridden
-from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
+from gatepost.services.service_registry import ServiceRegistry
+from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.services.verbs import ChangeSet, Row, RowPage, Versions
 from gatepost.services.write_policies import ProposedRow, fill_owner, refused_fields, rule_of, with_field_rules
 
@@ -63,6 +65,7 @@ class ServiceVerbs:
         self._references = compiled.references
         self._registry = registry
         self._database = compiled.database
+        self._transactions = CallTransactions(compiled.database, registry)
         self._is_unbounded = row_bytes_max(served, served.entity.attributes) is None
         mapper: Mapper[Any] = inspect(self._model)
         self._defaulted = defaulted_names(served.entity)
@@ -163,11 +166,10 @@ class ServiceVerbs:
         await self._run(call, work)
 
     async def _run(self, call: Call, work: Callable[[UnitOfWork], Awaitable[T]], *, may_write: bool = True) -> T:
-        actor = call.actor
+        """The result of the work, in a transaction as the service declares it, or what a value that a model or the
+        database does not take means."""
 
-        async def in_transaction(transaction: Transaction) -> T:
-            unit = call.unit = UnitOfWork(transaction, self._registry, self._database.backlog, call)
-            unit.act_as(actor, None)
+        async def explained(unit: UnitOfWork) -> T:
             try:
                 return await work(unit)
             except ValueError as error:
@@ -180,22 +182,15 @@ class ServiceVerbs:
                 if misfit is None:
                     raise
                 raise misfit from error
-            finally:
-                call.unit = None
-                unit.release()
 
         if (schema := self._database.schema).changed:
             await schema.look_again((self._served.entity.table.fullname,))
         isolation, attempts = self._service.isolation, self._service.attempts
         if may_write and self._has_others:
             isolation, attempts = self._isolation, self._attempts
-        try:
-            return await self._database.transact(
-                in_transaction, isolation=isolation, attempts=attempts, may_write=may_write
-            )
-        except BaseException:
-            call.actor, call.issued_token = actor, None  # whoever signed in has not: nothing is committed
-            raise
+        return await self._transactions.run(
+            call, explained, isolation=isolation, attempts=attempts, may_write=may_write
+        )
 
     def _owner(self, row: Any, action: str) -> type[Any]:
         """The model whose service writes a row: the one that the row belongs to, where its service overrides the

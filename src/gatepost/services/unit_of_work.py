@@ -20,11 +20,10 @@ from gatepost.database.guards import TransactionAborted
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.attributes import Attr
 from gatepost.declaring.policies import RowCondition
-from gatepost.errors import ConfigurationError, Forbidden, Problem
+from gatepost.errors import Forbidden, Problem
 from gatepost.models.conditions import BoundRule, bind_decision, holds
 from gatepost.models.list_query import ListQuery
 from gatepost.models.object_loading import select_under
-from gatepost.models.orm_reasons import Reasons
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.services.accounts import AccountOperations, Accounts, accounts_in
 from gatepost.services.asked_references import NOTHING, AskedReferences, moved
@@ -35,7 +34,8 @@ from gatepost.services.long_values import is_too_long
 from gatepost.services.misfit_values import misfit_of
 from gatepost.services.refusals_about import RefusalsAbout
 from gatepost.services.refused_values import refused_value
-from gatepost.services.service import Service, overridden
+from gatepost.services.service import Service
+from gatepost.services.service_registry import ServiceRegistry
 from gatepost.services.unique_rows import UniqueRows
 from gatepost.services.write_policies import depends_on, rule_of, with_field_rules
 
@@ -49,7 +49,7 @@ class UnitOfWork:
     def __init__(
         self,
         transaction: Transaction,
-        registry: "ServiceRegistry",
+        registry: ServiceRegistry,
         backlog: ResponseBacklog | None = None,
         call: Call | None = None,
     ) -> None:
@@ -351,79 +351,3 @@ class UnitOfWork:
 
     def _key_of(self, row: Any) -> Any:
         return self._compiled_of(row).served.entity.key.of(inspect(row).identity)
-
-
-class ServiceRegistry:
-    """Maps models to service classes and compiled verbs. Made once, when the app starts."""
-
-    def __init__(  # noqa: PLR0913 - what services are made of
-        self,
-        compiled: Mapping[type[Any], CompiledVerbs],
-        services: Mapping[type[Any], type[Service[Any]]],
-        orm_reasons: Mapping[type[Any], Mapping[str, Reasons]],
-        accounts: AccountOperations,
-        *,
-        injected: Mapping[type[Service[Any]], Sequence[tuple[str, type[Any]]]] = {},
-        provided: Mapping[type[Any], Any] = {},
-    ) -> None:
-        """`orm_reasons` say of each served model why which of its actions go through the ORM. `injected` are attributes
-        of services, with the class by which each is in `provided` while the app runs."""
-        self._orm_reasons = orm_reasons
-        self.accounts = accounts
-        self._injected = injected
-        self._provided = provided
-        self._compiled = compiled
-        self._services = services
-        self._models = {service: model for model, service in services.items()}
-        self._overridden = {model: frozenset(overridden(service)) for model, service in services.items()}
-
-    def model_of(self, service: type[Any]) -> type[Any]:
-        """The model of a service class. Raises `ConfigurationError` for one that no resource names."""
-        model = self._models.get(service)
-        if model is None:
-            raise ConfigurationError(
-                f"no resource has service={service.__name__}.", location=service.__name__, hint="Name it in a Resource."
-            )
-        return model
-
-    def service_of(self, model: type[Any]) -> type[Service[Any]]:
-        """The service class of a model: `Service` itself where the resource names none. Raises 503 `schema_changed`
-        where the table is not the one of the model."""
-        compiled = self.compiled_of(model)
-        owner = compiled.served.entity.model
-        if owner is not model:
-            hint = f"Its rows belong to the resource of {owner.__name__}: ask for the service of that."
-            raise ConfigurationError(f"{model.__name__} has no resource.", location="service()", hint=hint)
-        compiled.database.schema.check((compiled.served.entity.table.fullname,))
-        return self._services.get(model, Service)
-
-    def inject(self, service: Service[Any]) -> None:
-        """Give a service what it has by class."""
-        if self._injected:
-            for name, key in self._injected.get(type(service), ()):
-                setattr(service, name, self._provided[key])
-
-    def is_compiled(self, model: type[Any], action: str) -> bool:
-        """Whether a compiled statement does the same as the service of a model."""
-        return action not in self.overridden(model) and action not in self._orm_reasons.get(model, {action: ()})
-
-    def overriding(self, model: type[Any], action: str) -> type[Any] | None:
-        """The model whose service overrides an action on rows of a class: the one that they belong to, if its service
-        does."""
-        owner = self.compiled_of(model).served.entity.model
-        return owner if action in self.overridden(owner) else None
-
-    def overridden(self, model: type[Any]) -> frozenset[str]:
-        """The actions that the service of a served model overrides."""
-        return self._overridden.get(model, frozenset())
-
-    def compiled_of(self, model: type[Any]) -> CompiledVerbs:
-        """The compiled verbs of the resource that rows of a class belong to: its own, or that of its nearest base."""
-        found = self.find_compiled(model)
-        if found is None:
-            raise ConfigurationError(f"{model.__name__} has no resource.", location="service()")
-        return found
-
-    def find_compiled(self, model: type[Any]) -> CompiledVerbs | None:
-        """`compiled_of`; None where rows of the class belong to no resource."""
-        return next((self._compiled[base] for base in model.__mro__ if base in self._compiled), None)

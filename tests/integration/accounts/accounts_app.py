@@ -31,7 +31,8 @@ from gatepost.events import Events
 from gatepost.models.base import NAMING
 from gatepost.models.schema_objects import objects_of
 from gatepost.services.call_transactions import CallTransactions
-from gatepost.services.unit_of_work import ServiceRegistry, UnitOfWork
+from gatepost.services.service_registry import ServiceRegistry
+from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.settings import AuthSettings, DatabaseSettings
 
 PASSWORD = "correct horse battery"

@@ -105,6 +105,22 @@ async def test_several_attempts_in_one_request_count_each(
     assert (await try_(elsewhere(), email, PASSWORD)).status == 429
 
 
+async def test_a_transaction_that_runs_again_counts_once(here: Client, email: str) -> None:
+    def body() -> dict[str, str]:
+        name = f"m{secrets.token_hex(6)}"
+        return {"username": name, "email": f"{name}@example.com", "password": PASSWORD}
+
+    path = "/api/door/twice/enter"
+    right = [await try_(here, email, PASSWORD, path) for _ in range(6)]
+    made = [(await here.post("/api/door/twice/register", json=body())).status for _ in range(3)]
+    wrong = [(await try_(here, email, WRONG, path)).status for _ in range(3)]
+    of_account = [(await try_(elsewhere(), email, WRONG, path)).status for _ in range(4)]
+
+    assert [(each.status, each.data) for each in right] == [(200, email.partition("@")[0])] * 6
+    assert (made, wrong) == ([201] * 3, [204] * 2 + [429])
+    assert of_account == [204] * 3 + [429]
+
+
 async def test_registrations_take_from_the_bucket_of_the_address(here: Client, limited_club: TestApp) -> None:
     def body(password: str = PASSWORD) -> dict[str, str]:
         name = f"m{secrets.token_hex(6)}"
