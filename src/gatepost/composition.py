@@ -339,7 +339,7 @@ class Composition:
             self.declaration,
             self.settings,
             {
-                model: RowAnswers(compiled, plans, asks_service="get" in self.registry.overridden(model))
+                model: RowAnswers(compiled, asks_service="get" in self.registry.overridden(model))
                 for model, compiled in self._compiled.items()
             },
             queries,

@@ -22,10 +22,12 @@ from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_cursor
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.event.attr import _ClsLevelDispatch  # pyright: ignore[reportPrivateUsage]
 from sqlalchemy.orm import Session
+from sqlalchemy.sql import selectable
 from sqlalchemy.sql import util as sql_util
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement, ColumnElement
 from sqlalchemy.sql.schema import CallableColumnDefault
+from sqlalchemy.types import TypeEngine
 
 import gatepost
 from gatepost.database.sessions import Sessions
@@ -35,12 +37,11 @@ ROOT = SOURCE.parent.parent
 
 BORROWED: dict[str, Any] = {
     "_adapt_connection": AsyncAdapt_dbapi_cursor,
-    "_annotations": ClauseElement,
     "_auto_correlate": Select,
     "_bind_processors": SQLCompiler,
     "_clone": ClauseElement,
+    "_cloned_set": ClauseElement,
     "_clslevel": _ClsLevelDispatch,
-    "_copy_internals": ClauseElement,
     "_correlate": Select,
     "_correlate_except": Select,
     "_deannotate": ClauseElement,
@@ -57,10 +58,14 @@ BORROWED: dict[str, Any] = {
     "_generate_cache_key": ClauseElement,
     "_getframe": sys,
     "_group_by_clauses": Select,
+    "_has_bind_expression": TypeEngine,
     "_has_events": Connection,
     "_having_criteria": Select,
+    "_independent_ctes": Select,
     "_is_clean": Session,
+    "_is_tuple_type": TypeEngine,
     "_limit_clause": Select,
+    "_OffsetLimitParam": selectable,
     "_offset_clause": Select,
     "_order_by_clauses": Select,
     "_params": asyncpg.Connection,
@@ -68,8 +73,10 @@ BORROWED: dict[str, Any] = {
     "_protocol": asyncpg.Connection,
     "_setup_joins": Select,
     "_spawn_worker": granian.Granian,
+    "_static_cache_key": TypeEngine,
     "_upgrade_revs": ScriptDirectory,
     "_where_criteria": Select,
+    "_with_options": Select,
 }
 """What the source reads or calls on objects of a library, by the class or module that has it. The clauses of a `Select`
 have no public names: its ORDER BY, LIMIT, GROUP BY and correlation tell what lists and policies may add to it."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from gatepost.call import JSON_HEADERS, Call, Response, location_field
 from gatepost.controllers.endpoint_binding import BoundEndpoint
 from gatepost.controllers.endpoint_bodies import compile_body_reader
-from gatepost.controllers.endpoint_lists import EndpointList
+from gatepost.controllers.endpoint_lists import EndpointList, refused_row_count
 from gatepost.controllers.envelopes import Envelope
 from gatepost.controllers.error_pointers import with_wire_names
 from gatepost.controllers.path_rows import NamedRow, below_of, read_rows
@@ -32,6 +32,7 @@ from gatepost.errors import NotFound, Problem
 from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import DTOMembers
 from gatepost.models.nesting import Nesting
+from gatepost.models.select_shapes import RowCountOutOfRange
 from gatepost.services.answers import RowAnswers, is_select, select_plainly
 from gatepost.services.call_transactions import CallTransactions
 from gatepost.services.unit_of_work import UnitOfWork
@@ -140,9 +141,14 @@ class EndpointController:
                 if named.row.is_parameter:
                     found[named.row.name] = row
             result = await self._result(found, unit, provided)
-            if self._list is not None and given.query is not None and is_select(result):
-                return await self._page(call, unit, result, self._list, given.query)
-            return await self._respond(call, unit, result)
+            try:
+                if self._list is not None and given.query is not None and is_select(result):
+                    return await self._page(call, unit, result, self._list, given.query)
+                return await self._respond(call, unit, result)
+            except RowCountOutOfRange as error:
+                if not found:  # no client has a part in it
+                    raise
+                raise refused_row_count(error, self._bound.query, found) from error
 
         return await self._transactions.run(call, work, is_read_only=self._is_safe)
 
@@ -193,10 +199,10 @@ class EndpointController:
         shown = cast("RowAnswers", self._shown)
         call.view = shown.served.view(call.actor)
         with self._located():
-            order = shown.order_of(selected)
-            query = listed.query(call, raw, order)
-            page = await shown.show_selected(call, unit, selected, query)
-        return listed.respond(call, query, page)
+            chosen = shown.choose(call, selected)
+            query = listed.query(call, raw, chosen.order)
+            page = await shown.show_selected(call, unit, chosen.rows, query)
+        return listed.respond(call, query, page, chosen.limit)
 
     @contextmanager
     def _located(self) -> Generator[None]:

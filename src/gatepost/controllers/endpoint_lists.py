@@ -1,6 +1,6 @@
 """Lists of own endpoints: a `Select` of a served model, with the paging of derived lists compiled around it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -11,10 +11,12 @@ from gatepost.controllers.endpoint_parameters import QueryParameters
 from gatepost.controllers.envelopes import Envelope
 from gatepost.controllers.page_responses import PageResponses
 from gatepost.controllers.queries import QueryReader
-from gatepost.controllers.query_strings import RawQuery, parameters_of, raw_query
+from gatepost.controllers.query_strings import RawQuery, invalid_parameter, parameters_of, raw_query
+from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
 from gatepost.models.list_query import ListQuery, Order
+from gatepost.models.select_shapes import ROW_COUNT_MAX, RowCountOutOfRange
 from gatepost.services.verbs import RowPage
 
 WHOLE_MAX = 1_000
@@ -63,9 +65,27 @@ class EndpointList:
         query = self._reader.resolve(raw, call)
         return msgspec.structs.replace(query, order=(), limit=WHOLE_MAX)
 
-    def respond(self, call: Call, query: ListQuery, page: RowPage) -> Response:
-        """The response that shows a page of the list."""
+    def respond(self, call: Call, query: ListQuery, page: RowPage, limit: int | None) -> Response:
+        """The response that shows a page of the list. `limit` is that of the Select, where it is a number."""
+        if not (self._is_paged and query.order):
+            page = msgspec.structs.replace(page, more=False)  # no client can ask for what is beyond
+        if limit is not None:
+            query = msgspec.structs.replace(query, limit=min(limit, WHOLE_MAX))
         return self._pages.respond(call, query, page)
+
+
+def refused_row_count(error: RowCountOutOfRange, own: QueryParameters, arguments: Mapping[str, Any]) -> BadRequest:
+    """The refusal of a LIMIT or OFFSET that an endpoint has made of its arguments."""
+    value, detail = error.value, f"Send a whole number from 0 to {ROW_COUNT_MAX}."
+    if value is not None and value > 0:
+        violation = Violation("too_large", detail, params={"max": ROW_COUNT_MAX})
+    else:
+        violation = Violation("too_small", detail, params={"min": 0})
+    label = None if value is None else own.label_of(value, arguments)
+    if label is not None:
+        return invalid_parameter(label, violation)
+    what = "What it asks for makes a number of rows, or of rows to skip, that is out of range."
+    return BadRequest("invalid_parameter", what)
 
 
 def _path_of(call: Call) -> str:

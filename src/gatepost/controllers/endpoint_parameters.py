@@ -89,6 +89,21 @@ class QueryParameters:
         _raise_all(refused)
         return values
 
+    def label_of(self, value: Any, arguments: Mapping[str, Any]) -> str | None:
+        """The parameter that has this value among the arguments, by the name that clients send; None where none or
+        several have it."""
+        labels = [
+            sent
+            for sent, parameter in self._known.items()
+            if (
+                arguments.get(parameter.name)
+                if parameter.owner is None
+                else getattr(arguments.get(parameter.owner), parameter.member, None)
+            )
+            == value
+        ]
+        return labels[0] if len(labels) == 1 else None
+
     def _unknown(self, label: str) -> BadRequest:
         detail = f"There is no parameter {label!r} here.{did_you_mean(label, self._known)}"
         return BadRequest("unknown_parameter", detail)

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.sql.elements import Grouping
 
 from gatepost.database.arrays import TYPES
-from gatepost.database.compiler import TextNotingCompiler
+from gatepost.database.own_binds import NO_BINDS, BindReplacingCompiler, OwnBinds
 from gatepost.database.session_altering_sql import calls_session_function
 from gatepost.database.volatile_sql import is_volatile
 from gatepost.exact_json import encode
@@ -38,7 +38,7 @@ class NamedCondition(Grouping[Any]):
         self.origin = origin
 
 
-class _Compiler(TextNotingCompiler):
+class _Compiler(BindReplacingCompiler):
     """Notes the tables that a statement reads and the policies in it, and correlates subqueries in RETURNING with the
     row that was written."""
 
@@ -62,13 +62,6 @@ class _Compiler(TextNotingCompiler):
         """A column, or a `literal_column()`."""
         self.has_text |= column.is_literal and _SUBQUERY.search(column.name) is not None
         return cast("str", cast("Any", super()).visit_column(column, *arguments, **options))
-
-    def visit_bindparam(self, bindparam: Any, *arguments: Any, **options: Any) -> str:
-        """A list that would be written only when a statement runs is a literal. It is the discriminators of a class,
-        which SQLAlchemy adds where a subquery selects from it."""
-        if bindparam.expanding and not bindparam.required:
-            options["literal_binds"] = True
-        return cast("str", cast("Any", super()).visit_bindparam(bindparam, *arguments, **options))
 
     def returning_clause(self, stmt: Any, returning_cols: Any, **options: Any) -> str:
         """SQLAlchemy correlates for UPDATE and DELETE; in an INSERT it would list the table in the subquery's own FROM,
@@ -151,7 +144,8 @@ class Statement:
     `name` is what events call it (its text, where no name is given). It stands in the SQL as a comment after the first
     word, because `pg_stat_statements` drops one that comes before.
 
-    `renamed` are other names for binds, by which their values come; `is_renamed` says that some are used.
+    `renamed` are other names for binds, by which their values come; `is_renamed` says that some are used. `own` are the
+    binds of what the application wrote.
     """
 
     def __init__(
@@ -160,9 +154,10 @@ class Statement:
         name: str = "",
         renamed: Mapping[str, str] = MappingProxyType({}),
         written: "Table[Any] | None" = None,
+        own: OwnBinds = NO_BINDS,
     ) -> None:
         """`written` is the table that a part of a SELECT changes."""
-        compiled = cast("_Compiler", cast("Any", expression).compile(dialect=DIALECT))
+        compiled = cast("_Compiler", cast("Any", expression).compile(dialect=DIALECT, own=own))
         processors: Mapping[str, Callable[[Any], Any]] = cast("Any", compiled)._bind_processors
         self.name = self.sql = compiled.string
         if name:
@@ -177,13 +172,17 @@ class Statement:
         changed: Any = self.written
         self.uses = read if changed is None else read | {str(changed.fullname)}
         names: tuple[str, ...] = tuple(compiled.positiontup or ())
-        self._names = tuple(renamed.get(name, name) for name in names)
-        self.is_renamed = not renamed.keys().isdisjoint(names)
-        self._binders = tuple((renamed.get(name, name), processors.get(name)) for name in names)
+        sources = [own.columns.get(name, (name, None)) for name in names]
+        self._names = tuple(renamed.get(source, source) for source, _ in sources)
+        self.is_renamed = not renamed.keys().isdisjoint(source for source, _ in sources)
+        self._binders = tuple(
+            (name, processors.get(bind) if place is None else _column(place, processors.get(bind)))
+            for name, bind, (_, place) in zip(self._names, names, sources, strict=True)
+        )
         self._base: dict[str, Any] = {
             name: value for name, value in compiled.params.items() if not compiled.binds[name].required
         }
-        if not any(processors.get(name) for name in names):
+        if not any(process for _, process in self._binders):
             self._binders = ()
 
     @property
@@ -207,3 +206,13 @@ class Statement:
         if not self._binders:
             return [values[name] for name in self._names]
         return [values[name] if process is None else process(values[name]) for name, process in self._binders]
+
+
+def _column(place: int, process: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    """What takes one member of each tuple of a list."""
+
+    def column(rows: Any) -> Any:
+        members = [row[place] for row in rows]
+        return members if process is None else process(members)
+
+    return column

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import CITEXT
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TupleType, TypeEngine
 
 from gatepost.models.recipes import Bound
 from gatepost.models.shape import plain_type
@@ -26,6 +26,19 @@ def bind_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum):
         return sa.String()
     return unrounded(kind)
+
+
+def member_types(kind: TypeEngine[Any]) -> list[TypeEngine[Any]] | None:
+    """The types of the elements of the arrays that a list of compared values, or of tuples, is bound as. None where
+    there is no array of such elements."""
+    members: Any = kind.types if isinstance(kind, TupleType) else [kind]
+    return None if any(_has_no_array(each) for each in members) else [bind_type(each) for each in members]
+
+
+def _has_no_array(kind: TypeEngine[Any]) -> bool:
+    """Whether the values are lists themselves, or of unknown type, or more than a bind in SQL."""
+    plain = plain_type(kind)
+    return isinstance(plain, sa.ARRAY | sa.JSON | sa.types.NullType) or cast("Any", kind)._has_bind_expression
 
 
 class Unpadded(sa.types.UserDefinedType[str]):

@@ -39,6 +39,12 @@ def select_objects(entity: Entity, loading: Iterable[str] = ()) -> sa.Select[Any
     return sa.select(loaded).where(*conditions).options(*options)
 
 
+def locked(statement: sa.Select[Any], entity: Entity) -> sa.Select[Any]:
+    """The SELECT, which locks the rows of its objects and replaces what the session has of them. Rows of joined
+    relations are not locked: PostgreSQL could not lock those that are missing."""
+    return statement.with_for_update(of=entity.table).execution_options(populate_existing=True)
+
+
 def select_under(entity: Entity, rule: BoundRule) -> sa.Select[Any]:
     """A SELECT of the objects that satisfy a rule, with its values: one that other code may narrow, join and run."""
     values = {ACTOR_ID: rule.actor.id, **{bound.name: bound.value for bound in rule.bounds()}}

@@ -23,7 +23,7 @@ from gatepost.declaring.policies import Where
 from gatepost.declaring.row_expressions import CallValue, Readable
 from gatepost.errors import ConfigurationError
 from gatepost.models.actor_values import ACTOR, actor_value
-from gatepost.models.bind_types import unrounded
+from gatepost.models.bind_types import bind_type, unrounded
 from gatepost.models.casts import guard_casts
 from gatepost.models.entity import Entity
 from gatepost.models.recipes import Bound
@@ -263,7 +263,7 @@ def _renamed(condition: sa.ColumnElement[bool], names: dict[int, str], where: Wh
                     where, "tests whether a tuple is in a list.", "Write or_(and_(...), ...), or a subquery."
                 )
             compared = _renamed(element.left, names, where)
-            members = sa.bindparam(names[id(element.right)], type_=sa.ARRAY(unrounded(element.left.type)))
+            members = sa.bindparam(names[id(element.right)], type_=sa.ARRAY(bind_type(element.left.type)))
             return compared == sa.any_(members) if operator is in_op else compared != sa.all_(members)
         name = names.get(id(element))
         return None if name is None else sa.bindparam(name, type_=unrounded(element.type))

@@ -7,6 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
+from gatepost.database.own_binds import NO_BINDS, OwnBinds
 from gatepost.database.statements import Statement
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
@@ -14,7 +15,7 @@ from gatepost.models.entity import Key
 from gatepost.models.entity_tags import ReadTag, add_tag
 from gatepost.models.list_query import Order, RowRange
 from gatepost.models.literals import literal_integer
-from gatepost.models.object_loading import select_objects
+from gatepost.models.object_loading import locked, select_objects
 from gatepost.models.recipes import Bound, Options, P_co, Recipe
 from gatepost.models.row_size import fits, running_bytes, total_bytes
 from gatepost.models.rows import Build, Columns, Pieces, is_spliced, row_expression
@@ -204,6 +205,15 @@ class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
     def bounds(self) -> list[Bound]:
         return [*self.selection.bounds(), *self.rows.bounds()]
 
+    def own_binds(self) -> OwnBinds:
+        """Those of a Select of the application's."""
+        return NO_BINDS if self.rows.chosen is None else self.rows.chosen.own_binds()
+
+    @property
+    def is_for_one_call(self) -> bool:
+        """Whether the Select of the application's is."""
+        return self.rows.chosen is not None and self.rows.chosen.is_for_one_call
+
     def named(self) -> dict[str, Any]:
         return {ACTOR_ID: self.selection.rule.actor.id}
 
@@ -253,9 +263,10 @@ class LoadObject(KeyRecipe[LoadPlan], frozen=True):
         """The SELECT of the object."""
         source = TableRef.of(self.served.entity)
         statement = select_objects(source.entity, self.loading).where(is_key(source), *self.rule.conditions(source))
-        if self.is_locking:  # joined relations are not: PostgreSQL could not lock rows that are missing
-            statement = statement.with_for_update(of=source.entity.table)
-        statement = statement.execution_options(populate_existing=self.is_anew or self.is_locking)
+        if self.is_locking:
+            statement = locked(statement, source.entity)
+        elif self.is_anew:
+            statement = statement.execution_options(populate_existing=True)
         return LoadPlan(statement, tuple(bound.name for bound in self.bounds()))
 
 

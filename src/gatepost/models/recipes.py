@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import BindParameter, Executable, Table, bindparam
 from sqlalchemy.types import TypeEngine
 
+from gatepost.database.own_binds import NO_BINDS, OwnBinds
 from gatepost.database.statements import Statement
 
 P_co = TypeVar("P_co", covariant=True)
@@ -64,6 +65,15 @@ class Recipe(Part, Generic[P_co], frozen=True):
         """The values of the binds that have a name of their own."""
         raise NotImplementedError
 
+    def own_binds(self) -> OwnBinds:
+        """The binds of what the application wrote, which are replaced while the statement is compiled."""
+        return NO_BINDS
+
+    @property
+    def is_for_one_call(self) -> bool:
+        """Whether its SQL holds values of this call, so that nothing is kept of it."""
+        return False
+
     def binds(self, statement: Statement) -> dict[str, Any]:
         """The value of every bind of the compiled statement by its name."""
         binds = self.named()
@@ -76,7 +86,7 @@ class Recipe(Part, Generic[P_co], frozen=True):
         """The expression, compiled under this name for all recipes that equal this one. `written` is the table that a
         part of a SELECT changes."""
         renamed = {bound.name: f"b{number}" for number, bound in enumerate(self.bounds())}
-        return Statement(expression, name, renamed, written)
+        return Statement(expression, name, renamed, written, self.own_binds())
 
 
 def key_of(part: Any) -> Any:

@@ -4,6 +4,7 @@ come."""
 from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql import operators
 
 from gatepost.models.entity import Entity
@@ -47,6 +48,8 @@ def _check(selected: Any, entity: Entity) -> None:
         raise TypeError(
             "The Select has OFFSET without LIMIT, or FETCH: write .limit(100), with .offset(...) or without."
         )
+    if any(isinstance(option, LoaderCriteriaOption) for option in selected._with_options):
+        raise TypeError("The Select has with_loader_criteria(), which no list applies: write it as .where(...).")
     if selected._for_update_arg is not None:
         raise TypeError("The Select has FOR UPDATE, and a page locks no rows: lock them by the session.")
     if selected._distinct or selected._group_by_clauses or selected._having_criteria:
@@ -59,3 +62,11 @@ def _check(selected: Any, entity: Entity) -> None:
 def has_limit(selected: sa.Select[Any]) -> bool:
     """Whether a Select has a limit of its own."""
     return cast("Any", selected)._limit_clause is not None
+
+
+def is_plain(selected: Any, entity: Entity) -> bool:
+    """Whether the Select reads nothing but its model's table, so that its WHERE is a condition on the row."""
+    if selected._setup_joins or selected._independent_ctes:
+        return False
+    conditions = () if selected.whereclause is None else selected.whereclause._from_objects
+    return all(bare(each) is entity.table for each in (*selected._from_obj, *conditions))

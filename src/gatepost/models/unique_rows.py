@@ -11,7 +11,7 @@ from gatepost.database.statements import Statement
 from gatepost.models.candidates import bind_name, written_binds
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
-from gatepost.models.object_loading import select_objects
+from gatepost.models.object_loading import locked, select_objects
 from gatepost.models.reads import LoadPlan
 from gatepost.models.recipes import Bound, Options, Recipe
 from gatepost.models.rows import Columns
@@ -71,8 +71,8 @@ class LoadUnique(Recipe[LoadPlan], frozen=True):
         statement = select_objects(source.entity).where(
             *_has_values(source, self.unique), *self.rule.conditions(source)
         )
-        if self.is_locking:  # joined relations are not: PostgreSQL cannot lock rows that are missing
-            statement = statement.with_for_update(of=source.entity.table).execution_options(populate_existing=True)
+        if self.is_locking:
+            statement = locked(statement, source.entity)
         return LoadPlan(statement, tuple(bound.name for bound in self.bounds()))
 
     def bounds(self) -> list[Bound]:

@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.sql import visitors
+from asyncpg.exceptions import InvalidRowCountInLimitClauseError, InvalidRowCountInResultOffsetClauseError
+from sqlalchemy.exc import DBAPIError
 
 from gatepost.call import Call
+from gatepost.database.database import driver_error
+from gatepost.database.own_binds import UnboundValueError
 from gatepost.declaring.row_expressions import CallValue
 from gatepost.errors import NotFound
 from gatepost.models.catalog import ServedModel
@@ -17,17 +20,24 @@ from gatepost.models.chosen_rows import ChosenRows
 from gatepost.models.conditions import Below
 from gatepost.models.dto_members import DTOMembers
 from gatepost.models.list_query import ListQuery, Order
-from gatepost.models.object_lookups import FindObject
-from gatepost.models.reads import loading_binds
-from gatepost.models.recipes import Bound
-from gatepost.models.select_orders import has_limit, order_of
+from gatepost.models.select_orders import has_limit
+from gatepost.models.select_shapes import (
+    ChosenSelect,
+    RowCountOutOfRange,
+    SelectShapes,
+    check_row_counts,
+    read_select,
+    row_counts,
+)
 from gatepost.services.call_values import call_value
 from gatepost.services.compiled_reads import Wanted
 from gatepost.services.compiled_verbs import CompiledVerbs
-from gatepost.services.plans import Plans
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.services.verbs import Row, RowPage
-from gatepost.services.write_policies import below, not_found, rule_of
+from gatepost.services.write_policies import not_found
+
+_ROW_COUNTS = (InvalidRowCountInLimitClauseError, InvalidRowCountInResultOffsetClauseError)
+"""What PostgreSQL says of a LIMIT or OFFSET that it has computed."""
 
 
 class RowLookup(NamedTuple):
@@ -42,9 +52,7 @@ class RowLookup(NamedTuple):
 class RowAnswers:
     """Finds the rows of one served model that paths name, and renders those that endpoints return."""
 
-    def __init__(
-        self, compiled: CompiledVerbs, plans: Plans, dto: DTOMembers | None = None, *, asks_service: bool
-    ) -> None:
+    def __init__(self, compiled: CompiledVerbs, dto: DTOMembers | None = None, *, asks_service: bool) -> None:
         """`dto` is what rows are shown as; without one, as their resource shows them. A service that overrides `get` is
         asked for single rows (`asks_service`)."""
         self.served: ServedModel = compiled.served
@@ -52,12 +60,12 @@ class RowAnswers:
         self._dto = dto
         self._compiled = compiled
         self._reads = compiled.reads
-        self._plans = plans
+        self._selects = SelectShapes(self.served.entity)
         self._order = tuple(Order(name, descending=False) for name in self.served.entity.key.names)
 
     def shown_as(self, dto: DTOMembers | None) -> "RowAnswers":
         """The same, for an endpoint that shows rows as this DTO."""
-        return self if dto is None else RowAnswers(self._compiled, self._plans, dto, asks_service=self.asks_service)
+        return self if dto is None else RowAnswers(self._compiled, dto, asks_service=self.asks_service)
 
     def reader(self, name: str) -> Callable[[Call, Any], Coroutine[Any, Any, Row]]:
         """Reads and shows the row with a value of this attribute, outside of a transaction. Raises `NotFound`."""
@@ -74,12 +82,9 @@ class RowAnswers:
         if self.asks_service:
             key = await self._reads.key_by(unit.transaction, name, value, call.actor, above)
             return await unit.get(self.served.entity.model, key, call.actor, lock=is_locking)
-        rule = below(rule_of(self.served, "get", call.actor), above)
-        recipe = FindObject(self.served, rule, name, Bound(value), is_locking)
-        if is_locking:
-            await unit.transaction.begin()
-        plan = self._plans.get(recipe)
-        found = (await unit.transaction.load(plan.statement, loading_binds(plan, recipe))).one_or_none()
+        found = await self._reads.object_with(
+            unit.transaction, {name: value}, call.actor, above=above, is_locking=is_locking
+        )
         if found is None:
             raise not_found()
         return found
@@ -103,25 +108,23 @@ class RowAnswers:
             call, unit.transaction, keys, ListQuery(self._order, len(keys)), self._dto
         )
 
-    def order_of(self, selected: sa.Select[Any]) -> tuple[Order, ...] | None:
-        """The order of a Select, where it is plain columns and the rows are not limited, so that they can be paged;
-        None for a Select with a limit of its own, which has an order of its own.
+    def choose(self, call: Call, selected: sa.Select[Any]) -> ChosenSelect:
+        """The rows of a Select. Raises `TypeError` where policies and pages cannot be compiled around it, and
+        `RowCountOutOfRange`."""
+        return self._selects.choose(selected, partial(call_value, call))
 
-        Raises `TypeError` for a Select that policies and pages cannot be compiled around.
-        """
-        order = order_of(selected, self.served.entity)
-        if has_limit(selected):
-            return None
-        if order is None:
-            raise TypeError("The Select is ordered by expressions, so it needs a limit of its own: `.limit(100)`.")
-        return order
-
-    async def show_selected(self, call: Call, unit: UnitOfWork, selected: sa.Select[Any], query: ListQuery) -> RowPage:
-        """Those of the rows of a Select that the actor may list, as the query wants them."""
-        call.view = self.served.view(call.actor)
-        chosen = ChosenRows.of(selected, partial(call_value, call))
+    async def show_selected(self, call: Call, unit: UnitOfWork, chosen: ChosenRows, query: ListQuery) -> RowPage:
+        """Those of the chosen rows that the actor may list, as the query wants them. Raises `RowCountOutOfRange`."""
         query = msgspec.structs.replace(query, chosen=chosen)
-        return await self._reads.page_in(call, unit.transaction, query, self._dto)
+        try:
+            try:
+                return await self._reads.page_in(call, unit.transaction, query, self._dto)
+            except UnboundValueError:
+                again = self._selects.for_one_call(chosen.selected.value, partial(call_value, call))
+                query = msgspec.structs.replace(query, chosen=again.rows)
+                return await self._reads.page_in(call, unit.transaction, query, self._dto)
+        except _ROW_COUNTS as error:
+            raise RowCountOutOfRange from error
 
     async def address(self, call: Call, unit: UnitOfWork, row: Any) -> Any | None:
         """What the path of a row has as its key; None where it is not below the row that the path of the call says."""
@@ -148,9 +151,15 @@ async def select_plainly(call: Call, unit: UnitOfWork, selected: sa.Select[Any])
     application's own SQL, without policies and pages. Raises `TypeError` where it has no limit."""
     if not has_limit(selected):
         raise TypeError("A Select of columns needs a limit of its own: `.limit(1_000)`.")
-    sources = {part.source for part in visitors.iterate(selected) if isinstance(part, CallValue)}
-    values = {f"call.{source}": call_value(call, source) for source in sources}
-    found = await unit.transaction.session.execute(selected, values)
+    binds = read_select(selected).binds
+    check_row_counts(binds[place].effective_value for place in row_counts(binds))
+    values = {bind.key: call_value(call, bind.source) for bind in binds if isinstance(bind, CallValue)}
+    try:
+        found = await unit.transaction.session.execute(selected, values)
+    except DBAPIError as error:
+        if isinstance(driver_error(error), _ROW_COUNTS):
+            raise RowCountOutOfRange from error
+        raise
     if len(selected.selected_columns) == 1:
         return list(found.scalars())
     return [dict(row) for row in found.mappings()]

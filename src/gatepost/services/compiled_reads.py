@@ -151,11 +151,7 @@ class CompiledReads:
         except InvalidTextRepresentationError:
             _refuse_labels(query)
             raise
-        return (
-            page_of_record(plan, query, records[0])
-            if isinstance(plan, PagePlan)
-            else page_of_records(plan, query, records)
-        )
+        return _page_of(plan, query, records)
 
     def _run(
         self, call: Call, statement: Statement, arguments: Sequence[Any], *, is_unbounded: bool
@@ -175,11 +171,17 @@ class CompiledReads:
         return await self._one(transaction, LoadObject(self.served, rule, Bound(key), is_locking=is_locking))
 
     async def object_with(
-        self, transaction: Transaction, values: Mapping[str, Any], actor: Actor, *, is_locking: bool = False
+        self,
+        transaction: Transaction,
+        values: Mapping[str, Any],
+        actor: Actor,
+        *,
+        above: Below | None = None,
+        is_locking: bool = False,
     ) -> Any | None:
-        """Load the row with these values of a unique constraint, and lock it where that is asked; None where the actor
-        may read none."""
-        rule = rule_of(self.served, "get", actor)
+        """Load the row with these values of a unique constraint, below another row where one is given, and lock it
+        where that is asked; None where the actor may read none."""
+        rule = below(rule_of(self.served, "get", actor), above)
         if is_locking:
             await transaction.begin()
         recipe = LoadUnique(self.served, rule, tuple(values), Bound(values), is_locking=is_locking)
@@ -292,11 +294,7 @@ class CompiledReads:
         if plan.is_cut:
             self._database.backlog.check()
         records = await transaction.read(plan.statement, recipe.binds(plan.statement))
-        return (
-            page_of_record(plan, query, records[0])
-            if isinstance(plan, PagePlan)
-            else page_of_records(plan, query, records)
-        )
+        return _page_of(plan, query, records)
 
     async def page_of_keys(
         self,
@@ -369,6 +367,12 @@ def _refuse_labels(query: ListQuery) -> None:
     for item in query.filters:
         for label in unknown_labels(item.operand.value if isinstance(item.operand, Bound) else None):
             raise label.refusal
+
+
+def _page_of(plan: PagePlan | RowsPlan, query: ListQuery, records: Sequence[Record]) -> RowPage:
+    if isinstance(plan, PagePlan):
+        return page_of_record(plan, query, records[0])
+    return page_of_records(plan, query, records)
 
 
 def page_of_record(plan: PagePlan, query: ListQuery, record: Record) -> RowPage:

@@ -26,5 +26,7 @@ class Plans:
         """The plan of this recipe and all that equal it, made at its first use."""
         found = self._kept.get(recipe, _MISSING)
         if found is _MISSING:
-            found = self._kept[key_of(recipe)] = recipe.compile(self._options)
+            found = recipe.compile(self._options)
+            if not recipe.is_for_one_call:
+                self._kept[key_of(recipe)] = found
         return cast("P", found)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import ForeignKey, MetaData, and_, exists, func, not_, or_, select, text, tuple_, union
+from sqlalchemy import ForeignKey, MetaData, String, and_, exists, func, not_, or_, select, text, tuple_, union
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
 
 from gatepost import Actor, App, Resource, authenticated, policy
@@ -52,6 +52,12 @@ class Document(Base):
 
 class Letter(Document):
     __mapper_args__ = {"polymorphic_identity": "letter"}  # noqa: RUF012
+
+
+class Badge(Base):
+    __tablename__ = "badges"
+
+    code: Mapped[str] = mapped_column(String(3), primary_key=True)
 
 
 class Entry(Base):
@@ -235,3 +241,12 @@ def test_an_unknown_negation_is_not_taken_for_true(inverted: bool) -> None:
     # Without the parentheses NOT would be of the whole: `NOT (NULL IS true)` is true.
     assert "(NOT (members" in sql
     assert ("= $2::INTEGER)) IS NOT true" if inverted else "= $2::INTEGER)) IS true") in sql
+
+
+def test_a_list_of_texts_is_compared_as_it_is() -> None:
+    """A cast to VARCHAR(3) would cut "abcd", and the row with "abc" would be in the list."""
+    entity = entity_of(Badge)
+    rule = bind_policy(policy(lambda badge, actor: badge.code.in_(["abcd", actor.id])), Actor("x"), entity)
+    (condition,) = rule.conditions(TableRef.of(entity))
+
+    assert "= ANY ($1::VARCHAR[])" in Statement(select(condition)).sql

@@ -20,11 +20,9 @@ from gatepost.database.statements import Statement
 from gatepost.declaring.paging import BY_CURSORS
 from gatepost.models.addresses import ReadAbove, ReadKey
 from gatepost.models.candidates import CheckCandidate
-from gatepost.models.chosen_rows import ChosenRows
 from gatepost.models.conditions import Below, BoundRule, bind_decision, bind_policy
 from gatepost.models.list_query import ListQuery, Order
 from gatepost.models.nesting import Nesting
-from gatepost.models.object_lookups import FindObject
 from gatepost.models.reads import (
     CountBytes,
     LoadObject,
@@ -36,6 +34,7 @@ from gatepost.models.reads import (
     loading_binds,
 )
 from gatepost.models.recipes import Bound, Options, Part, Recipe, key_of
+from gatepost.models.select_shapes import SelectShapes
 from gatepost.models.selections import Selection
 from gatepost.models.trigrams import Trigrams
 from gatepost.models.unique_rows import FindTaken, InsertUnique, LoadUnique
@@ -114,6 +113,7 @@ SELECTS = [
     select(Tool).join(Tool.maker).where(Tool.id == actor_id),
     *(select(Tool).order_by(Tool.name).limit(limit) for limit in (1, 2)),
 ]
+SHAPES = SelectShapes(TOOLS.entity)
 OPTIONS = Options(page_bytes_max=2**22)
 
 ACTORS = [
@@ -162,8 +162,6 @@ def recipes() -> Iterator[Recipe[Any]]:
                     values = Bound({"name": "x"})
                     yield UpdateRow(row, permitted, ("name",), values, True, Bound(key), versions, compared)
                 yield FindUnchanged(row, permitted, ("name",), values, True, Bound(key), versions, ("name",))
-            for is_locking in (True, False):
-                yield FindObject(TOOLS, read, "name", Bound(f"tool {key}"), is_locking)
             maker = bind_policy(MAKERS.resource.policies["get"], actor, MAKERS.entity)
             below = Below(NESTING, maker, Bound(key))
             yield ReadAbove(below)
@@ -210,7 +208,7 @@ def recipes_of_pages(actor: Actor, read: BoundRule) -> Iterator[Recipe[Any]]:
         yield ReadPage(shown, query.rows, counts=True)
         yield ReadPage(shown, msgspec.structs.replace(query.rows, offset=Bound(7)), counts=True)
         for selected in SELECTS:
-            chosen = ChosenRows.of(selected, lambda source, value=actor.id: value)
+            chosen = SHAPES.choose(selected, lambda source, value=actor.id: value).rows
             yield ReadPage(shown, msgspec.structs.replace(query.rows, chosen=chosen))
 
 
