@@ -7,8 +7,10 @@ from typing import Any
 
 from gatepost.call import Endpoint
 from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointMethod
-from gatepost.controllers.endpoint_controller import EndpointController, Surroundings
+from gatepost.controllers.endpoint_controller import EndpointController
 from gatepost.controllers.endpoint_lists import EndpointList
+from gatepost.controllers.endpoint_requests import EndpointRequests
+from gatepost.controllers.endpoint_responses import EndpointResponses, location_writer
 from gatepost.controllers.envelopes import Envelope, Envelopes
 from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.queries import Queries
@@ -52,24 +54,34 @@ class EndpointComposition:
 
     def endpoint(self, bound: BoundEndpoint) -> Endpoint:
         """One endpoint: what it is, and its handler."""
-        row = handed_back(bound)
-        if row is not None and not self._answers[row.served.entity.model].asks_service:
-            answers = self._answers[row.served.entity.model].shown_as(self._dto(bound))
-            read = answers.reader(row.attribute)
-            return Endpoint(self._operation(bound), RowEndpoint(bound, row, read, self._envelope(bound).opening).handle)
-        surroundings = Surroundings(
-            self._find_transactions(bound.method),
-            self._answers,
-            self._declaration.prefix,
-            self._list(bound),
+        row, listed, shown = handed_back(bound), self._list(bound), self._shown(bound)
+        names = self._declaration.dialect.names
+        responses = EndpointResponses(
+            bound.method,
+            shown,
             self._envelope(bound),
-            self._body_envelope(bound),
-            self._declaration.dialect.names,
-            self._provided,
-            self._dto(bound),
+            names,
+            listed=listed,
+            write_location=location_writer(bound.returned.served, self._declaration.prefix, bound.nesting),
         )
-        controller = EndpointController(bound, surroundings, self._bounds(bound.method))
+        if row is not None and shown is not None and not shown.asks_service:
+            handler = RowEndpoint(bound, row, shown.reader(row.attribute), responses).handle
+            return Endpoint(self._operation(bound), handler)
+        requests = EndpointRequests(bound, listed, self._bounds(bound.method), self._body_envelope(bound), names)
+        controller = EndpointController(
+            bound,
+            requests,
+            responses,
+            transactions=self._find_transactions(bound.method),
+            answers=self._answers,
+            provided=self._provided,
+        )
         return Endpoint(self._operation(bound), controller.handle)
+
+    def _shown(self, bound: BoundEndpoint) -> RowAnswers | None:
+        """What renders the rows that an endpoint returns; None where it returns none."""
+        served = bound.returned.served
+        return None if served is None else self._answers[served.entity.model].shown_as(self._dto(bound))
 
     def _dto(self, bound: BoundEndpoint) -> DTOMembers | None:
         """What an endpoint shows rows as."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from gatepost.call import Call, Response
 from gatepost.controllers.endpoint_binding import BoundEndpoint
+from gatepost.controllers.endpoint_responses import EndpointResponses
 from gatepost.controllers.path_rows import PathRow
-from gatepost.controllers.responses import unless_unchanged
 from gatepost.services.verbs import Row
 
 ReadRow = Callable[[Call, Any], Awaitable[Row]]
@@ -28,18 +28,14 @@ def handed_back(bound: BoundEndpoint) -> PathRow | None:
 class RowEndpoint:
     """Handles the requests of one endpoint that hands back the row of its path."""
 
-    def __init__(self, bound: BoundEndpoint, row: PathRow, read: ReadRow, opening: str) -> None:
-        """`opening` is that of its envelope."""
+    def __init__(self, bound: BoundEndpoint, row: PathRow, read: ReadRow, responses: EndpointResponses) -> None:
         self._simple = [each for _, each in bound.simple]
         self._query = bound.query
         self._value = row.read
         self._read = read
         self._view = row.served.view
         self._about = row.about
-        self._opening = opening
-        self._status = bound.method.route.status or 200
-        caching = bound.method.route.cache_control
-        self._caching = None if caching is None else caching.encode()
+        self._responses = responses
 
     async def handle(self, call: Call) -> Response:
         """The response to one request."""
@@ -50,10 +46,7 @@ class RowEndpoint:
             value = self._value(call)
             call.view = self._view(call.actor)
             row = await self._read(call, value)
-        unless = call.headers.get(b"if-none-match")
-        response = unless_unchanged(unless, self._status, row.data, row.tag, self._opening)
-        response.cache_control = self._caching
-        return response
+        return self._responses.cached(self._responses.row(call, row))
 
 
 def _only_returns(function: Any, name: str) -> bool:

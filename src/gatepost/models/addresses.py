@@ -58,6 +58,12 @@ def check_address(served: ServedModel) -> None:
     if attribute is None:
         known = did_you_mean(name, entity.attributes)
         raise ConfigurationError(f"{entity.name} has no column {name!r}.{known}", location=location)
+    if attribute.nullable and not attribute.is_expression:
+        raise ConfigurationError(
+            f"{name!r} may be NULL, so that some rows would have no path.",
+            location=location,
+            hint="Declare the column NOT NULL: Mapped[str].",
+        )
     problem = _problem(served, attribute)
     if problem is not None:
         raise ConfigurationError(f"{name!r} {problem[0]}", location=location, hint=problem[1])
@@ -86,28 +92,24 @@ def check_named(served: ServedModel, name: str, location: str) -> None:
     if attribute is None:
         hint = did_you_mean(name, entity.attributes).strip() or None
         raise ConfigurationError(f"names {entity.name}.{name}, which does not exist.", location=location, hint=hint)
-    if attribute.is_expression or not is_unique(attribute.column):
+    problem = _problem(served, attribute)
+    if problem is not None:
         raise ConfigurationError(
-            f"names {entity.name}.{name}, which is not unique, so that a path would name several rows.",
+            f"names {entity.name}.{name}, which {problem[0]}",
             location=location,
-            hint="Declare it with unique=True, or name another column.",
-        )
-    who = hidden_from(served, name, "get")
-    if who is not None:
-        raise ConfigurationError(
-            f"names {entity.name}.{name}, which is hidden from {who} who may get rows, and could be guessed by paths.",
-            location=location,
-            hint=f"Name another column; or take `{name}: str`, and look for the row by the session of its service.",
+            hint=f"{problem[1]} Or take `{name}: str`, and look for the row by the session of its service.",
         )
 
 
 def _problem(served: ServedModel, attribute: Attribute) -> tuple[str, str] | None:
+    """Why an attribute does not name one row to all who may get it, and what to write."""
     if attribute.is_expression:
         return "is an expression.", "Name a column with unique=True."
-    if attribute.nullable:
-        return "may be NULL, so that some rows would have no path.", "Declare the column NOT NULL: Mapped[str]."
     if not is_unique(attribute.column):
-        return "is not unique, so that a path would name several rows.", "Declare it with unique=True."
+        return (
+            "is not unique, so that a path would name several rows.",
+            "Declare it with unique=True, or name another column.",
+        )
     who = hidden_from(served, attribute.name, "get")
     if who is not None:
         return (

@@ -75,12 +75,12 @@ class Word(msgspec.Struct):
 class Tickets(Controller[Ticket]):
     tickets: Service[Ticket]
 
-    @get("/{ticket}/seen", allow=anyone)
+    @get("/{ticket}/seen", allow=anyone, cache_control="private, max-age=5")
     async def seen(self, ticket: Ticket) -> Ticket:
         """Is read by one statement."""
         return ticket
 
-    @get("/{ticket}/looked-at", allow=anyone)
+    @get("/{ticket}/looked-at", allow=anyone, cache_control="private, max-age=5")
     async def looked_at(self, ticket: Ticket) -> Ticket:
         """Runs in a transaction."""
         found: Ticket = await self.tickets.session.get_one(Ticket, ticket.id)

@@ -183,7 +183,9 @@ async def test_a_row_is_sent_again_when_a_role_shows_more_of_it(office: Office, 
     path = f"{await office.ticket()}/{path}"
     first = await client.get(path)
     unless = {"if-none-match": first.headers["etag"]}
-    assert (await client.get(path, headers=unless)).status == 304
+    unchanged = await client.get(path, headers=unless)
+    assert unchanged.status == 304
+    assert unchanged.headers["cache-control"] == first.headers["cache-control"] == "private, max-age=5"
 
     async with app.transaction() as tx:
         users = app.user_model
