@@ -61,7 +61,7 @@ def sorts(draw: st.DrawFn) -> list[str]:
     return [draw(st.sampled_from(("", "-"))) + name for name in names]
 
 
-@random_requests(1.2)
+@random_requests(0.4)
 @given(
     filters=st.lists(terms(), max_size=3),
     sort=sorts(),

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from annotated_types import Len
-from sqlalchemy import ForeignKey, MetaData
+from sqlalchemy import ForeignKey, MetaData, delete
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import Text
@@ -124,7 +124,7 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def key(number: int) -> uuid.UUID:
-    """A key that is the same in every database."""
+    """A key that is the same at every filling."""
     return uuid.UUID(int=number)
 
 
@@ -163,6 +163,13 @@ HIDDEN: tuple[dict[str, Any], ...] = tuple(
         ("3; DROP TABLE papers", "'", "tomorrow at noon"),
     )
 )
+
+
+async def empty() -> None:
+    """Remove all rows."""
+    async with app.transaction() as tx:
+        for model in (Note, Excerpt, *MODELS):
+            await tx.session.execute(delete(model))
 
 
 async def fill(*, with_hidden: bool) -> None:
@@ -255,7 +262,7 @@ async def _follow(client: Client, path: str, responses: dict[str, Any]) -> None:
 
 
 def _writes(client: Client) -> dict[str, Callable[[], Awaitable[ClientResponse]]]:
-    """Attempts at what is hidden: they change nothing, in either database."""
+    """Attempts at what is hidden: they change nothing, whether it is there or not."""
     asked: dict[str, Callable[[], Awaitable[ClientResponse]]] = {}
     for name, one in NAMES:
         path = f"/api/{name}/{HIDDEN_KEY}"

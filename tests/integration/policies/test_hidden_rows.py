@@ -1,13 +1,12 @@
-"""The law: two databases that differ only in what an actor may not see give him the same bytes."""
+"""The law: two contents of a database that differ only in what an actor may not see give him the same bytes."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from hidden_rows_app import FEW, LISTS, app, ask, current, fill
+from hidden_rows_app import FEW, LISTS, app, ask, current, empty, fill
 from sqlalchemy import Date, Integer, MetaData, and_, cast, func, not_, or_
-from tests.databases import Databases
 
 from gatepost.events import PolicyMayFail
 from gatepost.testing import TestApp
@@ -51,18 +50,18 @@ def database_metadata() -> MetaData:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def both(module_database_url: str, databases: Databases) -> AsyncIterator[tuple[Responses, Responses]]:
+async def both(module_database_url: str) -> AsyncIterator[tuple[Responses, Responses]]:
     """The responses under each condition: without hidden rows, and with them."""
     found: list[Responses] = []
-    with databases.opened(app.metadata) as twin_url:
-        for url, with_hidden in ((module_database_url, False), (twin_url, True)):
-            async with TestApp(app, url) as running:
-                await fill(with_hidden=with_hidden)
-                responses: Responses = {}
-                for name, condition in CONDITIONS.items():
-                    current[0] = condition
-                    responses[name] = await ask(running.anonymous, LISTS if name in THROUGHOUT else FEW)
-                found.append(responses)
+    async with TestApp(app, module_database_url) as running:
+        for with_hidden in (False, True):
+            await empty()
+            await fill(with_hidden=with_hidden)
+            responses: Responses = {}
+            for name, condition in CONDITIONS.items():
+                current[0] = condition
+                responses[name] = await ask(running.anonymous, LISTS if name in THROUGHOUT else FEW)
+            found.append(responses)
     yield found[0], found[1]
 
 
