@@ -4,7 +4,7 @@ Reads are in `compiled_reads.py`, writes here. A transaction is opened only wher
 references under a rule, a merge into JSON, a read-only field that was sent back, a rule that the change may break.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, cast
@@ -16,11 +16,10 @@ from asyncpg.exceptions import (
     InvalidTextRepresentationError,
     PostgresError,
     ProgramLimitExceededError,
-    UniqueViolationError,
 )
-from sqlalchemy import Column, inspect
+from sqlalchemy import inspect
 
-from gatepost.actor import Actor, system
+from gatepost.actor import system
 from gatepost.auth.denials import access_denied
 from gatepost.call import Call
 from gatepost.database.connection import Record
@@ -35,15 +34,10 @@ from gatepost.errors import NotFound, Problem, Unprocessable
 from gatepost.models.candidates import CheckCandidate, bind_name
 from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision, holds
-from gatepost.models.constraint_violations import already_exists
 from gatepost.models.differences import is_comparable
-from gatepost.models.entity import Entity
-from gatepost.models.orm_reasons import is_context_sensitive
 from gatepost.models.reads import KEY
 from gatepost.models.recipes import Bound, Recipe
 from gatepost.models.selections import RowSelection, Selection
-from gatepost.models.unique_keys import is_guarded_by, unique_keys
-from gatepost.models.unique_rows import FindTaken, InsertUnique
 from gatepost.models.writes import (
     SUPPRESSED,
     AskedField,
@@ -57,12 +51,14 @@ from gatepost.models.writes import (
 )
 from gatepost.services.compiled_reads import CompiledReads
 from gatepost.services.current_values import CurrentValues
-from gatepost.services.drafts import KnownValues
 from gatepost.services.fast_writes import FastWrites
 from gatepost.services.misfit_values import argument_number, misfit_default
+from gatepost.services.model_defaults import ModelDefaults
 from gatepost.services.plans import Plans
 from gatepost.services.references import References
 from gatepost.services.refused_values import refused_value
+from gatepost.services.row_checks import RowChecks
+from gatepost.services.unique_statements import UniqueStatements
 from gatepost.services.verbs import ChangeSet, Row, Versions
 from gatepost.services.write_policies import (
     ProposedRow,
@@ -89,23 +85,6 @@ UNBINDABLE = (TypeError, ValueError, AttributeError)
 def _filled(values: Mapping[str, Any], sent: int) -> dict[str, Any]:
     """The values that the model adds to the client's."""
     return dict(islice(values.items(), sent, None))
-
-
-def _fillers(served: ServedModel, default_of: Callable[[Column[Any]], Any]) -> list[tuple[str, Callable[[], Any]]]:
-    """Python-side defaults of columns: SQLAlchemy applies them in the ORM, a compiled statement does not."""
-    defaults = [(name, default_of(attribute.column)) for name, attribute in served.entity.attributes.items()]
-    return [
-        (name, partial(default.arg, None) if default.is_callable else partial(getattr, default, "arg"))
-        for name, default in defaults
-        if default is not None
-        and not (default.is_clause_element or default.is_sequence or is_context_sensitive(default))
-    ]
-
-
-def _identity(entity: Entity) -> list[tuple[str, Callable[[], Any]]]:
-    """The discriminator of a new row, which the mapper sets in the ORM."""
-    found = entity.discriminator
-    return [] if found is None or found.identity is None else [(found.name, lambda: found.identity)]
 
 
 class RowChange(msgspec.Struct, frozen=True, gc=False):
@@ -147,9 +126,9 @@ class CompiledVerbs:
         self.list = self.reads.list
         self.key_above = self.reads.key_above
         self.references = References(served, catalog, plans)
-        self._defaults = [*_identity(self._entity), *_fillers(served, lambda column: column.default)]
-        self._on_update = _fillers(served, lambda column: column.onupdate)
-        self.unique_keys = unique_keys(self._entity)
+        self.defaults = ModelDefaults(served)
+        self.checks = RowChecks(served, plans)
+        self.unique = UniqueStatements(served, plans)
         self.documents = frozenset(
             name for name, attribute in served.entity.attributes.items() if attribute.shape.is_document
         )
@@ -176,7 +155,7 @@ class CompiledVerbs:
             fields = refused_fields(view.create_rules, islice(values, sent), ProposedRow(values), actor)
             raise access_denied(actor, fields=fields)
         looked_up = self.references.names(call.actor, values, all=False) if self.references.ruled else []
-        self.fill_defaults(values)
+        self.defaults.fill(values)
         if decision is True and (fast := self._inserts.find((view, tuple(values)))) is not None:
             records = await self._run(call, fast.plan, fast.pick(values), values, sent)
             return await self._created(fast.plan, records)
@@ -192,7 +171,7 @@ class CompiledVerbs:
         if decision is False:
             raise access_denied(actor)
         sent = len(changes.values)  # what the model adds comes behind
-        values = self._with_updates(changes.values)
+        values = self.defaults.with_updates(changes.values)
         fast = None
         is_compared = bool(changes.read_only_values or changes.unchanged)
         if decision is True and versions is None and not is_compared and call.below is None:
@@ -259,7 +238,7 @@ class CompiledVerbs:
         if not rules.keys().isdisjoint(moved):
             permitted = bind_decision(with_field_rules(permitted.decision, rules, moved), call.actor, self._entity)
         locked = msgspec.structs.replace(change, permitted=permitted, versions=None)
-        write = self._update(call, locked, self._with_updates(moved), len(moved), compared=())
+        write = self._update(call, locked, self.defaults.with_updates(moved), len(moved), compared=())
         return await self._shown_in(call, transaction, await self._write_under_policy(call, transaction, write, moved))
 
     async def _write_under_policy(
@@ -345,85 +324,6 @@ class CompiledVerbs:
         if not records or not records[0][plan.readable_index]:
             return frozenset()
         return unseen_fields(records[0], plan, names)
-
-    async def satisfies(self, transaction: Transaction, rule: BoundRule, key: Any) -> bool:
-        """Whether there is a row with this key that satisfies the rule."""
-        recipe = ReadStatus(self.served, rule, Bound(key), rule)
-        plan = self._plans.get(recipe)
-        records = await transaction.read(plan.statement, recipe.binds(plan.statement))
-        return bool(records and records[0][plan.permitted_index])
-
-    async def exists(self, transaction: Transaction, key: Any) -> bool:
-        """Whether there is a row with this key, hidden from the actor or not; also after a flush has failed."""
-        rule = bind_decision(True, system, self._entity)
-        recipe = ReadStatus(self.served, rule, Bound(key), rule)
-        plan = self._plans.get(recipe)
-        return bool(await transaction.read_written(plan.statement, recipe.binds(plan.statement)))
-
-    async def enforce(self, transaction: Transaction, rule: BoundRule, key: Any) -> None:
-        """Raise `Forbidden` unless the row with this key satisfies the rule."""
-        if rule.decision is not True and not await self.satisfies(transaction, rule, key):
-            raise denied(rule)
-
-    async def check_candidate(self, transaction: Transaction, known: KnownValues, rule: BoundRule) -> None:
-        """Raise `Forbidden` where a row that the ORM is about to write violates the rule, as far as that can be known
-        before."""
-        recipe = CheckCandidate(self._entity, rule, tuple(known.values), known.unknown, Bound(known.values))
-        statement = self._plans.get(recipe)
-        if statement is not None and not await transaction.read(statement, recipe.binds(statement)):
-            raise denied(rule)
-
-    async def check_new(self, transaction: Transaction, rule: BoundRule, values: dict[str, Any]) -> None:
-        """Raise `Forbidden` where a new row of these values violates the rule, as far as that can be known before."""
-        if rule.decision is False:
-            raise access_denied(rule.actor)
-        if rule.decision is not True:
-            await self.check_candidate(transaction, KnownValues(values, frozenset()), rule)
-
-    async def insert_unique(
-        self, transaction: Transaction, rule: BoundRule, values: dict[str, Any], unique: tuple[str, ...]
-    ) -> tuple[Record | None, Any]:
-        """Insert a row, unless one has the same values of `unique`; the record that tells whether the rule holds for
-        it, and what paths have as its key."""
-        recipe = InsertUnique(self._addressed, rule, tuple(values), unique, Bound(values))
-        plan = self._plans.get(recipe)
-        records = await transaction.insert(plan.statement, recipe.binds(plan.statement))
-        return (records[0], plan.key_of(records[0])) if records else (None, None)
-
-    async def is_taken(self, transaction: Transaction, values: dict[str, Any]) -> bool:
-        """Whether any row has these values, hidden from the actor or not."""
-        recipe = FindTaken(self.served, tuple(values), Bound(values))
-        statement = self._plans.get(recipe)
-        return bool(await transaction.read(statement, recipe.binds(statement)))
-
-    def is_violated(self, names: Iterable[str], error: UniqueViolationError) -> bool:
-        """Whether the error is about a second row with the same values of these attributes, and of no others."""
-        reply = cast("Any", error)
-        is_here = reply.table_name == self._entity.table.name
-        return is_here and is_guarded_by(self._entity, tuple(names), reply.constraint_name)
-
-    def already_exists(self, names: Iterable[str]) -> Problem:
-        """The refusal of a second row with the same values of these attributes."""
-        return already_exists({name: self._entity.attributes[name].wire_name for name in names})
-
-    def complete_owner(self, draft: Any, actor: Actor) -> None:
-        """Set the owner columns that a draft leaves out to the actor's id."""
-        if actor.id is not None:
-            for name in self.served.owned:
-                if getattr(draft, name) is None:
-                    setattr(draft, name, actor.id)
-
-    def fill_defaults(self, values: dict[str, Any]) -> None:
-        """Set the values that a new row leaves out to the model's defaults."""
-        for name, make in self._defaults:
-            if name not in values:
-                values[name] = make()
-
-    def _with_updates(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values of a change, and the model's `onupdate` defaults."""
-        if not (values and self._on_update):
-            return values
-        return {**values, **{name: make() for name, make in self._on_update if name not in values}}
 
     def _run_direct(self, call: Call, write: RowWrite) -> Awaitable[list[Record]]:
         try:

@@ -222,7 +222,7 @@ class ServiceVerbs:
         that does not call `super()` is no exception."""
         transaction = call.unit.transaction
         await self._references.composites.check(call.actor, transaction, references, key)
-        await self._compiled.enforce(transaction, bind_decision(decision, call.actor, self._served.entity), key)
+        await self._compiled.checks.enforce(transaction, bind_decision(decision, call.actor, self._served.entity), key)
 
     async def _show(self, call: Call, key: Any) -> Row:
         """The written row, without data where the actor may not read it."""

@@ -77,9 +77,9 @@ class UniqueRows:
             return None
 
     def _unique_values(self, draft: Any, actor: Actor, unique: Sequence[Attr]) -> dict[str, Any]:
-        self._compiled.complete_owner(draft, actor)
+        self._compiled.defaults.complete_owner(draft, actor)
         entity = self._served.entity
-        values = {name: getattr(draft, name) for name in chosen_key(entity, self._compiled.unique_keys, unique)}
+        values = {name: getattr(draft, name) for name in chosen_key(entity, self._compiled.unique.keys, unique)}
         missing = [name for name, value in values.items() if value is None or isinstance(value, ClauseElement)]
         if missing:
             names = ", ".join(f"{entity.name}.{name}" for name in missing)
@@ -100,7 +100,7 @@ class UniqueRows:
         # To the ORM, None means the default, and a key that the database makes.
         left_out = [name for name, value in given.items() if value is None and not _takes_none(entity.attributes[name])]
         values = {name: value for name, value in given.items() if name not in left_out}
-        self._compiled.fill_defaults(values)
+        self._compiled.defaults.fill(values)
         return values
 
     async def _insert(self, actor: Actor, values: dict[str, Any], written: dict[str, Any]) -> Any:
@@ -108,7 +108,7 @@ class UniqueRows:
         rule = rule_of(self._served, "create", actor)
         for _ in range(INSERTS_MAX):
             if rule.decision is not False:
-                record, key = await compiled.insert_unique(transaction, rule, written, tuple(values))
+                record, key = await compiled.unique.insert(transaction, rule, written, tuple(values))
                 if record is not None:
                     if not record[-1]:
                         raise denied(rule)
@@ -116,9 +116,9 @@ class UniqueRows:
             found = await self._find(values, actor)
             if found is not None:
                 return found
-            await compiled.check_new(transaction, rule, written)
-            if await compiled.is_taken(transaction, values):
-                raise compiled.already_exists(values)
+            await compiled.checks.check_new(transaction, rule, written)
+            if await compiled.unique.is_taken(transaction, values):
+                raise compiled.unique.already_exists(values)
         raise await compiled.suppressed(transaction)
 
     async def _create(
@@ -138,7 +138,7 @@ class UniqueRows:
             found = await self._find(values, actor)
             if found is not None:
                 return found
-            if compiled.is_violated(values, reply) and not await compiled.is_taken(transaction, values):
+            if compiled.unique.is_violated(values, reply) and not await compiled.unique.is_taken(transaction, values):
                 # Gone again, or younger than what this transaction sees: another attempt may find it.
                 raise collided() from SerializationError("the row in the way is not to be seen")
             raise

@@ -203,7 +203,7 @@ class UnitOfWork:
     async def insert(self, draft: Any, actor: Actor) -> None:
         """Add the draft to the session and write it, enforcing the create policy."""
         compiled = self._compiled_of(draft)
-        compiled.complete_owner(draft, actor)
+        compiled.defaults.complete_owner(draft, actor)
         _, sent = self._sent.get(id(draft), (draft, NOTHING))
         references = AskedReferences(compiled.references, actor, sent)
         await references.check(self.transaction)
@@ -308,7 +308,9 @@ class UnitOfWork:
         part of the condition, and another request may have changed it."""
         if compiled.has_version_of_mapper:
             return version_conflict()
-        return await compiled.suppressed(self.transaction) if await compiled.exists(self.transaction, key) else None
+        return (
+            await compiled.suppressed(self.transaction) if await compiled.checks.exists(self.transaction, key) else None
+        )
 
     def _rule_of_written_row(self, action: str, row: Any, actor: Actor) -> BoundRule:
         """What the row must satisfy once it is written: the policy, and the rules of the fields that the body set."""
@@ -332,7 +334,7 @@ class UnitOfWork:
             session = self.transaction.session.sync_session
             known = None if outcome else known_values(compiled.served.entity, row, changes, session, is_new=is_new)
             if known is not None:
-                await compiled.check_candidate(self.transaction, known, rule)
+                await compiled.checks.check_candidate(self.transaction, known, rule)
 
     async def _check_policy(self, action: str, row: Any, actor: Actor) -> None:
         """Raise `Forbidden` unless the policy holds for an existing row; a policy that needs SQL is evaluated by a
@@ -347,7 +349,7 @@ class UnitOfWork:
         with RefusalsAbout(compiled.served.row_name, Forbidden):
             if outcome is False:
                 raise access_denied(actor)
-            await compiled.enforce(self.transaction, rule, self._key_of(row))
+            await compiled.checks.enforce(self.transaction, rule, self._key_of(row))
 
     def _key_of(self, row: Any) -> Any:
         return self._compiled_of(row).served.entity.key.of(inspect(row).identity)
