@@ -4,7 +4,7 @@ Reads are in `compiled_reads.py`, writes here. A transaction is opened only wher
 references under a rule, a merge into JSON, a read-only field that was sent back, a rule that the change may break.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, cast
@@ -26,38 +26,32 @@ from gatepost.database.connection import Record
 from gatepost.database.database import Database
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
-from gatepost.declaring.policies import Decision, RowCondition, decide
+from gatepost.declaring.policies import Decision, decide
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.dtos.structured_json import document_forms
 from gatepost.errors import NotFound, Problem, Unprocessable
-from gatepost.models.candidates import CheckCandidate, bind_name
+from gatepost.models.candidates import bind_name
 from gatepost.models.catalog import Catalog, ServedModel
-from gatepost.models.conditions import BoundRule, bind_decision, holds
+from gatepost.models.conditions import bind_decision, holds
 from gatepost.models.differences import is_comparable
-from gatepost.models.reads import KEY
-from gatepost.models.recipes import Bound, Recipe
-from gatepost.models.selections import RowSelection, Selection
+from gatepost.models.recipes import Bound
 from gatepost.models.writes import (
     SUPPRESSED,
-    AskedField,
-    CheckUpdate,
     DeleteRow,
     FindUnchanged,
-    InsertRow,
     ReadStatus,
-    UpdateRow,
     WritePlan,
 )
 from gatepost.services.compiled_reads import CompiledReads
 from gatepost.services.current_values import CurrentValues
-from gatepost.services.fast_writes import FastWrites
 from gatepost.services.misfit_values import argument_number, misfit_default
 from gatepost.services.model_defaults import ModelDefaults
 from gatepost.services.plans import Plans
 from gatepost.services.references import References
 from gatepost.services.refused_values import refused_value
 from gatepost.services.row_checks import RowChecks
+from gatepost.services.row_writes import RowChange, RowWrite, RowWrites
 from gatepost.services.unique_statements import UniqueStatements
 from gatepost.services.verbs import ChangeSet, Row, Versions
 from gatepost.services.write_policies import (
@@ -87,30 +81,6 @@ def _filled(values: Mapping[str, Any], sent: int) -> dict[str, Any]:
     return dict(islice(values.items(), sent, None))
 
 
-class RowChange(msgspec.Struct, frozen=True, gc=False):
-    """What one request changes of the row with a key: under which rule, of which versions. `references` are the names
-    of references among the values that have to be looked up."""
-
-    key: Any
-    changes: ChangeSet
-    permitted: BoundRule
-    versions: Versions
-    references: Sequence[str] = ()
-
-
-class RowWrite(msgspec.Struct, frozen=True, gc=False):
-    """A statement that writes a row. The first `sent` of `values` are the client's; the model adds the others. One that
-    `is_allowed` no policy can refuse any more; of the others `candidate` asks whether one does."""
-
-    plan: WritePlan
-    binds: dict[str, Any]
-    values: dict[str, Any]
-    sent: int
-    is_allowed: bool
-    permitted: BoundRule
-    candidate: Callable[[], Recipe[Any]]
-
-
 class CompiledVerbs:
     """The verbs of one resource as compiled statements. Implements `Verbs`."""
 
@@ -134,12 +104,18 @@ class CompiledVerbs:
         )
         self._merged = MergedDocuments(bounds, document_forms(served.writable, served.entity.name))
         self.has_version_of_mapper = cast("Any", inspect(self._entity.model)).version_id_col is not None
-        self._inserts = FastWrites(self.references.ruled)
         # What Python compares with the present row, because PostgreSQL cannot.
         self._loaded = frozenset(
             name for name, attribute in served.entity.attributes.items() if not is_comparable(attribute)
         )
-        self._updates = FastWrites(self.references.ruled | self._loaded, (KEY,))
+        self._writes = RowWrites(
+            served,
+            self.reads,
+            plans,
+            ruled=self.references.ruled,
+            loaded=self._loaded,
+            stored_bytes_max=self._merged.stored_bytes_max,
+        )
 
     async def create(self, call: Call, values: dict[str, Any]) -> Row:
         """Insert one row."""
@@ -156,10 +132,10 @@ class CompiledVerbs:
             raise access_denied(actor, fields=fields)
         looked_up = self.references.names(call.actor, values, all=False) if self.references.ruled else []
         self.defaults.fill(values)
-        if decision is True and (fast := self._inserts.find((view, tuple(values)))) is not None:
+        if decision is True and (fast := self._writes.inserts.find((view, tuple(values)))) is not None:
             records = await self._run(call, fast.plan, fast.pick(values), values, sent)
             return await self._created(fast.plan, records)
-        write = self._insert(call, values, sent, decision, outcome)
+        write = self._writes.insert(call, values, sent, decision, outcome)
         if outcome is True and not looked_up and not self._is_read_again:
             return await self._created(write.plan, await self._run_direct(call, write))
         return await self.database.transact(partial(self._create_in_transaction, call, write, looked_up))
@@ -175,7 +151,7 @@ class CompiledVerbs:
         fast = None
         is_compared = bool(changes.read_only_values or changes.unchanged)
         if decision is True and versions is None and not is_compared and call.below is None:
-            fast = self._updates.find((view, tuple(values)))
+            fast = self._writes.updates.find((view, tuple(values)))
         if fast is not None:
             records = await self._run(call, fast.plan, (*fast.pick(values), key), values, sent)
             if records:
@@ -184,7 +160,7 @@ class CompiledVerbs:
         change = RowChange(key, changes, bind_decision(decision, actor, self._entity), versions, looked_up)
         is_direct = not (looked_up or is_compared or self._is_read_again) and self._is_direct(values, decision, view)
         if is_direct and fast is None:
-            write = self._update(call, change, values, sent, self._compared(view, changes.values))
+            write = self._writes.update(call, change, values, sent, self._compared(view, changes.values))
             records = await self._run_direct(call, write)
             if records:
                 return self._row_of(write.plan, records)
@@ -238,7 +214,7 @@ class CompiledVerbs:
         if not rules.keys().isdisjoint(moved):
             permitted = bind_decision(with_field_rules(permitted.decision, rules, moved), call.actor, self._entity)
         locked = msgspec.structs.replace(change, permitted=permitted, versions=None)
-        write = self._update(call, locked, self.defaults.with_updates(moved), len(moved), compared=())
+        write = self._writes.update(call, locked, self.defaults.with_updates(moved), len(moved), compared=())
         return await self._shown_in(call, transaction, await self._write_under_policy(call, transaction, write, moved))
 
     async def _write_under_policy(
@@ -289,7 +265,7 @@ class CompiledVerbs:
         compared = self._compared(view, changes.values.keys() - loaded)
         ruled = sorted(sent & (view.maybe_unknown | view.update_rules.keys()))
         asked = tuple(dict.fromkeys((*names, *ruled)))
-        recipe = self._status(call, change.key, change.permitted, asked, names)
+        recipe = self._writes.status(call, change.key, change.permitted, asked, names)
         if compared:
             recipe = msgspec.structs.replace(recipe, compared=compared, values=Bound(changes.values))
         plan = self._plans.get(recipe)
@@ -318,7 +294,7 @@ class CompiledVerbs:
     async def unseen(self, call: Call, key: Any, names: frozenset[str]) -> frozenset[str]:
         """Those of `names` that the actor neither sees on the row nor may write there; none where the actor cannot read
         the row."""
-        recipe = self._status(call, key, rule_of(self.served, "update", call.actor), tuple(sorted(names)))
+        recipe = self._writes.status(call, key, rule_of(self.served, "update", call.actor), tuple(sorted(names)))
         plan = self._plans.get(recipe)
         records = await self.database.run(plan.statement, plan.statement.arguments(recipe.binds(plan.statement)))
         if not records or not records[0][plan.readable_index]:
@@ -374,97 +350,15 @@ class CompiledVerbs:
         row."""
         return await self.database.suppressed(self._entity.table, transaction)
 
-    # Recipes
-
-    def _status(
-        self, call: Call, key: Any, permitted: BoundRule, asked: tuple[str, ...], names: tuple[str, ...] | None = None
-    ) -> ReadStatus:
-        """Whether the actor may read and write the row, and these fields of it; a row whose current values (`names`)
-        are read as well is locked."""
-        actor, view = call.actor, call.view
-
-        def rule(name: str, rules: Mapping[str, RowCondition], open_fields: Collection[str]) -> BoundRule:
-            return bind_decision(rules.get(name, name in open_fields), actor, self._entity)
-
-        return ReadStatus(
-            self._addressed,
-            rule_of_call(self.served, "get", call),
-            Bound(key),
-            permitted,
-            is_locking=names is not None,
-            names=names or (),
-            asked=tuple(
-                [
-                    AskedField(name, rule(name, view.ruled, view.names), rule(name, view.update_rules, view.updatable))
-                    for name in asked
-                ]
-            ),
-            document_bytes_max=self._merged.stored_bytes_max,
-        )
-
-    def _insert(
-        self, call: Call, values: dict[str, Any], sent: int, decision: Decision, outcome: bool | None
-    ) -> RowWrite:
-        view, names = call.view, tuple(values)
-        permitted = bind_decision(decision, call.actor, self._entity)
-        recipe = InsertRow(self._selection(call), permitted, names, Bound(values), checks_candidate=outcome is None)
-        plan = self._plans.get(recipe)
-        if decision is True and self._is_shown_alike:
-            self._inserts.keep(view, names, plan, view.create_rules)
-        binds = recipe.binds(plan.statement)
-        asked = partial(CheckCandidate, self._entity, permitted, names, frozenset(), recipe.values)
-        return RowWrite(plan, binds, values, sent, is_allowed=outcome is True, permitted=permitted, candidate=asked)
-
-    def _update(
-        self, call: Call, change: RowChange, values: dict[str, Any], sent: int, compared: tuple[str, ...]
-    ) -> RowWrite:
-        view, permitted = call.view, change.permitted
-        recipe = self._update_recipe(UpdateRow, call, change, values, compared)
-        plan = self._plans.get(recipe)
-        is_plain = change.versions is None and call.below is None
-        if permitted.decision is True and self._is_shown_alike and is_plain:
-            self._updates.keep(view, recipe.names, plan, view.update_rules)
-        asked = partial(CheckUpdate, self._addressed, permitted, recipe.key, recipe.names, recipe.values)
-        binds = recipe.binds(plan.statement)
-        is_allowed = not recipe.checks_candidate
-        return RowWrite(plan, binds, values, sent, is_allowed=is_allowed, permitted=permitted, candidate=asked)
-
     async def _find_unchanged(self, call: Call, change: RowChange, values: dict[str, Any]) -> Row | None:
         """The row, where an UPDATE has left it alone because it has these values already."""
         compared = self._compared(call.view, change.changes.values)
         if not compared:
             return None
-        recipe = self._update_recipe(FindUnchanged, call, change, values, compared)
+        recipe = self._writes.update_recipe(FindUnchanged, call, change, values, compared)
         plan = self._plans.get(recipe)
         records = await self.database.run(plan.statement, plan.statement.arguments(recipe.binds(plan.statement)))
         return self._row_of(plan, records) if records else None
-
-    def _update_recipe(
-        self,
-        kind: type[UpdateRow],
-        call: Call,
-        change: RowChange,
-        values: dict[str, Any],
-        compared: tuple[str, ...],
-    ) -> UpdateRow:
-        names, versions = tuple(values), None if change.versions is None else Bound(change.versions)
-        checks_candidate = depends_on(change.permitted.decision, names, self._entity)
-        return kind(
-            self._selection(call),
-            change.permitted,
-            names,
-            Bound(values),
-            checks_candidate,
-            Bound(change.key),
-            versions,
-            compared,
-        )
-
-    @property
-    def _is_shown_alike(self) -> bool:
-        """Whether what a write returns of the row depends on nothing of the actor but the view."""
-        answers = self.served.answers
-        return self.reads.is_open and (answers is None or (answers.is_flat and answers.is_open))
 
     @property
     def _is_read_again(self) -> bool:
@@ -475,11 +369,6 @@ class CompiledVerbs:
     async def _shown_in(self, call: Call, transaction: Transaction, row: Row) -> Row:
         """The row that was written, as it is shown."""
         return await self.reads.row_at(call, transaction, row.key) if self._is_read_again and row.data else row
-
-    def _selection(self, call: Call) -> RowSelection:
-        if self.served.answers is not None:
-            return self.reads.shown_by(call, self.served.answers)
-        return Selection.of(self._addressed, call.view, rule_of_call(self.served, "get", call))
 
     async def _created(self, plan: WritePlan, records: Sequence[Record]) -> Row:
         """The row that an INSERT returned. Where no rule could refuse it and there is none, a trigger suppressed it."""

@@ -29,11 +29,12 @@ from gatepost.services.body_values import defaulted_names
 from gatepost.services.call_transactions import CallTransactions
 from gatepost.services.changes import Changes
 from gatepost.services.compiled_reads import Wanted
-from gatepost.services.compiled_verbs import CompiledVerbs, RowChange
+from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.long_values import is_too_long
 from gatepost.services.misfit_values import MisfitValue, misfit_of
 from gatepost.services.own_values import OwnValues
 from gatepost.services.refused_values import refused_by_validator
+from gatepost.services.row_writes import RowChange
 from gatepost.services.service import Service, overridden
 from gatepost.services.service_registry import ServiceRegistry
 from gatepost.services.unit_of_work import UnitOfWork
