@@ -103,7 +103,12 @@ class BoundEndpoint(NamedTuple):
         """Whether it works in a transaction: without one, it takes no connection."""
         returned = self.returned
         may_read = returned.served is not None or returned.is_select or returned.is_open
-        return may_read or bool(self.rows or self.injected.of_unit or self.attributes.of_unit)
+        return may_read or self.takes_unit
+
+    @property
+    def takes_unit(self) -> bool:
+        """Whether its method gets something of the transaction: rows of the path, services."""
+        return bool(self.rows or self.injected.of_unit or self.attributes.of_unit)
 
 
 class EndpointBinder:

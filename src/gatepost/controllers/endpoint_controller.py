@@ -5,7 +5,8 @@ The request is read first (`endpoint_requests.py`); then the transaction begins,
 method runs, and what it returns is rendered (`endpoint_responses.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from gatepost.call import Call, Response
@@ -17,7 +18,7 @@ from gatepost.controllers.path_rows import NamedRow
 from gatepost.controllers.provided_values import ProvidedValues, Values
 from gatepost.errors import Problem
 from gatepost.models.select_shapes import RowCountOutOfRange
-from gatepost.services.answers import RowAnswers
+from gatepost.services.answers import RowAnswers, is_select
 from gatepost.services.call_transactions import CallTransactions
 from gatepost.services.unit_of_work import UnitOfWork
 
@@ -44,6 +45,8 @@ class EndpointController:
         taken = (*bound.injected.provided, *bound.attributes.provided)
         self._of_call = provided.of_call({key for _, key in taken})
         self._is_safe = bound.method.route.method in SAFE
+        is_list = bound.returned.served is not None and bound.returned.is_select
+        self._only_selects = self._is_safe and is_list and bound.body is None and not bound.takes_unit
         self._function = bound.method.function
         self._shared = None if any(bound.attributes) else bound.method.controller()
 
@@ -61,6 +64,8 @@ class EndpointController:
         try:
             if not self._bound.needs_unit:
                 return self._responses.plain(await self._result(given.arguments, None, provided))
+            if self._only_selects:
+                return await self._run_statement(call, given, provided)
             return await self._run_in_transaction(call, given, provided)
         except Problem as problem:
             raise self._requests.located(problem) from problem.__cause__
@@ -73,14 +78,31 @@ class EndpointController:
                 if named.row.is_parameter:
                     found[named.row.name] = row
             result = await self._result(found, unit, provided)
-            try:
+            with self._row_counts(found):
                 return await self._responses.respond(call, unit, result, given.query)
-            except RowCountOutOfRange as error:
-                if not found:  # no client has a part in it
-                    raise
-                raise refused_row_count(error, self._bound.query, found) from error
 
         return await self._transactions.run(call, work, is_read_only=self._is_safe)
+
+    async def _run_statement(self, call: Call, given: Given, provided: Values) -> Response:
+        """The response to a request whose method gets nothing of a transaction. The one statement of a `Select` needs
+        none."""
+        result = await self._result(given.arguments, None, provided)
+        if given.query is not None and is_select(result):
+            with self._row_counts(given.arguments):
+                return await self._responses.page(call, None, result, given.query)
+        return await self._transactions.run(
+            call, lambda unit: self._responses.respond(call, unit, result, given.query), is_read_only=True
+        )
+
+    @contextmanager
+    def _row_counts(self, arguments: Mapping[str, Any]) -> Generator[None]:
+        """Refuse a LIMIT or OFFSET that no list has, where it was made of arguments."""
+        try:
+            yield
+        except RowCountOutOfRange as error:
+            if not arguments:  # no client has a part in it
+                raise
+            raise refused_row_count(error, self._bound.query, arguments) from error
 
     async def _find(self, call: Call, unit: UnitOfWork, named: NamedRow) -> Any:
         row, lookup = named

@@ -1,11 +1,12 @@
 """Lists of own endpoints: a `Select` of a served model, with the paging of derived lists compiled around it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
+from gatepost.bounded_cache import BoundedCache
 from gatepost.call import Call, Response
 from gatepost.controllers.endpoint_parameters import QueryParameters
 from gatepost.controllers.envelopes import Envelope
@@ -18,9 +19,15 @@ from gatepost.hints import did_you_mean
 from gatepost.models.list_query import ListQuery, Order
 from gatepost.models.select_shapes import ROW_COUNT_MAX, RowCountOutOfRange
 from gatepost.services.verbs import RowPage
+from gatepost.view import View
 
 WHOLE_MAX = 1_000
 """The most rows of a list that is not paged and has no limit of its own."""
+
+FIRST_PAGES_MAX = 256
+"""What is wanted where a query string says nothing of the list, kept for each order and view."""
+
+NO_QUERY = raw_query((), frozenset())
 
 _POSITIONS = ("limit", "after", "before", "offset", "count")
 
@@ -40,10 +47,13 @@ class EndpointList:
         self._pages = PageResponses(_path_of, reader.seal, reader.paging, envelope)
         names = [name for name in reader.paging.names if self._is_paged or name not in _POSITIONS]
         self._names = [name for name in names if filters or name != "sort"]
+        self._first_pages = BoundedCache[tuple[tuple[Order, ...] | None, View], ListQuery](FIRST_PAGES_MAX)
 
     def parse(self, call: Call) -> tuple[dict[str, Any], RawQuery]:
         """The values of the endpoint's own parameters, and what the others say of the list. Raises `BadRequest`."""
         own, others = self._own.divided(parameters_of(call.query_string))
+        if not others:
+            return self._own.values(own), NO_QUERY
         raw = raw_query(others, self._reader.paging.reserved - set(self._own.names))
         known = [*self._own.names, *self._names]
         for parameter in others:
@@ -53,9 +63,17 @@ class EndpointList:
                 raise BadRequest("unknown_parameter", f"There is no parameter {parameter.label!r} here.{hint}")
         return self._own.values(own), raw
 
-    def query(self, call: Call, raw: RawQuery, order: Sequence[Order] | None) -> ListQuery:
+    def query(self, call: Call, raw: RawQuery, order: tuple[Order, ...] | None) -> ListQuery:
         """What is wanted of the rows. `order` is None where the Select has a limit, and so an order, of its own: then
         it is one page. Raises `BadRequest`."""
+        if raw is not NO_QUERY:
+            return self._resolved(call, raw, order)
+        query = self._first_pages.get((order, call.view))
+        if query is None:
+            query = self._first_pages[order, call.view] = self._resolved(call, raw, order)
+        return query
+
+    def _resolved(self, call: Call, raw: RawQuery, order: tuple[Order, ...] | None) -> ListQuery:
         if order is not None:
             query = self._reader.resolve(raw, call, order)
             return query if self._is_paged else msgspec.structs.replace(query, limit=WHOLE_MAX, counts=False)

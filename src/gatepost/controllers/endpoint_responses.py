@@ -58,8 +58,8 @@ class EndpointResponses:
     async def respond(self, call: Call, unit: UnitOfWork, result: Any, query: RawQuery | None) -> Response:
         """The response that a result means. `query` is the query string of a list."""
         shown = self._shown
-        if self._list is not None and query is not None and is_select(result):
-            return await self._page(call, unit, result, self._list, query)
+        if query is not None and is_select(result):
+            return await self.page(call, unit, result, query)
         if shown is None and is_select(result):
             with self._located():
                 result = await select_plainly(call, unit, result)
@@ -94,9 +94,9 @@ class EndpointResponses:
             return Response(response.status, response.body, response.headers, self._caching)
         return response
 
-    async def _page(self, call: Call, unit: UnitOfWork, selected: Any, listed: EndpointList, raw: RawQuery) -> Response:
-        """The rows of a `Select`, as the query string wants them."""
-        shown = cast("RowAnswers", self._shown)
+    async def page(self, call: Call, unit: UnitOfWork | None, selected: Any, raw: RawQuery) -> Response:
+        """The rows of a `Select`, as the query string wants them; without a unit of work, outside of a transaction."""
+        shown, listed = cast("RowAnswers", self._shown), cast("EndpointList", self._list)
         call.view = shown.served.view(call.actor)
         with self._located():
             chosen = shown.choose(call, selected)

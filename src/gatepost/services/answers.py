@@ -113,18 +113,22 @@ class RowAnswers:
         `RowCountOutOfRange`."""
         return self._selects.choose(selected, partial(call_value, call))
 
-    async def show_selected(self, call: Call, unit: UnitOfWork, chosen: ChosenRows, query: ListQuery) -> RowPage:
-        """Those of the chosen rows that the actor may list, as the query wants them. Raises `RowCountOutOfRange`."""
-        query = msgspec.structs.replace(query, chosen=chosen)
+    async def show_selected(self, call: Call, unit: UnitOfWork | None, chosen: ChosenRows, query: ListQuery) -> RowPage:
+        """Those of the chosen rows that the actor may list, as the query wants them; without a unit of work, outside of
+        a transaction. Raises `RowCountOutOfRange`."""
         try:
             try:
-                return await self._reads.page_in(call, unit.transaction, query, self._dto)
+                return await self._page(call, unit, msgspec.structs.replace(query, chosen=chosen))
             except UnboundValueError:
                 again = self._selects.for_one_call(chosen.selected.value, partial(call_value, call))
-                query = msgspec.structs.replace(query, chosen=again.rows)
-                return await self._reads.page_in(call, unit.transaction, query, self._dto)
+                return await self._page(call, unit, msgspec.structs.replace(query, chosen=again.rows))
         except _ROW_COUNTS as error:
             raise RowCountOutOfRange from error
+
+    def _page(self, call: Call, unit: UnitOfWork | None, query: ListQuery) -> Coroutine[Any, Any, RowPage]:
+        if unit is None:
+            return self._reads.list(call, query, self._dto)
+        return self._reads.page_in(call, unit.transaction, query, self._dto)
 
     async def address(self, call: Call, unit: UnitOfWork, row: Any) -> Any | None:
         """What the path of a row has as its key; None where it is not below the row that the path of the call says."""

@@ -11,9 +11,11 @@ from shapes_app import SHAPES, Bench, Piece, app
 from sqlalchemy import MetaData, insert
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from gatepost.call import Call
 from gatepost.events import RequestFailed
 from gatepost.models.reads import ReadPage
 from gatepost.models.recipes import Options
+from gatepost.services.call_transactions import CallTransactions
 from gatepost.testing import TestApp
 
 failures: list[RequestFailed] = []
@@ -100,6 +102,22 @@ async def test_a_select_gives_the_rows_that_sqlalchemy_gives_for_its_values(
     assert found == expected
     assert found[0] != found[1]
     assert (len(compiled) > 2) is (name in COMPILED_IN_EVERY_CALL)
+
+
+@pytest.mark.parametrize(("path", "count"), [("comparison?turn=0", 0), ("comparison/plain?turn=0", 1)])
+async def test_a_select_alone_takes_no_transaction(
+    workshop: TestApp, monkeypatch: pytest.MonkeyPatch, path: str, count: int
+) -> None:
+    run, runs = CallTransactions.run, list[Call]()
+
+    async def counted(transactions: CallTransactions, call: Call, *arguments: Any, **options: Any) -> Any:
+        runs.append(call)
+        return await run(transactions, call, *arguments, **options)
+
+    monkeypatch.setattr(CallTransactions, "run", counted)
+
+    assert (await workshop.anonymous.get(f"/api/shapes/{path}")).status == 200
+    assert len(runs) == count
 
 
 async def test_a_total_counts_the_chosen_rows(workshop: TestApp) -> None:
