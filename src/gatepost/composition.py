@@ -16,6 +16,7 @@ from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
 from gatepost.call import Endpoint
 from gatepost.controllers.cursors import Cursors
+from gatepost.controllers.derived_routes import derived_route
 from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder, EndpointMethod, known_patterns, unnamed
 from gatepost.controllers.envelopes import Envelopes
 from gatepost.controllers.provided_values import ProvidedValues
@@ -66,7 +67,6 @@ from gatepost.services.verbs import Verbs
 from gatepost.settings import Settings
 from gatepost.sources import location_of
 
-METHODS = {"list": "GET", "get": "GET", "create": "POST", "delete": "DELETE"}
 """Those of the derived verbs, except for that of updates, which is a matter of the dialect."""
 
 
@@ -380,14 +380,14 @@ class Composition:
         return found
 
     def _operation(self, served: ServedModel, verb: str, origin: str) -> Operation:
-        resource, path = served.resource, f"{self.declaration.prefix}/{served.template}"
-        key = "id" if served.addressed is served else resource.key
+        resource = served.resource
+        method, path = derived_route(served, verb, self.declaration.prefix, self.declaration.dialect)
         overriding = _overriding(self.declaration.services.get(served.entity.model), verb)
         return Operation(
             name=f"{served.name}.{verb}",
-            method=self.declaration.dialect.update if verb == "update" else METHODS[verb],
+            method=method,
             rules=RouteRules(
-                pattern=path if verb in ("list", "create") else f"{path}/{{{key}}}",
+                pattern=path,
                 limits=self._limits(served, verb),
                 body_bytes_max=resource.body_bytes_max,
                 headers=resource.headers,

@@ -16,23 +16,25 @@ from gatepost.accounts.models import UserColumns, complete_users_table, subclass
 from gatepost.accounts.sample_users import sample_users
 from gatepost.actor import anonymous
 from gatepost.asgi import ASGIApp
-from gatepost.auth.authenticator import AnyAuthenticator
+from gatepost.auth.authenticator import AnyAuthenticator, UserAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
 from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder, check_alike
 from gatepost.controllers.injection import Injected, check_not_per_call, injected
 from gatepost.controllers.providers import Providers
 from gatepost.declaring.controller import check_standalone, checked_controller
 from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect, checked_dialect
+from gatepost.declaring.dto import declared_of
 from gatepost.declaring.middleware import checked_middleware
 from gatepost.declaring.mount import Mount, taken_by_mount
-from gatepost.declaring.policies import is_nobody, owned_by
+from gatepost.declaring.policies import Policy, is_nobody, owned_by
 from gatepost.declaring.provided import Provide
 from gatepost.declaring.resource import PATH, Resource
 from gatepost.dtos.body import check_field
 from gatepost.dtos.path_keys import check_key
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.problem_pages import ProblemDescription, describe
-from gatepost.mistakes import Mistakes
+from gatepost.mistakes import Mistakes, Source
+from gatepost.models import actor_columns
 from gatepost.models.addresses import check_above, check_address
 from gatepost.models.base import Model, Row
 from gatepost.models.catalog import Catalog, two_classes
@@ -40,7 +42,7 @@ from gatepost.models.column_mismatches import ExpectedTable, ExpectedTables
 from gatepost.models.constructors import constructor_of
 from gatepost.models.delete_cascades import check_deletable
 from gatepost.models.dto_bodies import check_model, read_body
-from gatepost.models.dto_members import DTOReader
+from gatepost.models.dto_members import ComputedMember, DTOReader
 from gatepost.models.effects import check_effects
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.field_checks import check_field_rules
@@ -49,7 +51,7 @@ from gatepost.models.index_limits import IndexWarning, index_warnings
 from gatepost.models.orm_reasons import WRITES, check_validators, orm_reasons
 from gatepost.models.owner_checks import check_owner
 from gatepost.models.owner_indexes import OwnerWarning, owner_warnings
-from gatepost.models.policy_trials import check_can_be_called, reached_policies, try_functions
+from gatepost.models.policy_trials import Reach, check_can_be_called, reached_policies, try_functions
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
 from gatepost.models.restrictions import check_restriction
 from gatepost.models.sample_users import SampleUsers
@@ -123,9 +125,12 @@ class Declaration:
         self._check_unread(known)
         self._read_bodies()
         self.endpoints = self._bind_endpoints(controllers)
-        self._check_policies(sample_users(users_entity, self.authenticators) if users_entity is not None else None)
+        users_known = sample_users(users_entity, self.authenticators) if users_entity is not None else None
+        self._check_policies(users_known)
         self._check_fields()
         self.dtos = self._read_dtos()
+        self._check_computed(users_known)
+        self._check_actor_columns()
         mistakes.raise_any()
         self.expected_tables = ExpectedTables([*self._expected_tables(is_default_users=users is None)])
 
@@ -220,11 +225,13 @@ class Declaration:
         """The DTOs of the bodies of derived creations and changes."""
         for served in self.catalog.served:
             resource = served.resource
-            for action, dto in (("create", resource.creates), ("update", resource.updates)):
+            # A changed body may repeat what only a creation sets.
+            bodies = (("create", resource.creates, ("create",)), ("update", resource.updates, ("create", "update")))
+            for action, dto, actions in bodies:
                 if dto is not None:
                     with self._mistakes.check(resource.source):
                         check_model(dto, served, f"{action}s")
-                        served.bodies[action] = read_body(dto, served, self._mistakes)
+                        served.bodies[action] = read_body(dto, served, self._mistakes, actions)
 
     def _read_dtos(self) -> DTOReader:
         """The DTOs by which resources and endpoints show rows."""
@@ -314,11 +321,36 @@ class Declaration:
                 check_restriction(served.resource, served.entity)
             entity, source = served.entity, served.resource.source
             for policy, is_reached in reached_policies(served):
-                for owner in owned_by(policy):
-                    with self._mistakes.check(source, entity.name):
-                        check_owner(owner, entity, None if users is None else type(users.key))
-                with self._mistakes.check(source, entity.name):
-                    try_functions(policy, entity, users, is_reached)
+                self._check_policy(policy, entity, users, is_reached, source)
+
+    def _check_policy(
+        self, policy: Policy, entity: Entity, users: SampleUsers | None, is_reached: Reach, source: Source
+    ) -> None:
+        for owner in owned_by(policy):
+            with self._mistakes.check(source, entity.name):
+                check_owner(owner, entity, None if users is None else type(users.key))
+        with self._mistakes.check(source, entity.name):
+            try_functions(policy, entity, users, is_reached)
+
+    def _check_computed(self, users: SampleUsers | None) -> None:
+        """The rules of computed members are tried as those of fields are."""
+        for dto in self.dtos.known:
+            for member in dto.members:
+                if isinstance(member, ComputedMember) and not member.read.is_constant:
+                    source = partial(attribute_location, dto.dto, member.name)
+                    self._check_policy(member.read, dto.served.entity, users, lambda _: True, source)
+
+    def _check_actor_columns(self) -> None:
+        """Users that other authenticators make are of no model."""
+        if not any(isinstance(each, UserAuthenticator) for each in self.authenticators):
+            return
+        for served in self.catalog.served:
+            for policy, _ in reached_policies(served):
+                with self._mistakes.check(served.resource.source):
+                    actor_columns.check_policy(policy, self.user_model, f"Resource({served.entity.name})")
+        for dto in self.dtos.known:
+            with self._mistakes.check(declared_of(dto.dto).source):
+                actor_columns.check_dto(dto, self.user_model)
 
     def _check_fields(self) -> None:
         for served in self.catalog.served:

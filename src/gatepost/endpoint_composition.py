@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from gatepost.call import Endpoint
-from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointMethod
+from gatepost.controllers.derived_routes import derived_routes
+from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointMethod, unnamed
 from gatepost.controllers.endpoint_controller import EndpointController
 from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.endpoint_requests import EndpointRequests
@@ -16,7 +17,7 @@ from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.queries import Queries
 from gatepost.controllers.row_endpoints import RowEndpoint, handed_back
 from gatepost.declaration import Declaration
-from gatepost.declaring.dto import DTO
+from gatepost.declaring.dto import DTO, declared_of
 from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import Resource
 from gatepost.dtos.body_envelopes import BodyEnvelope
@@ -51,6 +52,7 @@ class EndpointComposition:
         self._provided = provided
         self._find_transactions = find_transactions
         self._envelopes = Envelopes(declaration.dialect)
+        self._derived = derived_routes(declaration.catalog.served, declaration.prefix, declaration.dialect)
 
     def endpoint(self, bound: BoundEndpoint) -> Endpoint:
         """One endpoint: what it is, and its handler."""
@@ -111,6 +113,7 @@ class EndpointComposition:
     def _operation(self, bound: BoundEndpoint) -> Operation:
         """What an own endpoint is: it has the limits, headers and origins of its resource where it declares none."""
         method, route, served = bound.method, bound.method.route, bound.method.served
+        replaced = self._derived.get((route.method, unnamed(bound.pattern)))
         raw, answers = None if bound.body is None else bound.body.raw, _answers(bound)
         rules = RouteRules(
             pattern=bound.pattern,
@@ -137,7 +140,8 @@ class EndpointComposition:
             source=f"{method.location} {location_of(method.function)}",
             resource=None if served is None else served.path,
             raises=route.raises,
-            envelope=route.name or (None if answers is None else answers.envelope),
+            replaces=None if replaced is None else replaced.entity.name,
+            envelope=route.name or (None if answers is None else declared_of(answers).name),
         )
 
     def _limits(self, bound: BoundEndpoint) -> NamedLimits:

@@ -58,7 +58,8 @@ class Operation:
     `resource` the path of the resource that it is derived from; None for the others. `orm_reasons` say in words why a
     verb that no service overrides goes through the ORM all the same. `raises` are the problems of its
     own, each of which has a page. `envelope` is its name in dialects that have one: the key of what it returns, and
-    what its refusals are about.
+    what its refusals are about. `replaces` is the model of the resource whose derived
+    endpoint it takes the place of.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Operation:
     orm_reasons: tuple[str, ...] = ()
     raises: tuple[Problem, ...] = ()
     envelope: str | None = None
+    replaces: str | None = None
 
     @property
     def path(self) -> str:

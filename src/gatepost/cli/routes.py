@@ -38,6 +38,8 @@ def _row(operation: Operation, settings: Settings) -> dict[str, Any]:
 
 
 def _handler(operation: Operation) -> str:
+    if operation.replaces is not None:
+        return f"{operation.source}, in place of what is derived from {operation.replaces}"
     if not operation.orm_reasons:
         return operation.source
     return f"{operation.source}, through the ORM: {'; '.join(operation.orm_reasons)}"

@@ -24,16 +24,18 @@ from gatepost.controllers.endpoint_parameters import (
 )
 from gatepost.controllers.endpoint_results import Returned, read_returned
 from gatepost.controllers.injection import NOTHING, FromUnit, Injections, of_service, provided_class
+from gatepost.controllers.lost_routes import find_lost_routes, undecorated
 from gatepost.controllers.parameter_markers import Marker, check_given, marker_of, sent_name
 from gatepost.controllers.path_rows import PathRow, check_row, nested, path_row, rows_above
 from gatepost.controllers.providers import Providers
 from gatepost.controllers.signatures import MISSING, Signature, SignedParameter, read_hints, read_signature
-from gatepost.declaring.controller import Controller, Route, routes_of
+from gatepost.declaring.controller import DECLARED, Controller, Route, routes_of
 from gatepost.declaring.parameters import Cookie, Header, Lock, Query
 from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.json_values import BOUNDS
 from gatepost.dtos.parameter_values import parameters_of_class, text_reader, texts_reader
 from gatepost.dtos.structured_body import is_structure
+from gatepost.dtos.structured_members import alternatives_of
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.mistakes import Mistakes
@@ -146,12 +148,13 @@ class EndpointBinder:
             attributes = self._attributes(controller)
         found: list[BoundEndpoint] = []
         methods = list(_methods(controller, served))
+        find_lost_routes(controller, self._mistakes)
         for method in methods:
             for mistake in method.route.mistakes:
                 self._mistakes.add(mistake)
             with self._mistakes.check(method.route.source):
                 found.append(self._bind(method, attributes))
-        if not methods:
+        if not methods and DECLARED not in vars(controller):
             hint = 'Write @get("/path", allow=...) above an `async def`.'
             error = ConfigurationError("has no endpoint.", location=controller.__name__, hint=hint)
             self._mistakes.add(error, partial(location_of, controller))
@@ -363,7 +366,7 @@ class _Binding:
     def _add_class(self, parameter: SignedParameter) -> None:
         """A class whose members are query parameters."""
         location = f"{self._location}({parameter.name})"
-        if not is_structure(parameter.kind):
+        if not is_structure(parameter.kind) or len(alternatives_of(parameter.kind)) > 1:
             raise ConfigurationError(
                 f"{getattr(parameter.kind, '__name__', parameter.kind)} has no members that could be query parameters.",
                 location=location,
@@ -410,15 +413,8 @@ def _methods(controller: type[Controller[Any]], served: ServedModel | None) -> I
         names.update(dict.fromkeys(vars(owner)))
     for name in names:
         found = inspect.getattr_static(controller, name, None)
-        for route in routes_of(_undecorated(found)):
+        for route in routes_of(undecorated(found)):
             yield EndpointMethod(controller, name, found, route, served)
-
-
-def _undecorated(found: Any) -> Any:
-    """The function inside of what a class has by a name."""
-    if isinstance(found, property):
-        return found.fget
-    return cast("Any", found).__func__ if isinstance(found, staticmethod | classmethod) else found
 
 
 def _check_class(controller: type[Controller[Any]]) -> None:

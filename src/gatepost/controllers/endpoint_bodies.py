@@ -60,9 +60,8 @@ def find_body(parameter: SignedParameter, catalog: Catalog, mistakes: Mistakes, 
     if isinstance(kind, type) and issubclass(kind, DTO):
         dto = cast("type[DTO[Any]]", cast("Any", kind))
         served = served_by(dto, catalog)
-        return BodyParameter(
-            name, annotation, default, dto=BoundDTO(dto, served, read_body(dto, served, mistakes), is_partial)
-        )
+        attributes = read_body(dto, served, mistakes, ["update" if is_partial else "create"])
+        return BodyParameter(name, annotation, default, dto=BoundDTO(dto, served, attributes, is_partial))
     if is_partial or kind is Partial:
         raise ConfigurationError(
             f"takes {name!r}, which is not a Partial of a DTO.",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gatepost.call import Call
-from gatepost.controllers.query_strings import Parameter, invalid_parameter, parameters_of
+from gatepost.controllers.query_strings import Parameter, invalid_parameter, parameters_of, said_of
 from gatepost.controllers.signatures import MISSING
 from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.parameter_values import ReadText, ReadTexts, make_parameters
@@ -162,4 +162,4 @@ def _text_value(given: bytes | None, what: str, read: ReadText, default: Any) ->
         return read(given.decode())
     except ValueError as error:
         reason = "It is not UTF-8." if isinstance(error, UnicodeDecodeError) else str(error)
-        raise BadRequest("invalid_parameter", f"{what}: {reason}") from None
+        raise BadRequest("invalid_parameter", said_of(what, reason)) from None

@@ -65,6 +65,13 @@ def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) ->
             location=location,
             hint="Return the rows themselves; the DTO is made of them.",
         )
+    for argument, is_given in (("filters=True", method.route.filters), ("paging=False", not method.route.paging)):
+        if is_given and (model is None or not is_select):
+            raise ConfigurationError(
+                f"has {argument}, which is about the rows of a Select.",
+                location=location,
+                hint="Leave it out, or return Select[Book], with a model that has a resource.",
+            )
     is_open = any(part in (Any, object) for part in parts)
     return Returned(None if model is None else catalog.by_model[model], is_select, is_open)
 

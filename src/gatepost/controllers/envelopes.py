@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gatepost.declaring.dialect import LIST, Dialect
-from gatepost.declaring.dto import DTO
+from gatepost.declaring.dto import DTO, declared_of
 from gatepost.dtos.body_envelopes import BodyEnvelope
 
 DTOClass = type[DTO[Any]]
@@ -44,15 +44,16 @@ class Envelopes:
         returns."""
         one, many = self._dialect.envelope
         if self._dialect.has_named_envelopes:
-            one = name or (answers.envelope if answers is not None else None) or one
-            many = name or (lists.list_envelope if lists is not None else None) or many
+            one = name or (declared_of(answers).name if answers is not None else None) or one
+            many = name or (declared_of(lists).names if lists is not None else None) or many
         return self._with_keys(one, many)
 
     def of_body(self, body: DTOClass | None, answers: DTOClass | None) -> BodyEnvelope | None:
         """That of bodies which are read as `body`, where what is shown is `answers`; None where they have none."""
         if not self._dialect.has_named_envelopes:
             return None
-        key = next((each.envelope for each in (body, answers) if each is not None and each.envelope), None)
+        names = [declared_of(each).name for each in (body, answers) if each is not None]
+        key = next(filter(None, names), None)
         return None if key is None else BodyEnvelope(key)
 
     def _with_keys(self, one: str, many: str) -> Envelope:

@@ -222,6 +222,12 @@ def _check_need(provider: Provider, name: str, key: type[Any], read: Mapping[typ
             location=provider.location,
             hint=f"Make it for each call as well: provide={{{provider.key.__name__}: {per_call}}}.",
         )
+    if key is Accounts:
+        raise ConfigurationError(
+            f"takes {name!r}, the Accounts, which belong to the transaction of a call.",
+            location=provider.location,
+            hint="Take them in the endpoint, `accounts: Accounts`, and give them to the method that needs them.",
+        )
     if key not in OF_CALLS and key not in read:
         raise ConfigurationError(
             f"takes {name!r}, a {key.__name__}, which nothing provides.",

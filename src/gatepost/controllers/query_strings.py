@@ -101,7 +101,13 @@ def invalid_parameter(label: str, reason: str | ValueError) -> BadRequest:
     """The refusal of a parameter's name or value, for a reason that begins like a sentence. A violation is in its
     `errors` as well, with the parameter as its pointer."""
     errors = field_errors(reason, label) if isinstance(reason, Violation) else ()
-    return BadRequest("invalid_parameter", f"The parameter {label!r}: {str(reason).rstrip('.')}.", errors=errors)
+    return BadRequest("invalid_parameter", said_of(f"The parameter {label!r}", str(reason)), errors=errors)
+
+
+def said_of(what: str, reason: str) -> str:
+    """One sentence of a parameter and of what is wrong with it."""
+    said = f"{what}{reason[2:]}" if reason.startswith("It ") else f"{what}: {reason}"
+    return said if said.endswith((".", "?", "!")) else f"{said}."
 
 
 def too_many(what: str, most: int) -> BadRequest:

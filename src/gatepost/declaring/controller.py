@@ -4,7 +4,9 @@ The decorators only note what is declared; `controllers` binds the signatures wh
 """
 
 import inspect
+import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from types import FrameType
 from typing import Any, Generic, ParamSpec, Protocol, cast, get_args, get_origin, overload
 
 from sqlalchemy import Select
@@ -28,6 +30,9 @@ F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 ROUTES = "__gatepost_routes__"
 """Attribute of a method that is an endpoint: its routes, outermost decorator first."""
+
+DECLARED = "__gatepost_declared__"
+"""Attribute of a class: the routes that its body declares, whatever became of their functions."""
 
 Method = Callable[P, Coroutine[Any, Any, T]]
 
@@ -260,6 +265,7 @@ class RouteDecorator:
         route = Route(self._method, path, **declared)
 
         def decorate(function: F) -> F:
+            _note(route)
             with route.mistakes.check(route.source):
                 _check_function(function, f"@{self._method.lower()}({path!r})")
             if not _is_function(function):
@@ -268,6 +274,17 @@ class RouteDecorator:
             return function
 
         return decorate
+
+
+def _note(route: Route) -> None:
+    """Note a route in the namespace of the class whose body declares it, where there is one: a route whose function
+    does not end in the class can then be found."""
+    frame: FrameType | None = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and frame.f_code.co_name != "<module>":
+        if "__qualname__" in frame.f_locals and "__module__" in frame.f_locals:
+            frame.f_locals.setdefault(DECLARED, []).append(route)
+            return
+        frame = frame.f_back
 
 
 def _is_function(found: object) -> bool:

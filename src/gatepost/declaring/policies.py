@@ -276,18 +276,18 @@ class ConditionOfExpression:
 
     def __init__(self, expression: "ColumnElement[Any]") -> None:
         # Without the annotation by which SQLAlchemy keeps the inside of `relationship.has()` from being replaced.
-        self._expression: Any = _deep_deannotate(expression, ["no_replacement_traverse"])
+        self.expression: Any = _deep_deannotate(expression, ["no_replacement_traverse"])
 
     def __call__(self, model: Any, actor: Actor) -> "ColumnElement[bool]":
         mapped: Any = inspect(model)
         if mapped.is_mapper:
-            return cast("ColumnElement[bool]", self._expression)
-        adapted: Any = ClauseAdapter(mapped.selectable).traverse(self._expression)
+            return cast("ColumnElement[bool]", self.expression)
+        adapted: Any = ClauseAdapter(mapped.selectable).traverse(self.expression)
         return cast("ColumnElement[bool]", adapted)
 
     @property
     def __name__(self) -> str:
-        return " ".join(str(self._expression).split())
+        return " ".join(str(self.expression).split())
 
 
 @overload

@@ -20,13 +20,15 @@ TOKEN = "token"  # noqa: S105 - the name of a source
 
 
 class CallValue(BindParameter[T]):
-    """A bind whose value each call gives: `source` says which one, such as `"actor.id"`."""
+    """A bind whose value each call gives: `source` says which one, such as `"actor.id"`; `owner` is the model of a
+    column of the actor."""
 
     inherit_cache = True
 
-    def __init__(self, source: str, kind: TypeEngine[T] | None = None) -> None:
+    def __init__(self, source: str, kind: TypeEngine[T] | None = None, owner: type[Any] | None = None) -> None:
         super().__init__(f"call.{source}", type_=kind, required=True)
         self.source = source
+        self.owner = owner
 
 
 class Readable(BindParameter[bool]):
@@ -45,7 +47,11 @@ actor_id: ColumnElement[Any] = CallValue("actor.id")
 
 def actor_column(column: QueryableAttribute[T]) -> ColumnElement[T]:
     """A column of the actor's user, as `Actor.user` has it; NULL for the anonymous."""
-    return CallValue(f"actor.user.{column.key}", cast("Any", column).expression.type)
+    if not isinstance(column, QueryableAttribute):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError(
+            f"actor_column({column!r}) names no column.", hint="Write actor_column(User.tenant_id)."
+        )
+    return CallValue(f"actor.user.{column.key}", cast("Any", column).expression.type, cast("Any", column).class_)
 
 
 def readable(model: type[Any]) -> ColumnElement[bool]:

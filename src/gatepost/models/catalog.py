@@ -13,6 +13,7 @@ from sqlalchemy import Table, inspect
 from sqlalchemy.orm import Mapper
 
 from gatepost.actor import Actor, anonymous
+from gatepost.declaring.dto import declared_of
 from gatepost.declaring.policies import (
     Decision,
     OneOf,
@@ -97,7 +98,7 @@ class ServedModel:
         self.path = resource.path or str(entity.table.name)
         self.name = resource.name or self.path
         self.above: ServedModel | None = None
-        self.row_name: str | None = None if resource.answers is None else resource.answers.envelope
+        self.row_name: str | None = None if resource.answers is None else declared_of(resource.answers).name
         self.answers: Any = None  # `DTOMembers`, which are read against the catalog
         self.lists: Any = None
         self.relations: dict[str, tuple[Relation, ServedModel]] = {}

@@ -3,12 +3,13 @@
 Outside the request path; `dto_members.py` reads the members.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from gatepost.declaring.dto import DTO, model_of
+from gatepost.declaring.policies import is_nobody
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.annotations import Annotations
@@ -18,13 +19,29 @@ from gatepost.models.entity import Attribute
 from gatepost.models.shape import Shape, shape_of
 
 
-def read_body(dto: type[DTO[Any]], served: ServedModel, mistakes: Mistakes) -> Mapping[str, Attribute]:
-    """The attributes that bodies of this class may set, by name. What is wrong with a member becomes a mistake."""
+def read_body(
+    dto: type[DTO[Any]], served: ServedModel, mistakes: Mistakes, actions: Sequence[str]
+) -> Mapping[str, Attribute]:
+    """The attributes that bodies of this class may set, by name, in one of the `actions` at least. What is wrong with a
+    member becomes a mistake."""
     found: dict[str, Attribute] = {}
     for member in declared_members(dto, mistakes):
         with mistakes.check(lambda member=member: member.source):  # type: ignore[misc]
-            found[member.name] = _attribute(member, served)
+            attribute = _attribute(member, served)
+            _check_settable(member, served, actions)
+            found[member.name] = attribute
     return found
+
+
+def _check_settable(member: DeclaredMember, served: ServedModel, actions: Sequence[str]) -> None:
+    rules = served.rules[member.name]
+    if all(is_nobody(getattr(rules, action)) for action in actions):
+        name = served.entity.name
+        raise ConfigurationError(
+            f"{name}.{member.name} is set by nobody: each body that has it would be refused.",
+            location=member.location,
+            hint=f'Leave it out, or say who sets it: Resource({name}, fields={{"{member.name}": Field(write=...)}}).',
+        )
 
 
 def check_model(dto: type[DTO[Any]], served: ServedModel, argument: str) -> None:
@@ -41,6 +58,12 @@ def check_model(dto: type[DTO[Any]], served: ServedModel, argument: str) -> None
 
 def _attribute(member: DeclaredMember, served: ServedModel) -> Attribute:
     entity, name = served.entity, member.name
+    if name == "row":
+        raise ConfigurationError(
+            "is called as the method that makes a row of a body.",
+            location=member.location,
+            hint=f"Set {entity.name}.row by a Struct as the body.",
+        )
     relations = {*entity.relations, *served.relations}
     if member.assigned is not None or name in relations:
         raise ConfigurationError(

@@ -6,15 +6,15 @@ the line of its member. `dto_selections.py` makes statements of what is read her
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, cast, get_args, get_origin
+from typing import Any, ClassVar, Generic, cast, get_args, get_origin
 
 import msgspec
 from sqlalchemy import Column, ColumnElement, inspect
 from sqlalchemy.orm import Mapper
 
 from gatepost.actor import Actor
-from gatepost.declaring.dto import DTO, Computed, First, model_of
-from gatepost.declaring.policies import Policy, anyone, decide
+from gatepost.declaring.dto import DTO, Computed, First, declared_of, model_of
+from gatepost.declaring.policies import Policy, anyone, checked_policy, decide
 from gatepost.declaring.wire_names import WireName
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
@@ -139,15 +139,26 @@ def _is_open(member: Member) -> bool:
 
 def declared_members(dto: type[DTO[Any]], mistakes: Mistakes) -> Iterator[DeclaredMember]:
     """The members of a DTO, those of its bases first, whose annotations can be read."""
+    for mistake in declared_of(dto).mistakes:
+        mistakes.add(mistake)
     annotations = Annotations(dto)
-    own = {name for base in dto.__mro__ if base not in (DTO, object) for name in vars(base).get("__annotations__", {})}
+    bases = [base for base in dto.__mro__ if base not in (DTO, Generic, object)]
+    for name in (name for base in bases for name, given in vars(base).items() if isinstance(given, Computed | First)):
+        if name not in annotations.names:
+            error = ConfigurationError(
+                "does not say of which type it is.",
+                location=f"{dto.__name__}.{name}",
+                hint=f"Annotate it: `{name}: int = computed(...)`, `{name}: list[CommentCard] = first(...)`.",
+            )
+            mistakes.add(error, partial(attribute_location, dto, name))
+    own = {name for base in bases for name in vars(base).get("__annotations__", {})}
     for name in annotations.names:
         if name not in own:
             continue
         with mistakes.check(partial(attribute_location, dto, name)):
             annotation = annotations.kind_of(name)
             if get_origin(annotation) is not ClassVar and annotation is not ClassVar:
-                assigned = next((vars(base)[name] for base in dto.__mro__ if name in vars(base)), None)
+                assigned = next((vars(base)[name] for base in bases if name in vars(base)), None)
                 yield DeclaredMember(dto, name, annotation, assigned)
 
 
@@ -220,12 +231,17 @@ class DTOReader:
         self._read: dict[type[DTO[Any]], DTOMembers | None] = {}
         self._reading: list[type[DTO[Any]]] = []
 
+    @property
+    def known(self) -> Sequence[DTOMembers]:
+        """Those that have been read."""
+        return [dto for dto in self._read.values() if dto is not None]
+
     def read(self, dto: type[DTO[Any]]) -> DTOMembers | None:
         """The DTO; None where it has a mistake, which is kept."""
         if dto not in self._read:
             self._reading.append(dto)
             found: DTOMembers | None = None
-            with self._mistakes.check(dto.source):
+            with self._mistakes.check(declared_of(dto).source):
                 found = self._members(dto, served_by(dto, self._catalog))
             self._reading.pop()
             self._read[dto] = found
@@ -256,7 +272,8 @@ class DTOReader:
             member.name, assigned.expression, served.entity, member.location, bigint_as_string=is_text
         )
         check_expression_type(member.annotation, field.attribute.shape, member.location)
-        read = _read_policy(assigned.read, field.columns, served, member)
+        declared = checked_policy(assigned.read, f"{member.location}, read=")
+        read = _read_policy(declared, field.columns, served, member)
         is_condition = optional_of(member.annotation) == (bool, False)
         return ComputedMember(member.name, field, read, self._readable(field, member), is_condition)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from gatepost.call import Call
-from gatepost.declaring.dto import DTO
+from gatepost.declaring.dto import DTO, made_of
 from gatepost.models.catalog import ServedModel
 from gatepost.models.constructors import Construct, constructor_of
 from gatepost.models.dataclass_defaults import dataclass_defaults
@@ -48,7 +48,7 @@ class BodyValues:
             return draft
 
         absent = {name: default() for name, default in self._absent.items() if name not in values}
-        return self._dto.of({**absent, **own}, make)
+        return made_of(self._dto, {**absent, **own}, make)
 
     def partial(self, values: dict[str, Any]) -> Partial[Any]:
         """What was sent."""

@@ -62,6 +62,7 @@ def app_of(path: str, annotation: Any, **defaults: Any) -> App:
         (Annotated[int, Query, Header], "from several places: Query, Header"),
         (Annotated[bytes, RawBody], "not the bytes of a body with a bound"),
         (Annotated[int, Query], "int has no members that could be query parameters"),
+        (Annotated[Search | None, Query], "has no members that could be query parameters"),
         (Annotated[Actor, Header], "takes 'given' by its class, and marks it as Header"),
         (Annotated[Service[Crate], Query], "takes 'given' by its class, and marks it as Query"),
         (Locked[int], "locks 'given', which is not a row of its path"),

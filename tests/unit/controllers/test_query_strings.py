@@ -2,7 +2,7 @@
 
 import pytest
 
-from gatepost.controllers.query_strings import MEMBERS_MAX, Parameter, RawQuery, members_of, parse
+from gatepost.controllers.query_strings import MEMBERS_MAX, Parameter, RawQuery, invalid_parameter, members_of, parse
 from gatepost.errors import BadRequest
 
 
@@ -42,7 +42,7 @@ def test_what_is_not_reserved_is_a_filter(query_string: bytes, filters: list[tup
 @pytest.mark.parametrize(
     ("query_string", "words"),
     [
-        (b"sort=a&sort=b", "'sort': It is given more than once"),
+        (b"sort=a&sort=b", "'sort' is given more than once"),
         (b"after=a&before=b", "'after': `after` and `before` cannot be combined"),
         (b"small[]=1", "'small[]' is not of the form field[operator]"),
         (b"small]=1", "'small]' is not of the form field[operator]"),
@@ -94,3 +94,18 @@ def test_a_list_has_a_hundred_members() -> None:
     assert len(members_of(",".join(["1"] * MEMBERS_MAX))) == MEMBERS_MAX
     with pytest.raises(ValueError, match="more than 100 values"):
         members_of("," * MEMBERS_MAX)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("It is required.", "The parameter 'since' is required."),
+        ("Send a date.", "The parameter 'since': Send a date."),
+        ("A word is missing", "The parameter 'since': A word is missing."),
+        ("UTF-8 is needed.", "The parameter 'since': UTF-8 is needed."),
+        ('There is none. Did you mean "a"?', "The parameter 'since': There is none. Did you mean \"a\"?"),
+        ("'x' is named twice", "The parameter 'since': 'x' is named twice."),
+    ],
+)
+def test_a_refusal_is_a_sentence(reason: str, said: str) -> None:
+    assert invalid_parameter("since", reason).detail == said

@@ -99,13 +99,14 @@ class Plain:
 Title = NewType("Title", str)
 
 
-def app_of(annotation: Any) -> App:
+def app_of(annotation: Any, **options: Any) -> App:
     """An app with an endpoint that returns this."""
 
     async def method(self: Any) -> Any: ...
 
     method.__annotations__["return"] = annotation
-    endpoint = get("/a", allow=anyone)(method)
+    decorate: Any = get
+    endpoint = decorate("/a", allow=anyone, **options)(method)
     controller = type("Wrong", (Controller,), {"path": "things", "__module__": __name__, "method": endpoint})
     return App(Resource(Ream, read=anyone), Resource(Stack, read=anyone), controllers=[controller])
 
@@ -232,3 +233,10 @@ def test_what_a_select_cannot_give() -> None:
     assert "Selects.row_and_column: returns rows of Ream inside of other data" in words
     assert "Selects.rows: returns rows of Ream inside of other data" in words
     assert "Selects.missing: has annotations that cannot be read" in words
+
+
+@pytest.mark.parametrize("option", [{"filters": True}, {"paging": False}])
+@pytest.mark.parametrize("annotation", [int, Ream, list[Ream], None])
+def test_what_is_about_the_rows_of_a_select(option: Any, annotation: Any) -> None:
+    with pytest.raises(ConfigurationError, match="which is about the rows of a Select"):
+        app_of(annotation, **option)

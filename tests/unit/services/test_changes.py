@@ -120,3 +120,10 @@ def test_only_a_signed_in_actor_has_an_id() -> None:
     assert refused.value.code == "not_signed_in"
     with pytest.raises(TypeError, match="act as a user"):
         system.require_id()
+
+
+def test_what_a_request_asks_for_stays_asked_for_whatever_value_replaces_it() -> None:
+    asked = Changes({"title": "a"}, model=Book).asked_for()
+
+    assert asked.replace(title="b").asked == {"title"}
+    assert asked.replace(stock=3).asked == {"title"}
