@@ -13,6 +13,7 @@ from tests.acceptance.conftest import Command
 
 from gatepost.auth.keys import KEY_FILE, development_key
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.embedded.programs import run_script
 from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.server.loading import find_app
 
@@ -100,6 +101,39 @@ def test_a_user_is_made_listed_and_given_a_token(gatepost: Gatepost) -> None:
     assert (user["email"], user["roles"], user["is_active"]) == ("ada@example.com", ["editor"], True)
     status, token, _ = gatepost("users", "token", "ada@example.com")
     assert (status, token.count(".")) == (0, 2)
+
+
+OWN_USERS = """
+from gatepost import UserColumns
+
+class Employee(Base, UserColumns):
+    __tablename__ = "employees"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    floor: Mapped[int]
+
+app = App(Resource(Thing, read=anyone), users=Employee)
+"""
+
+
+def test_a_user_with_columns_of_its_own_is_made(gatepost: Gatepost, project: Path, database: str) -> None:
+    (project / "app.py").write_text(APP + OWN_USERS)
+    assert gatepost("migrate", "make", "employees")[0] == 0
+    run_script(database, "DROP SCHEMA public, gatepost CASCADE; CREATE SCHEMA public")
+    assert gatepost("migrate", "up")[0] == 0
+    arguments = ("users", "create", "ada@example.com", "--password-stdin")
+
+    assert gatepost(*arguments, stdin="correct horse\n") == (
+        2,
+        "",
+        "Error: Employee: A user needs a value for floor. Set it: `gatepost users create ada@example.com --set "
+        "floor=...`, in tests `running.user(floor=...)`.\n",
+    )
+    assert gatepost(*arguments, "--set", "flor=3", stdin="correct horse\n")[2] == (
+        "Error: Employee: 'flor' is no column of the model. Did you mean 'floor'?\n"
+    )
+    assert gatepost(*arguments, "--set", "floor=high", stdin="correct horse\n")[2].startswith("Error: Employee.floor: ")
+    assert gatepost(*arguments, "--set", "floor=3", stdin="correct horse\n")[0] == 0
+    assert run_script(database, "SELECT email, floor FROM employees") == "ada@example.com|3"
 
 
 def test_an_app_that_accepts_no_tokens_issues_none(gatepost: Gatepost, project: Path) -> None:

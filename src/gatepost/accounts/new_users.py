@@ -1,6 +1,7 @@
 """Users for commands, seeds and tests: `gatepost users create` and `gatepost users token`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from gatepost.accounts.models import normalise_email
@@ -12,12 +13,19 @@ from gatepost.database.database import Database
 from gatepost.errors import ConfigurationError
 
 
-async def create_user(
-    database: Database, model: type[Any], email: str, password: str | None, roles: Sequence[str] = ()
+async def create_user(  # noqa: PLR0913 - what a user consists of
+    database: Database,
+    model: type[Any],
+    email: str,
+    password: str | None,
+    roles: Sequence[str] = (),
+    *,
+    own: Mapping[str, Any] = MappingProxyType({}),
 ) -> ActorId:
     """Create a user, for commands and seeds, and return the key. Without a password the user cannot sign in by one.
 
-    Raises `ConfigurationError` for a malformed or taken e-mail and a password that is too short or too long.
+    `own` are values of the model's own columns; a text is read as in a query string. Raises `ConfigurationError` for a
+    malformed or taken e-mail, a password that is too short or too long, and a column that is refused.
     """
     hashed: str | None = None
     if password is not None:
@@ -27,7 +35,7 @@ async def create_user(
             hashed = await passwords.hash(password)
         finally:
             passwords.close()
-    return await UserStore(database, model).create(email, hashed, roles)
+    return await UserStore(database, model).create(email, hashed, roles, own)
 
 
 async def issue_token(database: Database, model: type[Any], tokens: Tokens, email: str) -> str:

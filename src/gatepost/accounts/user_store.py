@@ -1,7 +1,7 @@
 """The statements that accounts run on the users' table, compiled once for the model at hand."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -11,12 +11,13 @@ from sqlalchemy import cast as sql_cast
 from gatepost.accounts.models import EMAIL_LENGTH_MAX, EMAIL_LENGTH_MIN, UserColumns, normalise_email
 from gatepost.accounts.password_versions import REHASH
 from gatepost.accounts.snapshots import kept_names, key_parser, snapshot_reader, value_reader
+from gatepost.accounts.user_values import read_values, refusal_of
 from gatepost.actor import Actor, ActorId
 from gatepost.database.connection import Record
 from gatepost.database.database import Database
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
-from gatepost.errors import ConfigurationError, Conflict
+from gatepost.errors import ConfigurationError, Conflict, Unprocessable
 from gatepost.models.conditions import scope_conditions
 from gatepost.models.constructors import constructor_of
 from gatepost.models.entity import entity_of
@@ -137,26 +138,33 @@ class UserStore:
 
         await self._database.transact(work)
 
-    async def create(self, email: str, password_hash: str | None, roles: Sequence[str]) -> ActorId:
-        """Create a user and return the key. Raises `ConfigurationError` where the e-mail is malformed or taken."""
+    async def create(
+        self, email: str, password_hash: str | None, roles: Sequence[str], own: Mapping[str, Any]
+    ) -> ActorId:
+        """Create a user, with values of the model's own columns, and return the key. Raises `ConfigurationError` where
+        the e-mail is malformed or taken, and where a column is refused."""
         address = normalise_email(email)
         if not is_email(address):
             raise ConfigurationError(f"{email!r} is not an e-mail address.", hint="Write it as name@example.com.")
-        values = {"email": address, "password_hash": password_hash, "roles": list(roles), "is_active": True}
+        base = {"email": address, "password_hash": password_hash, "roles": list(roles), "is_active": True}
+        try:
+            user = constructor_of(self._entity)({**base, **read_values(self._entity, own)})
+        except ValueError as error:
+            raise ConfigurationError(f"{self._entity.name} refuses {address}: {error}") from error
 
         async def insert(transaction: Transaction) -> ActorId:
-            user = constructor_of(self._entity)(values)
             transaction.session.add(user)
             await transaction.session.flush()
             return cast("ActorId", inspect(user).identity[0])
 
         try:
             return await self._database.transact(insert)
-        except Conflict as conflict:
-            if conflict.code != "already_exists":
-                raise
-            hint = "Choose another e-mail address."
-            raise ConfigurationError(f"The user {address} exists already.", hint=hint) from None
+        except (Conflict, Unprocessable) as problem:
+            is_taken = problem.code == "already_exists" and not problem.errors
+            if is_taken or any(error.pointer == "/email" for error in problem.errors):
+                hint = "Choose another e-mail address."
+                raise ConfigurationError(f"The user {address} exists already.", hint=hint) from None
+            raise refusal_of(self._entity, address, problem, user) from None
         except ValueError as error:
             raise ConfigurationError(f"{self._entity.name} refuses {address}: {error}") from error
 

@@ -39,13 +39,18 @@ def create(
     email: Email,
     role: Annotated[list[str] | None, typer.Option("--role", "-r", help="A role; may be repeated.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value, a column of the users' model; may be repeated.")
+    ] = None,
     app: AppOption = None,
 ) -> None:
     """Create a user. The password is asked for or read from stdin: others can see what is on the command line."""
     from gatepost.accounts.new_users import create_user
+    from gatepost.accounts.user_values import split_values
 
+    own = split_values(set_ or [])
     password, roles = _read_password(from_stdin=password_stdin), role or []
-    _on_database(app, lambda database, model, _: create_user(database, model, email, password, roles))
+    _on_database(app, lambda database, model, _: create_user(database, model, email, password, roles, own=own))
     print_success(f"Created {email}" + (f" with the roles {', '.join(roles)}." if roles else " without roles."))
 
 
@@ -126,8 +131,10 @@ async def _run(work: Work[T], model: type[Any], settings: "Settings") -> T:
     from gatepost.database.database import Database
     from gatepost.database.startup_check import connect_once
     from gatepost.events import Events
+    from gatepost.models.constraint_violations import ConstraintErrors
 
-    database = Database(str(settings.database.url), settings.database, Events())
+    describe = ConstraintErrors([model.metadata])
+    database = Database(str(settings.database.url), settings.database, Events(), describe)
     try:
         if not await connect_once(database):
             raise connection_error(database.pool.reachability.reason, database.address)

@@ -77,18 +77,19 @@ class TestApp:
     ) -> None:
         await self.app.stop()
 
-    async def user(self, *roles: str, email: str | None = None, password: str | None = None) -> Client:
-        """A new user with these roles, signed in."""
-        client, _ = await self.user_and_id(*roles, email=email, password=password)
+    async def user(self, *roles: str, email: str | None = None, password: str | None = None, **columns: Any) -> Client:
+        """A new user with these roles, signed in. `columns` are values of the model's own columns; a text is read in
+        the form that it has in a query string, such as a key that a response shows."""
+        client, _ = await self.user_and_id(*roles, email=email, password=password, **columns)
         return client
 
     async def user_and_id(
-        self, *roles: str, email: str | None = None, password: str | None = None
+        self, *roles: str, email: str | None = None, password: str | None = None, **columns: Any
     ) -> tuple[Client, Any]:
         """A new user with these roles, signed in, and the user's key."""
         running = self.app.running
         address = email or f"{secrets.token_hex(8)}@example.com"
-        key = await create_user(running.database, self.app.user_model, address, password, roles)
+        key = await create_user(running.database, self.app.user_model, address, password, roles, own=columns)
         token = await issue_token(running.database, self.app.user_model, running.tokens, address)
         return Client(self.app, token=token, scheme=running.tokens.scheme, settle=self._settle), key
 

@@ -1,12 +1,19 @@
 """A client that speaks to an ASGI application in the same process, with the identity it was made for."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote_to_bytes, urlencode
 
 import msgspec
 
 from gatepost.asgi import ASGIApp, Message
+
+BODY_SHOWN_MAX = 500
+"""Characters of a body in a sentence."""
+
+
+class NoBody(AssertionError):
+    """A test looks at what a response does not have."""
 
 
 class ClientResponse(msgspec.Struct, frozen=True):
@@ -17,13 +24,30 @@ class ClientResponse(msgspec.Struct, frozen=True):
     body: bytes
 
     def json(self) -> Any:
-        """The body, decoded."""
-        return msgspec.json.decode(self.body)
+        """The body, decoded. Raises `NoBody` where there is none, or one that is not JSON."""
+        if not self.body:
+            raise NoBody(f"The response {self.status} has no body.{self._reason()}")
+        try:
+            return msgspec.json.decode(self.body)
+        except ValueError:
+            kind = self.headers.get("content-type", "no content type")
+            raise NoBody(f"The body of the response {self.status} is not JSON, but {kind}.") from None
 
     @property
     def data(self) -> Any:
-        """`data` of the envelope."""
-        return self.json()["data"]
+        """`data` of the envelope. Raises `NoBody` where there is none, as in a problem."""
+        body: Any = self.json()
+        if not (isinstance(body, dict) and "data" in body):
+            text = self.body.decode(errors="replace")[:BODY_SHOWN_MAX]
+            raise NoBody(f"The response {self.status} has no data: {text}")
+        return cast("dict[str, Any]", body)["data"]
+
+    def _reason(self) -> str:
+        if self.status == 201:
+            return (
+                " The actor may create the row but not read it: add a policy for get=, or look at it as another user."
+            )
+        return ""
 
 
 class Client:
