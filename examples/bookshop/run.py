@@ -54,9 +54,7 @@ def _fill(dsn: str) -> None:
 
 
 async def _prepare(dsn: str) -> None:
-    applied = await apply_lossless(dsn, app.metadata, embedded=True)
-    for refused in applied.refused:
-        sys.stderr.write(f"Not migrated: {refused}\n")
+    applied = await apply_lossless(dsn, app.metadata, embedded=True, all_or_nothing=True)
     if not applied.statements and await _is_filled(dsn):
         return
     from examples.bookshop.seed import seed

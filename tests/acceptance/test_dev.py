@@ -9,6 +9,9 @@ import psutil
 import pytest
 from tests.acceptance.conftest import SECONDS_MAX, Start, is_alive, run, wait_for
 
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.embedded.programs import run_script
+
 Environ = dict[str, str]
 
 
@@ -42,6 +45,35 @@ def test_dev_reloads_survives_a_syntax_error_and_leaves_nothing(start: Start, en
     assert server.wait() == 0
     _, alive = psutil.wait_procs(processes, timeout=SECONDS_MAX)
     assert not [process for process in alive if is_alive(process)]
+    assert "Traceback" not in server.output
+
+
+def test_where_rows_do_not_fit_the_models_every_request_gets_the_ways_out(
+    start: Start, environ: Environ, project: Path
+) -> None:
+    server = start("dev", "--port", "0", environ=environ).ready()
+    dsn = EmbeddedPostgreSQL(project / ".gatepost" / "postgresql").dsn("gatepost")
+    run_script(dsn, "INSERT INTO notes (title) VALUES ('First')")
+    app = project / "app.py"
+    source = app.read_text()
+    declaration = "    title: Mapped[str]\n"
+
+    changed = source.replace(declaration, f"{declaration}    slug: Mapped[str] = mapped_column(unique=True)\n")
+    app.write_text(changed.replace("import Mapped", "import Mapped, mapped_column"))
+    wait_for(lambda: server.responds("/api/notes", 503), "the models to be refused")
+    answers = {server.get(path)[1] for path in ("/api/notes", "/api/auth/me", "/readyz", "/")}
+
+    (answer,) = answers
+    assert answer.count("slug") == 1, "the constraint on a column that is missing is no news"
+    assert "\n  - add the column notes.slug: it is NOT NULL, and the rows that exist have no value for it" in answer
+    assert "three ways out:\n  1. Change the models so that the rows fit" in answer
+    assert f"psql '{dsn}'\n  3. Throw the rows away: stop with Ctrl-C, delete .gatepost/postgresql," in answer
+    assert answer.partition("\n\n")[2].strip() in server.output
+
+    run_script(dsn, "ALTER TABLE notes ADD slug varchar; UPDATE notes SET slug = title")
+    app.write_text(app.read_text() + "# saved again\n")
+    wait_for(lambda: server.responds("/api/notes", 200), "the second way out")
+    assert '"slug":"First"' in server.get("/api/notes")[1]
     assert "Traceback" not in server.output
 
 

@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from gatepost.errors import ConfigurationError
+from gatepost.cli.dev_migration import migrate
 from gatepost.events import Events
-from gatepost.logging.console import print_warning
 from gatepost.logging.streams import StandardStreams
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
@@ -23,10 +21,6 @@ from gatepost.server.loading import check_module_exists, gc_paused, reference_of
 from gatepost.server.safety import warn_of_unknown
 from gatepost.server.serving import master_events, url_of, with_server
 from gatepost.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from gatepost.app import App
-    from gatepost.migrations.plan import Plan
 
 DRAIN_SECONDS = 1.0
 """After a file is saved, a hanging request must not delay the reload for long."""
@@ -54,54 +48,9 @@ def develop(  # noqa: PLR0913 - the options of a command
         from gatepost.server.granian_server import serve_and_reload
         from gatepost.server.worker import Worker
 
-        prepare = partial(migrate, is_embedded=is_embedded, migrates=migrates, extends=extends)
+        prepare = partial(migrate, data=data if is_embedded else None, migrates=migrates, extends=extends)
         worker = Worker(settings, name, prepare=prepare, serves_refusal=True)
         serve_and_reload(listener, worker, events, Path.cwd(), _announce)
-
-
-async def migrate(app: "App", settings: Settings, *, is_embedded: bool, migrates: bool, extends: bool) -> None:
-    """Apply what loses nothing, before the application starts; say what was done and what was left.
-
-    A database that is not the embedded one is changed only when it is empty, or when that was asked for. Raises
-    ConfigurationError where a table of others has the name of the users' table.
-    """
-    from gatepost.database.startup_check import check_database
-    from gatepost.migrations.safe_changes import apply_lossless, find_pending, is_empty
-
-    url = settings.database.url
-    if url is None:
-        return
-    await check_database(settings.database)
-    if not (is_embedded or migrates or await is_empty(url)):
-        if plan := await find_pending(url, app.metadata):
-            _tell_pending(plan)
-        return
-    applied = await apply_lossless(url, app.metadata, embedded=is_embedded, extend=extends)
-    if applied.statements:
-        # On stderr as the warnings are: two streams arrive in any order.
-        sys.stderr.write(f"Migrated the database: {len(applied.statements)} statement(s).\n")
-        sys.stderr.flush()
-    advice = " See `gatepost migrate make`." if is_embedded else ""
-    for refused in applied.refused:
-        print_warning(f"Not migrated: {refused}{advice}")
-    for kept in applied.kept:
-        print_warning(kept)
-
-
-def _tell_pending(pending: "Plan") -> None:
-    """What the database lacks, and how to add it; the application is served nevertheless, unless its responses would be
-    wrong."""
-    if pending.allowed:
-        steps = "".join(f"\n  {item.summary}" for item in pending.allowed)
-        print_warning(
-            f"The database is not the embedded one: nothing was changed in it. `gatepost dev --migrate` would:{steps}"
-        )
-    for refused in pending.refused[1:] if pending.users_refusal else pending.refused:
-        print_warning(f"Not changed: {refused}")
-    if pending.extensible:
-        print_warning("`gatepost dev --migrate --extend` would add to tables that Gatepost did not make.")
-    if pending.users_refusal:
-        raise ConfigurationError(pending.users_refusal, location="DATABASE_URL")
 
 
 def _with_embedded_database(stack: ExitStack, data: Path, events: Events) -> Settings:

@@ -1,10 +1,14 @@
 """On what terms a database is changed without files, and what was done. Imports no Alembic."""
 
+from collections.abc import Sequence
+
 import msgspec
+
+from gatepost.errors import ConfigurationError
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """What was done: the statements that ran, and what was not done, each with the reason; and which columns no model
+    """What was done: the statements that ran, and what was not done, each with the reason; and what no model
     has any more."""
 
     statements: list[str]
@@ -23,3 +27,12 @@ class ApplyOptions(msgspec.Struct, frozen=True):
     embedded: bool = False
     extend: bool = False
     all_or_nothing: bool = False
+
+
+class SchemaRefused(ConfigurationError):
+    """The database cannot be brought to the models, and nothing was changed; `refused` says why, sentence by
+    sentence."""
+
+    def __init__(self, message: str, *, location: str, hint: str, refused: Sequence[str]) -> None:
+        super().__init__(message, location=location, hint=hint)
+        self.refused = tuple(refused)

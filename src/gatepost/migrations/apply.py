@@ -1,6 +1,6 @@
 """How a database is changed without files, when there is something to change. Imports Alembic."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,8 +8,7 @@ from alembic.operations import Operations
 from sqlalchemy import Connection, MetaData, event
 from sqlalchemy.exc import DBAPIError
 
-from gatepost.errors import ConfigurationError
-from gatepost.migrations.applied import Applied, ApplyOptions
+from gatepost.migrations.applied import Applied, ApplyOptions, SchemaRefused
 from gatepost.migrations.comparison import migration_context
 from gatepost.migrations.connections import ADVISORY_LOCK, LOCK_TIMEOUT, hint_of, reason_of, run_on
 from gatepost.migrations.definitions import read_definitions
@@ -25,6 +24,7 @@ from gatepost.migrations.record import (
     read_record,
 )
 from gatepost.migrations.recording import record_equal, record_made
+from gatepost.migrations.refusals import Refusals
 
 LOCKED, UNCOMMITTED_VALUE = "55P03", "55P04"
 """SQLSTATEs: another holds a lock; a value of an enum that this transaction has added."""
@@ -59,19 +59,20 @@ def apply_models(connection: Connection, metadata: MetaData, fingerprint: str, o
         connection.rollback()  # nothing to do, and nothing to record: not even the record is made
         return applied
     prepare_record(connection)
-    waiting = _apply(connection, metadata, plan.allowed, applied, options)
-    if waiting and not (applied.refused and options.all_or_nothing):
+    refusals, waiting = _apply(connection, metadata, plan, applied, options)
+    if waiting and not (refusals and options.all_or_nothing):
         connection.rollback()
         applied.statements.clear()
         prepare_record(connection)
+        values = Refusals(())
         for item in plan.allowed:  # first and on their own: new values cannot be used before they are committed
             if isinstance(item.operation, RunSQL) and item.operation.committed_at_once:
-                _attempt(connection, item, applied, applied.refused)
+                _attempt(connection, item, applied, values, values)
         connection.commit()
         plan = make_plan(connection, metadata, embedded=options.embedded, extend=options.extend)
-        applied.refused[:] = plan.refused
-        waiting = _apply(connection, metadata, plan.allowed, applied, options)
-    applied.refused.extend(waiting)
+        applied.refused[:] = [*plan.refused, *values.sentences]
+        refusals, waiting = _apply(connection, metadata, plan, applied, options)
+    applied.refused.extend([*refusals.sentences, *waiting.sentences])
     if applied.refused and options.all_or_nothing:
         connection.rollback()
         raise _error_of_plan(Plan(refused=applied.refused))
@@ -82,19 +83,21 @@ def apply_models(connection: Connection, metadata: MetaData, fingerprint: str, o
 
 
 def _apply(
-    connection: Connection, metadata: MetaData, allowed: Sequence[Difference], applied: Applied, options: ApplyOptions
-) -> list[str]:
-    """Returns what waits for a new value of an enum to be committed, in sentences."""
+    connection: Connection, metadata: MetaData, plan: Plan, applied: Applied, options: ApplyOptions
+) -> tuple[Refusals, Refusals]:
+    """Returns what PostgreSQL refuses, and what waits for a new value of an enum to be committed."""
     owned = owned_keys(read_definitions(connection), read_record(connection))
-    waiting: list[str] = []
-    done = [item for item in allowed if _attempt(connection, item, applied, waiting)]
+    refusals, waiting = Refusals(plan.missing), Refusals(())
+    done = [item for item in plan.allowed if _attempt(connection, item, applied, refusals, waiting)]
     record_made(connection, owned, [item.key for item in done if item.action == "create"])
     if options.embedded:
         record_equal(connection, metadata)
-    return waiting
+    return refusals, waiting
 
 
-def _attempt(connection: Connection, difference: Difference, applied: Applied, waiting: list[str]) -> bool:
+def _attempt(
+    connection: Connection, difference: Difference, applied: Applied, refusals: Refusals, waiting: Refusals
+) -> bool:
     """In a savepoint: a change that existing rows violate is reported, and the rest goes on."""
     try:
         with connection.begin_nested(), _recorded(connection) as statements:
@@ -103,14 +106,14 @@ def _attempt(connection: Connection, difference: Difference, applied: Applied, w
         sqlstate = None if error.orig is None else getattr(error.orig, "sqlstate", None)
         if sqlstate == LOCKED:
             raise
-        told = waiting if sqlstate == UNCOMMITTED_VALUE else applied.refused
-        told.append(f"{difference.summary}: PostgreSQL refuses: {reason_of(error)}.{hint_of(error, connection)}")
+        told = waiting if sqlstate == UNCOMMITTED_VALUE else refusals
+        told.add(difference, f"PostgreSQL refuses: {reason_of(error)}.{hint_of(error, connection)}", sqlstate)
         return False
     applied.statements.extend(statements)
     return True
 
 
-def _error_of_plan(plan: Plan) -> ConfigurationError:
+def _error_of_plan(plan: Plan) -> SchemaRefused:
     """The list, as one error."""
     items = "".join(f"\n  - {item}" for item in plan.refused)
     hint = (
@@ -119,10 +122,11 @@ def _error_of_plan(plan: Plan) -> ConfigurationError:
     )
     if plan.extensible:
         hint = f"{hint} TestApp(..., extend=True) and `gatepost dev --migrate --extend` add to tables of others."
-    return ConfigurationError(
+    return SchemaRefused(
         f"The models do not fit the database, and Gatepost may not change it so that they do:{items}\n",
         location="DATABASE_URL",
         hint=hint,
+        refused=plan.refused,
     )
 
 

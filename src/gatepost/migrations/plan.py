@@ -17,10 +17,12 @@ from gatepost.migrations.definitions import ObjectKey, TableName, table_name
 from gatepost.migrations.differences import Difference, difference
 from gatepost.migrations.enums import enums_of, plain_metadata
 from gatepost.migrations.existing_constraints import is_satisfied
+from gatepost.migrations.leftovers import Leftover, weigh_column, weigh_loss
 from gatepost.migrations.losses import has_rows, ignore_equal_type
 from gatepost.migrations.objects import missing_uuidv7
 from gatepost.migrations.operations import RunSQL
 from gatepost.migrations.ownership import Ownership
+from gatepost.migrations.refusals import names_made_by
 from gatepost.models.schema_names import quote
 from gatepost.models.schema_objects import tables_of_objects
 
@@ -28,15 +30,20 @@ from gatepost.models.schema_objects import tables_of_objects
 class Plan(msgspec.Struct):
     """The changes to make, in order; the refused ones, as sentences; and columns that no model declares any more.
 
-    `extensible` is True where more may be done with `extend`, and `users_refusal` where the users' table is another's:
-    then nothing is done at all.
+    `missing` are the names of what is refused and therefore not there. `extensible` is True where more may be done with
+    `extend`, and `users_refusal` where the users' table is another's: then nothing is done at all.
     """
 
     allowed: list[Difference] = []
     refused: list[str] = []
     kept: list[str] = []
+    missing: set[str] = set()
     extensible: bool = False
     users_refusal: str | None = None
+
+    def add(self, leftover: Leftover) -> None:
+        """Note what is not changed."""
+        (self.kept if leftover.is_kept else self.refused).append(leftover.sentence)
 
     @property
     def differences(self) -> list[str]:
@@ -51,7 +58,8 @@ def make_plan(connection: Connection, metadata: MetaData, *, embedded: bool = Fa
         plan = Plan()
         for item in compare(connection, metadata, rows, Scope("default")):
             if item.loss is not None:
-                plan.refused.append(f"{item.summary}: {item.loss}.")
+                plan.add(weigh_loss(item))
+                plan.missing |= names_made_by(item)
             elif not (isinstance(item.operation, RunSQL) and item.operation.goes_with_table):
                 plan.allowed.append(item)
     else:
@@ -112,7 +120,8 @@ class _Planner:
         if item.action == "drop":
             self._weigh_drop(item)
         elif isinstance(item.operation, ops.DropColumnOp):
-            self._keep_column(item.operation, table)
+            if table is not None and table not in self._foreign:
+                self.plan.add(weigh_column(item.operation, table))
         elif clash := self._clash(item):
             self._refuse(f"{item.summary}: {clash}.", item.key)
         elif table is None:
@@ -158,15 +167,6 @@ class _Planner:
             self.plan.kept.append(sentence)
         return True
 
-    def _keep_column(self, operation: ops.DropColumnOp, table: TableName | None) -> None:
-        if table is None or table in self._foreign:
-            return
-        name, column = f"{table.words}.{operation.column_name}", operation.to_column()
-        if column.nullable or column.server_default is not None or column.identity is not None:
-            self.plan.kept.append(f"The column {name} is in no model: it is kept, with every value in it.")
-        else:
-            self._refuse(f"The column {name}, NOT NULL and without a default, is in no model, and stops every INSERT.")
-
     def _weigh_shared(self, item: Difference) -> None:
         """Schemas, extensions, types and functions: made for the tables that want them."""
         if item.action == "create":
@@ -209,6 +209,7 @@ class _Planner:
         operation = item.operation
         if item.loss is not None:
             self._refuse(f"{item.summary}: {item.loss}.", item.key if item.action == "create" else None)
+            self.plan.missing |= names_made_by(item)
         elif item.action == "replace" and not self._ownership.owns(item.key):
             self._refuse_foreign(item.key)
         elif function := self._blocked_function(operation):
@@ -273,6 +274,7 @@ class _Planner:
         self.plan.refused.append(sentence)
         if blocked is not None:
             self._blocked.add(blocked)
+            self.plan.missing.add(blocked.name)
             if blocked.kind == "table":
                 self._blocked.add(blocked.full_name)
 

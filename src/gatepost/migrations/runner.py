@@ -18,6 +18,7 @@ from gatepost.migrations.definitions import Definitions, read_definitions
 from gatepost.migrations.objects import missing_uuidv7
 from gatepost.migrations.record import forget_fingerprints, has_record, prepare_record
 from gatepost.migrations.recording import record_equal, record_made
+from gatepost.migrations.refusals import is_duplicate
 from gatepost.migrations.revisions import as_configuration_errors, folder_errors
 
 
@@ -66,10 +67,18 @@ def run_revisions(
         raise ConfigurationError(
             f"The revision {ran[-1] if ran else '(none)'} stopped: PostgreSQL refuses: {reason_of(error)}.",
             location=script.dir,
-            hint="It was undone; those before it are in place."
-            + (hint_of(error, connection) or " Correct the file or the rows, and run it again."),
+            hint=f"It was undone; those before it are in place.{hint_of(error, connection) or _hint(error)}",
         ) from error
     return ran
+
+
+def _hint(error: DBAPIError) -> str:
+    if is_duplicate(getattr(error.orig, "sqlstate", None)):
+        return (
+            " If `gatepost dev` made it, which works without files, run `gatepost migrate adopt`: it notes the files "
+            "as run where the database is equal to what they make, and lists what differs where it is not."
+        )
+    return " Correct the file or the rows, and run it again."
 
 
 def _prepare(connection: Connection, script: ScriptDirectory, *, records: bool) -> None:

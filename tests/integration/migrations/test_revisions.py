@@ -321,6 +321,28 @@ def unnamed(*items: Any) -> MetaData:
     return metadata
 
 
+@pytest.mark.parametrize(
+    "ahead",
+    [{"more": "others"}, {"columns": ("x",)}, {"columns": ("kind",)}],
+    ids=["a table", "a column", "a type"],
+)
+async def test_where_a_start_without_files_ran_ahead_the_refusal_names_adopt(
+    database_url: str, folder: Path, ahead: dict[str, Any]
+) -> None:
+    columns = {"x": lambda: Column("x", Text), "kind": lambda: Column("kind", Enum("a", name="kind"))}
+    before, after = things(), things(*(columns[name]() for name in ahead.get("columns", ())), more=ahead.get("more"))
+    await make(database_url, before, folder, "First")
+    await up(database_url, folder, metadata=before)
+    await apply_lossless(database_url, after)
+    await make(database_url, after, folder, "Second")
+
+    with pytest.raises(ConfigurationError, match=r"already exists.+run `gatepost migrate adopt`"):
+        await up(database_url, folder, metadata=after)
+
+    assert await adopt(database_url, folder) is not None
+    assert await up(database_url, folder, metadata=after) == []
+
+
 async def test_constraints_without_a_name_go_up_and_down(database_url: str, folder: Path) -> None:
     after = unnamed(
         UniqueConstraint("a", "b" * 40),
