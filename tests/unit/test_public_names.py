@@ -120,6 +120,14 @@ def test_a_wrong_setting_is_refused_before_anything_heavy_is_loaded(
     assert not loaded_by(program, *words) & {"sqlalchemy", "asyncpg", "alembic", "granian"}
 
 
+def test_what_workers_inherit_is_loaded_once_and_never_looked_through_for_garbage() -> None:
+    program = (
+        "import gc, sys\nfrom gatepost.server.loading import preload\npreload('gatepost.app')\n"
+        "assert gc.isenabled() and gc.get_freeze_count() > 10_000 and 'gatepost.app' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
 def test_an_app_does_not_load_the_gate_for_other_frameworks() -> None:
     program = "import sys, gatepost.app; print(*(name for name in sys.modules if name.startswith('gatepost.')))"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)

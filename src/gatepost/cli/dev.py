@@ -4,7 +4,6 @@ The master holds the port and PostgreSQL, and never imports the application: eac
 in it ends nothing. While there is one, the process responds with 503 and the reason, which the terminal also shows.
 """
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from gatepost.events import Events
 from gatepost.logging.streams import StandardStreams
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
-from gatepost.server.loading import check_module_exists, gc_paused, reference_of
+from gatepost.server.loading import check_module_exists, preload, reference_of
 from gatepost.server.safety import warn_of_unknown
 from gatepost.server.serving import master_events, url_of, with_server
 from gatepost.settings import Settings, load_settings
@@ -44,7 +43,7 @@ def develop(  # noqa: PLR0913 - the options of a command
         if is_embedded:
             settings = _with_embedded_database(stack, data, events)
         _greet(name, url_of(listener), settings, f"embedded PostgreSQL in {data}" if is_embedded else "DATABASE_URL")
-        _preload()
+        preload("gatepost.app", "gatepost.migrations.safe_changes")
         from gatepost.server.granian_server import serve_and_reload
         from gatepost.server.worker import Worker
 
@@ -62,13 +61,6 @@ def _with_embedded_database(stack: ExitStack, data: Path, events: Events) -> Set
     stack.enter_context(Watchdog(server, events))
     os.environ["DATABASE_URL"] = server.dsn(DATABASE)
     return with_server(load_settings(os.environ), drain_seconds=DRAIN_SECONDS)
-
-
-def _preload() -> None:
-    """What every process needs is loaded once, here, and inherited: a reload takes a fifth of a second."""
-    with gc_paused():
-        for module in ("gatepost.app", "gatepost.migrations.safe_changes"):
-            importlib.import_module(module)
 
 
 def _greet(name: str, address: str, settings: Settings, database: str) -> None:

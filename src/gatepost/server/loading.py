@@ -58,6 +58,17 @@ def find_app(reference: str) -> "App":
     return found
 
 
+def preload(*modules: str) -> None:
+    """Import what every worker needs, once, in the process that forks them: one that is replaced is back at once.
+
+    No garbage collector looks at it again: neither this process's nor a worker's, which would copy the pages.
+    """
+    with gc_paused():
+        for name in modules:
+            importlib.import_module(name)
+    gc.freeze()
+
+
 @contextmanager
 def gc_paused() -> Generator[None]:
     """Classes, tables and what is derived from them live as long as the process. The garbage collector would look

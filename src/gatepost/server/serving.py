@@ -4,13 +4,12 @@ import dataclasses
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from importlib import import_module
 
 from gatepost.events import Events
 from gatepost.logging.logs import Logs
 from gatepost.logging.streams import StandardStreams
 from gatepost.server.listening import listen
-from gatepost.server.loading import gc_paused, reference_of
+from gatepost.server.loading import preload, reference_of
 from gatepost.server.safety import refuse_unsafe, warn_of_unknown
 from gatepost.settings import Settings, load_settings
 
@@ -39,8 +38,7 @@ def run(
     from gatepost.server.granian_server import serve
     from gatepost.server.worker import Worker
 
-    with gc_paused():
-        import_module("gatepost.app")  # once, here: workers are forked, and one that is replaced is back at once
+    preload("gatepost.app")
     serve(listener, Worker(settings, reference), events, on_serving)
 
 
