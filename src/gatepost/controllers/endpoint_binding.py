@@ -310,8 +310,14 @@ class _Binding:
         if served is None:
             check_given(parameter, marker, "from its path", self._location)
             read = text_reader(parameter.annotation, f"{self._location}({parameter.name})")
-            if read is None or attribute is not None:
+            if read is None:
                 raise self._unbindable(parameter)
+            if attribute is not None:
+                raise ConfigurationError(
+                    f"names {attribute!r} of {parameter.name!r}, which is a value and not a row.",
+                    location=self._location,
+                    hint=f'Write "/{{{parameter.name}}}", or give the parameter a model as its type.',
+                )
             self.simple.append((parameter.name, path_value(place, read)))
             return
         if attribute is not None:

@@ -113,3 +113,8 @@ def test_the_members_of_a_class_are_query_parameters(marker: Any) -> None:
     (bound,) = app_of("/a", Annotated[Search, marker]).declaration.endpoints
 
     assert bound.query.names == ("words",)
+
+
+def test_a_value_of_the_path_has_no_attribute() -> None:
+    with pytest.raises(ConfigurationError, match="names 'title' of 'given', which is a value and not a row"):
+        app_of("/{given:title}", int)
