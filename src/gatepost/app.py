@@ -23,6 +23,7 @@ from gatepost.declaration import Declaration
 from gatepost.declaring.arguments import Declared, declared
 from gatepost.declaring.controller import Controller
 from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect
+from gatepost.declaring.info import Info, title_of
 from gatepost.declaring.mount import Mount
 from gatepost.declaring.provided import Provide
 from gatepost.declaring.resource import Resource
@@ -49,7 +50,8 @@ class App(Declared):
     such as `ValkeyBuckets(url)`; without it, where `GATEPOST_VALKEY_URL` says, else on each machine.
     `authenticators` find out who sends a request: the first that claims it decides. `controllers` have endpoints of
     their own; those of one resource stand in its `controller=`. `dialect` chooses names and errors as clients see them,
-    such as `CamelCase()`.
+    such as `CamelCase()`. `title`, `version` and `description` (Markdown) are those of the API in its OpenAPI document;
+    without a title it has the name of the module.
     """
 
     @declared
@@ -66,6 +68,9 @@ class App(Declared):
         dialect: Dialect = DEFAULT_DIALECT,
         provide: Provide | None = None,
         middleware: Sequence[Any] = (),
+        title: str | None = None,
+        version: str = "1.0.0",
+        description: str = "",
     ) -> None:
         if bigint not in ("number", "string"):
             wrong = ConfigurationError(f"bigint={bigint!r}.", location="App", hint='Write "number" or "string".')
@@ -81,6 +86,7 @@ class App(Declared):
             dialect=dialect,
             provide=provide or {},
             middleware=middleware,
+            info=Info(title or title_of(self.source), version, description),
             source=self.source,
             mistakes=self.mistakes,
         )

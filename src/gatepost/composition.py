@@ -19,6 +19,7 @@ from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.derived_routes import derived_route
 from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder, EndpointMethod, known_patterns, unnamed
 from gatepost.controllers.envelopes import Envelopes
+from gatepost.controllers.paging import PagingParameters
 from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.providers import Providers
 from gatepost.controllers.queries import Queries, QueryParsers
@@ -53,6 +54,9 @@ from gatepost.models.orm_reasons import Reasons, orm_reasons
 from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
 from gatepost.mounts import Mounts
+from gatepost.openapi.described import DescribedAPI, DescribedEndpoint, DescribedVerb
+from gatepost.openapi.openapi_controller import openapi_controller
+from gatepost.openapi.served_documents import OpenAPI
 from gatepost.operations import Operation, RouteRules
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
@@ -139,6 +143,9 @@ class Composition:
         self._trigram_probe: TrigramProbe | None = None
         self._sql_trials = SQLTrials(self.database, declaration.sql_trials, events)
         queries = self._queries(secret)
+        self.openapi = OpenAPI(lambda: self._described(queries))
+        self._described_verbs: list[DescribedVerb] = []
+        self._described_endpoints: list[DescribedEndpoint] = []
         built_in, provided = self._built_in()
         endpoints = [
             *self._resource_endpoints(queries),
@@ -303,12 +310,47 @@ class Composition:
             )
             origin = f"derived from {served.entity.name} {location_of(served.entity.model)}"
             operations = [(verb, self._operation(served, verb, origin)) for verb in ACTIONS if served.offers(verb)]
-            endpoints += [
-                Endpoint(operation, controller.handler(verb))
+            derived = [
+                (verb, operation)
                 for verb, operation in operations
                 if (operation.method, unnamed(operation.path)) not in replaced
             ]
+            endpoints += [Endpoint(operation, controller.handler(verb)) for verb, operation in derived]
+            self._described_verbs += [
+                self._described_verb(served, verb, operation, reader.paging) for verb, operation in derived
+            ]
         return endpoints
+
+    def _described_verb(
+        self, served: ServedModel, verb: str, operation: Operation, paging: PagingParameters
+    ) -> DescribedVerb:
+        envelopes, resource = Envelopes(self.declaration.dialect), served.resource
+        service = self.declaration.services.get(served.entity.model)
+        method = None if service is None else overridden(service).get(verb)
+        body = resource.updates if verb == "update" else resource.creates
+        return DescribedVerb(
+            operation,
+            served,
+            verb,
+            paging,
+            envelopes.of(resource.answers, resource.lists),
+            envelopes.of_body(body, resource.answers),
+            None if method is None else getattr(service, method),
+        )
+
+    def _described(self, queries: Queries) -> DescribedAPI:
+        """What the OpenAPI document is made of, at its first request."""
+        declaration, catalog = self.declaration, self.declaration.catalog
+        return DescribedAPI(
+            declaration.info,
+            declaration.dialect,
+            self._described_verbs,
+            self._described_endpoints,
+            (*catalog.served, *catalog.narrowed),
+            {served: parsers.filterable for served, parsers in queries.parsers.items()},
+            [*zip(declaration.authenticators, self.accounts.authenticators, strict=True)],
+            declaration.sample_user,
+        )
 
     def _built_in(self) -> tuple[list[BoundEndpoint], ProvidedValues]:
         """The endpoints of Gatepost's own controllers: sign-in, which an app may replace, and the probes; and what they
@@ -320,16 +362,31 @@ class Composition:
             needs_writes=self.settings.database.ready_needs_writes,
         )
         mistakes, catalog = Mistakes(), self.declaration.catalog
-        given = {Settings: self.settings, Dialect: self.declaration.dialect, Readiness: readiness}
+        given = {
+            Settings: self.settings,
+            Dialect: self.declaration.dialect,
+            Readiness: readiness,
+            OpenAPI: self.openapi,
+        }
         providers = Providers(given, mistakes, source=self.declaration.source)
         binder = EndpointBinder(catalog, {}, providers, self.declaration.prefix, mistakes)
         controllers = [SignIn, SignedIn] if self.accounts.accepts_tokens else [SignedIn]
         replaced = known_patterns(self.declaration.endpoints)
         signing_in = (bound for controller in controllers for bound in binder.bind(controller))
         found = [bound for bound in signing_in if (bound.method.route.method, unnamed(bound.pattern)) not in replaced]
-        found += EndpointBinder(catalog, {}, providers, "", mistakes).bind(Probes)
+        outside = EndpointBinder(catalog, {}, providers, "", mistakes)
+        found += outside.bind(Probes)
+        controller = openapi_controller(self.settings.server.openapi)
+        if controller is not None:
+            describing = outside.bind(controller)
+            found += [each for each in describing if self._is_free(each, replaced)]
         mistakes.raise_any()
         return found, ProvidedValues(providers, self.events)
+
+    def _is_free(self, bound: BoundEndpoint, replaced: Collection[tuple[str, str]]) -> bool:
+        """Whether an app has nothing of its own at the path of an endpoint of Gatepost's."""
+        is_replaced = (bound.method.route.method, unnamed(bound.pattern)) in replaced
+        return not is_replaced and bound.pattern not in self.declaration.mounts
 
     def _own_endpoints(
         self, endpoints: Sequence[BoundEndpoint], plans: Plans, queries: Queries, provided: ProvidedValues
@@ -346,7 +403,9 @@ class Composition:
             self._transactions,
             provided=provided,
         )
-        return [composition.endpoint(bound) for bound in endpoints]
+        composed = [composition.endpoint(bound) for bound in endpoints]
+        self._described_endpoints += [described for _, described in composed]
+        return [endpoint for endpoint, _ in composed]
 
     def _transactions(self, method: EndpointMethod) -> CallTransactions:
         """The transactions of calls: what they borrow counts for their resource, or for sign-in."""
@@ -386,6 +445,7 @@ class Composition:
         return Operation(
             name=f"{served.name}.{verb}",
             method=method,
+            raises=resource.raises.get(verb, ()),
             rules=RouteRules(
                 pattern=path,
                 limits=self._limits(served, verb),

@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Mapper
 
 from gatepost.accounts.models import UserColumns, complete_users_table, subclasses, user_model
 from gatepost.accounts.sample_users import sample_users
-from gatepost.actor import anonymous
+from gatepost.actor import Actor, anonymous
 from gatepost.asgi import ASGIApp
 from gatepost.auth.authenticator import AnyAuthenticator, UserAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
@@ -24,6 +24,7 @@ from gatepost.controllers.providers import Providers
 from gatepost.declaring.controller import check_standalone, checked_controller
 from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect, checked_dialect
 from gatepost.declaring.dto import declared_of
+from gatepost.declaring.info import Info
 from gatepost.declaring.middleware import checked_middleware
 from gatepost.declaring.mount import Mount, taken_by_mount
 from gatepost.declaring.policies import Policy, is_nobody, owned_by
@@ -78,12 +79,14 @@ class Declaration:
         dialect: Dialect,
         provide: Provide,
         middleware: Sequence[Any],
+        info: Info,
         source: str,
         mistakes: Mistakes,
     ) -> None:
         """`source` is where the app is declared, `mistakes` are those of its arguments: all are raised together."""
         self._source = source
         self._mistakes = mistakes
+        self.info = info
         self.authenticators = mistakes.attempt(partial(checked_authenticators, authenticators), (), source)
         self.dialect = mistakes.attempt(partial(checked_dialect, dialect), DEFAULT_DIALECT, source)
         for mistake in self.dialect.mistakes:
@@ -285,12 +288,21 @@ class Declaration:
             for problem in method.route.raises:
                 with self._mistakes.check(method.route.source):
                     describe(problem, found, method.location)
+        for served in self.catalog.served:
+            for problem in chain.from_iterable(served.resource.raises.values()):
+                with self._mistakes.check(served.resource.source):
+                    describe(problem, found, f"Resource({served.entity.name})")
 
     def policy_warnings(self) -> list[PolicyWarning]:
         """What of the policies can raise on a row. Computed anew: for the start, and for `gatepost doctor`."""
         users = sample_users(entity_of(self.user_model), self.authenticators)
         signed_in = [] if users is None else [users.actor(), users.actor(without=users.nullable)]
         return policy_warnings(self.catalog.served, [anonymous, *signed_in])
+
+    def sample_user(self) -> Actor | None:
+        """A signed-in user without roles, made up; None where no user can be."""
+        users = sample_users(entity_of(self.user_model), self.authenticators)
+        return None if users is None else users.actor()
 
     def sql_trials(self) -> list[SQLTrial]:
         """What PostgreSQL is asked about the SQL of the declaration. Computed anew: for the start, and for `gatepost

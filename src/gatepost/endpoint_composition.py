@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gatepost.call import Endpoint
+from gatepost.call import Endpoint, Handler
 from gatepost.controllers.derived_routes import derived_routes
 from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointMethod, unnamed
 from gatepost.controllers.endpoint_controller import EndpointController
@@ -23,6 +23,7 @@ from gatepost.declaring.resource import Resource
 from gatepost.dtos.body_envelopes import BodyEnvelope
 from gatepost.dtos.json_values import Bounds
 from gatepost.models.dto_members import DTOMembers
+from gatepost.openapi.described import DescribedEndpoint
 from gatepost.operations import ANY_TYPE, JSON_TYPES, Operation, RouteRules
 from gatepost.services.answers import RowAnswers
 from gatepost.services.call_transactions import CallTransactions
@@ -54,22 +55,33 @@ class EndpointComposition:
         self._envelopes = Envelopes(declaration.dialect)
         self._derived = derived_routes(declaration.catalog.served, declaration.prefix, declaration.dialect)
 
-    def endpoint(self, bound: BoundEndpoint) -> Endpoint:
-        """One endpoint: what it is, and its handler."""
-        row, listed, shown = handed_back(bound), self._list(bound), self._shown(bound)
+    def endpoint(self, bound: BoundEndpoint) -> tuple[Endpoint, DescribedEndpoint]:
+        """One endpoint: what it is, with its handler, and what describes it."""
+        described = DescribedEndpoint(
+            self._operation(bound),
+            bound,
+            self._dto(bound),
+            self._envelope(bound),
+            self._body_envelope(bound),
+            self._list(bound),
+        )
+        return Endpoint(described.operation, self._handler(described)), described
+
+    def _handler(self, described: DescribedEndpoint) -> Handler:
+        bound, listed = described.bound, described.rows
+        row, shown = handed_back(bound), self._shown(bound)
         names = self._declaration.dialect.names
         responses = EndpointResponses(
             bound.method,
             shown,
-            self._envelope(bound),
+            described.envelope,
             names,
             listed=listed,
             write_location=location_writer(bound.returned.served, self._declaration.prefix, bound.nesting),
         )
         if row is not None and shown is not None and not shown.asks_service:
-            handler = RowEndpoint(bound, row, shown.reader(row.attribute), responses).handle
-            return Endpoint(self._operation(bound), handler)
-        requests = EndpointRequests(bound, listed, self._bounds(bound.method), self._body_envelope(bound), names)
+            return RowEndpoint(bound, row, shown.reader(row.attribute), responses).handle
+        requests = EndpointRequests(bound, listed, self._bounds(bound.method), described.body_envelope, names)
         controller = EndpointController(
             bound,
             requests,
@@ -78,7 +90,7 @@ class EndpointComposition:
             answers=self._answers,
             provided=self._provided,
         )
-        return Endpoint(self._operation(bound), controller.handle)
+        return controller.handle
 
     def _shown(self, bound: BoundEndpoint) -> RowAnswers | None:
         """What renders the rows that an endpoint returns; None where it returns none."""

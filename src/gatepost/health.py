@@ -49,12 +49,12 @@ class Probes(Controller):
 
     @get("/livez", allow=anyone, probe=True, cache_control="no-store")
     async def livez(self) -> Response:
-        """200 while the process can respond."""
+        """Tell whether the process can respond: 200 while it can."""
         return Response(200, b'{"status":"ok"}')
 
     @get("/readyz", allow=anyone, probe=True)
     async def readyz(self) -> Response:
-        """200 while requests can be served, 503 with the reason while they cannot."""
+        """Tell whether requests can be served: 200 while they can, 503 with the reason while they cannot."""
         readiness = self.readiness
         limits = readiness.limits()
         database = readiness.database()

@@ -87,6 +87,12 @@ class ServerSettings:
         "development or production; production refuses to start with unsafe settings",
         check=one_of("development", "production"),
     )
+    openapi: str = setting(
+        "GATEPOST_OPENAPI",
+        "everyone",
+        "who gets `/openapi.json`, and in it what the API would tell them anyway: everyone, signed_in, or nobody",
+        check=one_of("everyone", "signed_in", "nobody"),
+    )
     host: str = setting("GATEPOST_HOST", "127.0.0.1", "address to listen on")
     port: int = setting("GATEPOST_PORT", 8000, "port to listen on; 0 for any free one", check=between(0, 65_535))
     workers: int = setting("GATEPOST_WORKERS", 1, "processes that serve", check=between(1, 1024))

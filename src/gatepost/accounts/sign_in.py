@@ -3,9 +3,28 @@
 They stand behind the same gate as every endpoint and import public names only; what they do is done by `Accounts`.
 """
 
+from typing import TypedDict
+from uuid import UUID
+
 from gatepost import Accounts, Actor, Controller, Credentials, Dialect, Settings, anyone, authenticated, get, post
 
 BODY_BYTES_MAX = 8192
+
+
+class AccessToken(TypedDict):
+    """A token, and for how many seconds it is valid."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+
+
+class CurrentUser(TypedDict):
+    """Who is signed in."""
+
+    id: UUID | int | str
+    email: str | None
+    roles: list[str]
 
 
 class SignIn(Controller):
@@ -17,8 +36,11 @@ class SignIn(Controller):
     dialect: Dialect
 
     @post("/login", allow=anyone, auth=True, body_bytes_max=BODY_BYTES_MAX)
-    async def login(self, body: Credentials) -> dict[str, object]:
-        """A token for an e-mail and a password. No cache stores it, because it comes with a cookie."""
+    async def login(self, body: Credentials) -> AccessToken:
+        """Sign in with an e-mail and a password.
+
+        No cache stores the token, because it comes with a cookie.
+        """
         user = await self.accounts.sign_in(body.email, body.password)
         return {
             "access_token": await self.accounts.issue(user),
@@ -33,6 +55,6 @@ class SignedIn(Controller):
     path = "auth"
 
     @get("/me", allow=authenticated, cache_control="no-store")
-    async def me(self, actor: Actor) -> dict[str, object]:
-        """The signed-in user."""
-        return {"id": actor.id, "email": getattr(actor.user, "email", None), "roles": sorted(actor.roles)}
+    async def me(self, actor: Actor) -> CurrentUser:
+        """Show the signed-in user."""
+        return {"id": actor.require_id(), "email": getattr(actor.user, "email", None), "roles": sorted(actor.roles)}

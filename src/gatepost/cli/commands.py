@@ -97,6 +97,19 @@ def routes(app: AppArgument = None, json: JSONOption = False) -> None:
     print_routes(app, as_json=json)
 
 
+@gatepost.command(
+    epilog="Example: gatepost openapi --output openapi.json   or: gatepost openapi shop.app:app | jq '.paths | keys'"
+)
+def openapi(
+    app: AppArgument = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write it to this file.")] = None,
+) -> None:
+    """Print the OpenAPI document of the whole API: what the owner sees, whoever may call it."""
+    from gatepost.cli.openapi import print_document
+
+    print_document(app, output=output)
+
+
 @config.command(epilog="Example: gatepost config show --json")
 def show(json: JSONOption = False) -> None:
     """Print every setting, its value (secrets masked) and where it came from."""

@@ -8,8 +8,7 @@ import inspect
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
-from operator import attrgetter
-from typing import Any, NamedTuple, cast, get_args, get_origin
+from typing import Any, Literal, NamedTuple, cast, get_args, get_origin
 
 from gatepost.actor import Actor
 from gatepost.call import Call
@@ -18,12 +17,13 @@ from gatepost.controllers.endpoint_parameters import (
     QueryParameter,
     QueryParameters,
     Read,
+    TextParameter,
     cookie_value,
     header_value,
     path_value,
 )
 from gatepost.controllers.endpoint_results import Returned, read_returned
-from gatepost.controllers.injection import NOTHING, FromUnit, Injections, of_service, provided_class
+from gatepost.controllers.injection import NOTHING, FromUnit, Injections, of_accounts, of_service, provided_class
 from gatepost.controllers.lost_routes import find_lost_routes, undecorated
 from gatepost.controllers.parameter_markers import Marker, check_given, marker_of, sent_name
 from gatepost.controllers.path_rows import PathRow, check_row, nested, path_row, rows_above
@@ -82,11 +82,13 @@ class EndpointMethod(NamedTuple):
 
 class BoundEndpoint(NamedTuple):
     """An endpoint of a controller. `pattern` is its path; `simple` are parameters that are read from the head of the
-    request, `injected` those that no request gives; `attributes` are what is injected into the controller."""
+    request, of which `texts` are those that clients send; `injected` are those that no request gives; `attributes` are
+    what is injected into the controller."""
 
     method: EndpointMethod
     pattern: str
     simple: tuple[tuple[str, Read], ...]
+    texts: tuple[TextParameter, ...]
     query: QueryParameters
     rows: tuple[PathRow, ...]
     body: BodyParameter | None
@@ -174,6 +176,7 @@ class EndpointBinder:
             method,
             "/" + "/".join(parts),
             tuple(binding.simple),
+            tuple(binding.texts),
             QueryParameters(binding.query, binding.classes, self.wire_name),
             nested(binding.rows.values(), method.served, location),
             binding.body,
@@ -203,7 +206,7 @@ class EndpointBinder:
     def of_unit(self, annotation: Any) -> FromUnit | None:
         """How a value of this type is made of the unit of work: a service, or `Accounts`; None for other types."""
         if annotation is Accounts:
-            return attrgetter("accounts")
+            return of_accounts
         model = self._service_model(annotation)
         return None if model is None else of_service(model)
 
@@ -248,6 +251,7 @@ class _Binding:
         self._route = route
         self._places = places
         self.simple: list[tuple[str, Read]] = []
+        self.texts: list[TextParameter] = []
         self.query: list[QueryParameter] = []
         self.classes: dict[str, Any] = {}
         self.rows = dict(above)
@@ -319,6 +323,7 @@ class _Binding:
                     hint=f'Write "/{{{parameter.name}}}", or give the parameter a model as its type.',
                 )
             self.simple.append((parameter.name, path_value(place, read)))
+            self.texts.append(TextParameter(parameter.name, "path", parameter.annotation))
             return
         if attribute is not None:
             check_named(served, attribute, self._location)
@@ -344,6 +349,8 @@ class _Binding:
         read_value = header_value if isinstance(marker, Header) else cookie_value
         name = sent_name(parameter, marker, self._location)
         self.simple.append((parameter.name, read_value(name, read, parameter.default)))
+        place: Literal["header", "cookie"] = "header" if isinstance(marker, Header) else "cookie"
+        self.texts.append(TextParameter(name, place, parameter.annotation, parameter.default))
 
     def _add_body(self, body: BodyParameter) -> None:
         if self.body is not None:
@@ -367,7 +374,7 @@ class _Binding:
         read = texts_reader(parameter.annotation, f"{self._location}({parameter.name})")
         if read is None:
             raise self._unbindable(parameter)
-        self._know(QueryParameter(parameter.name, read, parameter.default, parameter.is_required))
+        self._know(QueryParameter(parameter.name, read, parameter.default, parameter.is_required, parameter.annotation))
 
     def _add_class(self, parameter: SignedParameter) -> None:
         """A class whose members are query parameters."""
@@ -387,7 +394,11 @@ class _Binding:
                     location=f"{location}.{member.key}",
                     hint="Members are scalars, Enums, dates, and lists of these.",
                 )
-            self._know(QueryParameter(member.key, read, MISSING, member.is_required, parameter.name, member.name))
+            self._know(
+                QueryParameter(
+                    member.key, read, MISSING, member.is_required, member.annotation, parameter.name, member.name
+                )
+            )
 
     def _know(self, parameter: QueryParameter) -> None:
         if any(other.name == parameter.name for other in self.query):

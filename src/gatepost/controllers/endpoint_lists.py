@@ -34,19 +34,21 @@ _POSITIONS = ("limit", "after", "before", "offset", "count")
 
 class EndpointList:
     """The list that one endpoint returns. `own` are the endpoint's parameters; where one of them is named as one of
-    paging, the endpoint pages itself. With `filters` clients may filter and sort it."""
+    paging, the endpoint pages itself. With `filters` clients may filter and sort it. `names` are those of the
+    parameters that it has besides, `paging` what they mean, `envelope` what stands around its rows."""
 
     def __init__(
         self, reader: QueryReader, own: QueryParameters, envelope: Envelope, *, pages: bool, filters: bool
     ) -> None:
         self._reader = reader
         self._own = own
-        self._filters = filters
+        self.filters = filters
         self._is_paged = pages and not set(own.names) & set(_POSITIONS)
-        envelope = envelope if self._is_paged else envelope.of_whole
-        self._pages = PageResponses(_path_of, reader.seal, reader.paging, envelope)
+        self.paging = reader.paging
+        self.envelope = envelope if self._is_paged else envelope.of_whole
+        self._pages = PageResponses(_path_of, reader.seal, reader.paging, self.envelope)
         names = [name for name in reader.paging.names if self._is_paged or name not in _POSITIONS]
-        self._names = [name for name in names if filters or name != "sort"]
+        self.names = [name for name in names if filters or name != "sort"]
         self._first_pages = BoundedCache[tuple[tuple[Order, ...] | None, View], ListQuery](FIRST_PAGES_MAX)
 
     def parse(self, call: Call) -> tuple[dict[str, Any], RawQuery]:
@@ -55,10 +57,10 @@ class EndpointList:
         if not others:
             return self._own.values(own), NO_QUERY
         raw = raw_query(others, self._reader.paging.reserved - set(self._own.names))
-        known = [*self._own.names, *self._names]
+        known = [*self._own.names, *self.names]
         for parameter in others:
             is_filter = parameter in raw.filters
-            if not (self._filters if is_filter else parameter.label in self._names):
+            if not (self.filters if is_filter else parameter.label in self.names):
                 hint = did_you_mean(parameter.label, known)
                 raise BadRequest("unknown_parameter", f"There is no parameter {parameter.label!r} here.{hint}")
         return self._own.values(own), raw

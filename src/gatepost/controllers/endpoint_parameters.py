@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from gatepost.call import Call
 from gatepost.controllers.query_strings import Parameter, invalid_parameter, parameters_of, said_of
@@ -19,6 +19,16 @@ from gatepost.json_pointers import unescape
 Read = Callable[[Call], Any]
 
 
+class TextParameter(NamedTuple):
+    """A parameter that stands in the path, in a header or in a cookie, as clients see it. `name` is what they write,
+    in a path the name of the place."""
+
+    name: str
+    place: Literal["path", "header", "cookie"]
+    annotation: Any
+    default: Any = MISSING
+
+
 class QueryParameter(NamedTuple):
     """A query parameter. `name` is that of the endpoint's parameter, unless it is the `member` of a class that the
     endpoint takes as the parameter `owner`; then the class has the default."""
@@ -27,6 +37,7 @@ class QueryParameter(NamedTuple):
     read: ReadTexts
     default: Any
     is_required: bool
+    annotation: Any
     owner: str | None = None
     member: str = ""
 
@@ -48,6 +59,11 @@ class QueryParameters:
     def names(self) -> tuple[str, ...]:
         """The names of all."""
         return tuple(self._known)
+
+    @property
+    def by_name(self) -> Mapping[str, QueryParameter]:
+        """The parameters by the names that clients send."""
+        return self._known
 
     def read(self, call: Call) -> dict[str, Any]:
         """The values by parameter of the endpoint. Raises `BadRequest` that names every violation."""

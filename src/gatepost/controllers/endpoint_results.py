@@ -24,11 +24,31 @@ _NOTHING = (None, type(None), NoReturn, Never)
 
 class Returned(NamedTuple):
     """What an endpoint returns: rows of `served` (one, several, created, or a `Select`), or plain data. `is_open` says
-    that its annotation leaves open what it is, such as `Any`."""
+    that its annotation leaves open what it is, such as `Any`. `parts` are the types that its annotation admits besides
+    None; a `Select` is in `selected` by what it selects."""
 
     served: ServedModel | None
     is_select: bool = False
     is_open: bool = False
+    parts: tuple[Any, ...] = ()
+    selected: tuple[Any, ...] = ()
+    may_be_none: bool = False
+
+    @property
+    def is_created(self) -> bool:
+        """Whether a row may be one that the endpoint has made."""
+        return any(get_origin(part) is Created for part in self.parts)
+
+    @property
+    def has_many(self) -> bool:
+        """Whether there may be several rows, as a list."""
+        return self.is_select or any(get_origin(part) in _SEQUENCES for part in self.parts)
+
+    @property
+    def has_one(self) -> bool:
+        """Whether it may be one row that is not new."""
+        model = None if self.served is None else self.served.entity.model
+        return any(part is model for part in self.parts)
 
 
 class ReturningMethod(Protocol):
@@ -54,7 +74,8 @@ def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) ->
             hint="Return None, or leave out status=.",
         )
     is_select = any(is_select_type(part) for part in parts)
-    returned = [*selected_of(method.function, location)] if is_select else []
+    selected = selected_of(method.function, location) if is_select else []
+    returned = [*selected]
     returned += [part for part in parts if not (is_select_type(part) or _is_response(part))]
     model = _model_of(returned, catalog, location)
     answers = method.route.answers
@@ -73,7 +94,14 @@ def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) ->
                 hint="Leave it out, or return Select[Book], with a model that has a resource.",
             )
     is_open = any(part in (Any, object) for part in parts)
-    return Returned(None if model is None else catalog.by_model[model], is_select, is_open)
+    return Returned(
+        None if model is None else catalog.by_model[model],
+        is_select,
+        is_open,
+        tuple(part for part in parts if not is_select_type(part)),
+        tuple(selected),
+        len(parts) < len(_alternatives(annotation)),
+    )
 
 
 def _alternatives(annotation: Any) -> Sequence[Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from gatepost.declaring.dialect import LIST, Dialect
+from gatepost.declaring.dialect import DATA, LIST, Dialect
 from gatepost.declaring.dto import DTO, declared_of
 from gatepost.dtos.body_envelopes import BodyEnvelope
 
@@ -14,19 +14,23 @@ DTOClass = type[DTO[Any]]
 
 class Envelope(msgspec.Struct, frozen=True):
     """What stands around rows and values: `opening` before one, `list_opening` before those of a list, whose bracket it
-    has. `total` is the key of the number of all rows beside the list, as it is written; empty where the total is a part
-    of `page`. `has_page` says that lists have that part."""
+    has; the keys in them are `key` and `list_key`. `total` is the key of the number of all rows beside the list, as it
+    is written (`total_key` without quotes); empty where the total is a part of `page`. `has_page` says that lists have
+    that part."""
 
     opening: str = '{"data":'
     list_opening: bytes = b'{"data":['
     total: bytes = b""
     has_page: bool = True
+    key: str = DATA[0]
+    list_key: str = DATA[1]
+    total_key: str | None = None
 
     @property
     def of_whole(self) -> "Envelope":
         """That of a list which is not paged: where its key is not the usual one, nothing stands beside it."""
         is_usual = self.list_opening == PLAIN.list_opening
-        return msgspec.structs.replace(self, total=b"", has_page=self.has_page and is_usual)
+        return msgspec.structs.replace(self, total=b"", total_key=None, has_page=self.has_page and is_usual)
 
 
 PLAIN = Envelope()
@@ -58,10 +62,14 @@ class Envelopes:
 
     def _with_keys(self, one: str, many: str) -> Envelope:
         dialect = self._dialect
-        total = b"" if dialect.total is None else json.dumps(dialect.total.replace(LIST, many)).encode()
+        total_key = None if dialect.total is None else dialect.total.replace(LIST, many)
+        total = b"" if total_key is None else json.dumps(total_key).encode()
         return Envelope(
             f"{{{json.dumps(one)}:",
             f"{{{json.dumps(many)}:[".encode(),
             total,
             has_page=not (total and dialect.paging.by_offset),
+            key=one,
+            list_key=many,
+            total_key=total_key,
         )

@@ -39,6 +39,11 @@ class Injections(NamedTuple):
 NOTHING = Injections()
 
 
+def of_accounts(unit: UnitOfWork) -> Accounts:
+    """How the users who sign in are asked for."""
+    return unit.accounts
+
+
 def of_service(model: type[Any]) -> FromUnit:
     """How the service of a model is made."""
     return lambda unit: unit.service(model)

@@ -17,7 +17,9 @@ DIGITS_MAX = 20
 class PagingParameters:
     """Reads the paging parameters of one list.
 
-    `positions` are the parameters that say where a page begins, `names` all that a list has besides filters. `unused`
+    `positions` are the parameters that say where a page begins, `names` all that a list has besides filters. A page has
+    `size` rows, or as many as asked for up to `size_max`. Where a list `always_counts`, the total is there whether it
+    is asked for or not. `unused`
     are those that mean nothing here: `count`, where a service chooses the rows, because what the policy and the filters
     admit need not be what it returns.
     """
@@ -28,14 +30,14 @@ class PagingParameters:
         self.names = (*SHAPE_PARAMETERS, *self.positions, *(("count",) if offers_total else ()))
         self.unused = ("q",) if offers_total else ("q", "count")
         self.reserved = frozenset({*self.names, *self.unused})
-        self._offers_total = offers_total
-        self._always_counts = paging.always_counts
-        self._page_size = resource.page_size
-        self._page_size_max = resource.page_size_max
+        self.offers_total = offers_total
+        self.always_counts = offers_total and paging.always_counts
+        self.size = resource.page_size
+        self.size_max = resource.page_size_max
 
     def limit(self, text: str | None) -> int:
         """How many rows a page has. Raises `BadRequest`."""
-        return self._page_size if text is None else _read_number("limit", text, 1, self._page_size_max)
+        return self.size if text is None else _read_number("limit", text, 1, self.size_max)
 
     def offset(self, text: str | None) -> int:
         """How many rows there are before a page. Raises `BadRequest`."""
@@ -46,7 +48,7 @@ class PagingParameters:
         """Whether the total is counted. Raises `BadRequest`."""
         if text not in (None, "true", "false"):
             raise invalid_parameter("count", wrong_type("true or false", expected="boolean"))
-        return self._offers_total and (self._always_counts or text == "true")
+        return self.always_counts or (self.offers_total and text == "true")
 
 
 def _read_number(name: str, text: str, least: int, most: int, hint: str = "") -> int:

@@ -4,6 +4,7 @@ The decorators only note what is declared; `controllers` binds the signatures wh
 """
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import FrameType
@@ -72,6 +73,10 @@ class Route(Declared):
         cache_control: str | None = None,
         auth: bool = False,
         probe: bool = False,
+        tags: Sequence[str] = (),
+        deprecated: bool = False,
+        operation_id: str | None = None,
+        document: bool = True,
     ) -> None:
         location = f"@{method.lower()}({path!r}"
         arguments = Arguments(self, location)
@@ -104,6 +109,12 @@ class Route(Declared):
         arguments.check(_check_caching, self.cache_control, method, location)
         self.auth = arguments.of_kind("auth", auth, bool, "True or False", False)
         self.probe = arguments.of_kind("probe", probe, bool, "True or False", False)
+        self.tags = arguments.of_kind("tags", tags, list | tuple, 'a list such as ["reports"]', ())
+        arguments.check(_check_tags, self.tags, location)
+        self.deprecated = arguments.of_kind("deprecated", deprecated, bool, "True or False", False)
+        self.operation_id = arguments.of_kind("operation_id", operation_id, str | None, '"books.restock"', None)
+        arguments.check(_check_operation_id, self.operation_id, location)
+        self.document = arguments.of_kind("document", document, bool, "True or False", True)
         if self.auth and self.probe:
             wrong = ConfigurationError(
                 "is both auth and probe.", location=location, hint="A probe has no limit: keep one."
@@ -162,6 +173,26 @@ def _check_raises(raises: Sequence[object], location: str) -> None:
             )
 
 
+def _check_tags(tags: Sequence[object], location: str) -> None:
+    for tag in tags:
+        if not isinstance(tag, str) or not tag:
+            raise ConfigurationError(
+                f"has {tag!r}, which is not a tag.", location=f"{location}, tags=...)", hint='Write tags=["reports"].'
+            )
+
+
+def _check_operation_id(operation_id: str | None, location: str) -> None:
+    if operation_id is not None and _OPERATION_ID.fullmatch(operation_id) is None:
+        raise ConfigurationError(
+            f"is {operation_id!r}, which generators of clients cannot make a name of.",
+            location=f"{location}, operation_id=...)",
+            hint="Write letters, digits, dots, hyphens and underscores.",
+        )
+
+
+_OPERATION_ID = re.compile(r"[A-Za-z][\w.-]*", re.ASCII)
+
+
 def _check_caching(cache_control: str | None, method: str, location: str) -> None:
     if cache_control is None:
         return
@@ -205,7 +236,9 @@ class RouteDecorator:
     resource's own. `name` is the key of the envelope where a dialect has one. `raises` are the problems that the
     endpoint raises itself, for its description. A list is paged unless `paging=False`; with `filters=True` clients may
     filter and sort it as the derived one. With `auth=True` it shares the strict limit for signing in; with `probe=True`
-    it has no limit and is served for every host, as the probes are.
+    it has no limit and is served for every host, as the probes are. In the OpenAPI document it stands under `tags` in
+    place of its resource's or controller's, by `operation_id` in place of `books.restock`, and not at all with
+    `document=False`.
     """
 
     def __init__(self, method: str) -> None:
@@ -232,6 +265,10 @@ class RouteDecorator:
         cache_control: str | None = None,
         auth: bool = False,
         probe: bool = False,
+        tags: Sequence[str] = (),
+        deprecated: bool = False,
+        operation_id: str | None = None,
+        document: bool = True,
     ) -> _Of[M]: ...
     @overload
     def __call__(
@@ -253,6 +290,10 @@ class RouteDecorator:
         cache_control: str | None = None,
         auth: bool = False,
         probe: bool = False,
+        tags: Sequence[str] = (),
+        deprecated: bool = False,
+        operation_id: str | None = None,
+        document: bool = True,
     ) -> _Plain: ...
     def __call__(self, path: str, **declared: Any) -> Any:
         if "allow" not in declared:

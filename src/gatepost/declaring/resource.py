@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from gatepost.declaring.arguments import Arguments, Declared, declared
 from gatepost.declaring.attributes import Attr
@@ -19,7 +19,8 @@ from gatepost.declaring.policies import Policy, anyone, checked_policy, nobody
 from gatepost.declaring.rate_limits import Limits, RateLimit, limits_by_action
 from gatepost.declaring.restrictions import RowExpression, restriction_of
 from gatepost.declaring.row_services import RowService
-from gatepost.errors import ConfigurationError
+from gatepost.errors import ConfigurationError, Problem
+from gatepost.hints import did_you_mean
 
 M = TypeVar("M")
 
@@ -143,7 +144,8 @@ class Resource(Declared, Generic[M]):
     by which paths name rows, in place of the primary key. `order` is that of lists without `sort=`: `"-created_at"`.
     `under` puts the path below the row of another resource: `"articles/{article:slug}"`. `name` is what
     operations and rate limits are called by, instead of the path. `answers` is the DTO that a row is shown as, `lists`
-    that of the rows of a list (without it, `answers`).
+    that of the rows of a list (without it, `answers`). `raises` are the problems that the service raises, for the
+    description: of all actions, or of each by its name.
     """
 
     @declared
@@ -184,6 +186,7 @@ class Resource(Declared, Generic[M]):
         name: str | None = None,
         answers: type[DTO[M]] | None = None,
         lists: type[DTO[M]] | None = None,
+        raises: Sequence[Problem] | Mapping[str, Sequence[Problem]] = (),
     ) -> None:
         self.model = model
         location = f"Resource({getattr(model, '__name__', repr(model))}"
@@ -229,6 +232,10 @@ class Resource(Declared, Generic[M]):
         condition = partial(restriction_of, where, f"{location}, where=...)")
         self.where = self.mistakes.attempt(condition, None, self.source)
         self.cors = arguments.of_kind("cors", cors, CORS | None, 'CORS("https://shop.example")', None)
+        none_raised: dict[str, tuple[Problem, ...]] = {}
+        self.raises = self.mistakes.attempt(
+            partial(_raised, raises, f"{location}, raises=...)"), none_raised, self.source
+        )
 
     def _read_fields(self, arguments: Arguments, given: Mapping[str, Field] | None) -> dict[str, Field]:
         """The fields whose rules can be read; the mistakes of the others become the resource's."""
@@ -243,6 +250,28 @@ class Resource(Declared, Generic[M]):
             if field is not None:
                 fields[name] = field
         return fields
+
+
+def _raised(given: object, location: str) -> dict[str, tuple[Problem, ...]]:
+    """The problems by action. Raises `ConfigurationError` for what is no problem, and for an action that does not
+    exist."""
+    is_by_action = isinstance(given, Mapping)
+    by_action: Mapping[Any, Any] = cast("Any", given) if is_by_action else dict.fromkeys(ACTIONS, given)
+    for action, problems in by_action.items():
+        if action not in ACTIONS:
+            raise ConfigurationError(
+                f"has {action!r}, which is not an action.{did_you_mean(str(action), ACTIONS)}",
+                location=location,
+                hint=f"The actions are {', '.join(ACTIONS)}.",
+            )
+        listed: Sequence[Any] = cast("Any", problems) if isinstance(problems, list | tuple) else (None,)
+        if not all(isinstance(each, Problem) for each in listed):
+            raise ConfigurationError(
+                f"has {problems!r}, which is not a list of problems.",
+                location=location,
+                hint='Write them as they are raised: raises={"create": [Conflict("out_of_stock", "None is left.")]}.',
+            )
+    return {action: tuple(problems) for action, problems in by_action.items() if problems}
 
 
 def _check_model(model: object) -> None:

@@ -108,7 +108,14 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
         return search(text) is not None
 
     matches.__name__ = f"the pattern {pattern}"
+    matches.__dict__["pattern"] = pattern
     return matches
+
+
+def pattern_of(function: object) -> str | None:
+    """The regular expression that a predicate looks for; None where it is another condition."""
+    found = getattr(function, "pattern", None)
+    return found if isinstance(found, str) else None
 
 
 def is_constraint(item: object) -> bool:

@@ -58,13 +58,15 @@ class ColumnMember(msgspec.Struct, frozen=True, eq=False):
 
 class ComputedMember(msgspec.Struct, frozen=True, eq=False):
     """A member that is an expression over the row; `read` is who sees it. `readable` are the models, or aliases of
-    them, whose policies are in it. One that `is_condition` is a `bool`, false where SQL says NULL."""
+    them, whose policies are in it. One that `is_condition` is a `bool`, false where SQL says NULL; whether another
+    `may_be_none` is what its annotation says."""
 
     name: str
     field: ComputedField
     read: Policy
     readable: tuple[tuple[Any, ServedModel], ...] = ()
     is_condition: bool = False
+    may_be_none: bool = True
 
     @property
     def is_of_row(self) -> bool:
@@ -74,8 +76,8 @@ class ComputedMember(msgspec.Struct, frozen=True, eq=False):
 
 
 class RelatedMember(msgspec.Struct, frozen=True, eq=False):
-    """A member that shows the row that a relation leads to as another DTO, or the first `count` of its rows in an
-    order. `read` is who sees it, `policies` are those of the rows."""
+    """A member that shows the row that a relation leads to as another DTO, which `may_be_none`, or the first `count`
+    of its rows in an order. `read` is who sees it, `policies` are those of the rows."""
 
     name: str
     relation: Relation
@@ -84,6 +86,7 @@ class RelatedMember(msgspec.Struct, frozen=True, eq=False):
     policies: tuple[Policy, ...]
     count: int | None = None
     order: ColumnElement[Any] | None = None
+    may_be_none: bool = False
 
 
 Member = ColumnMember | ComputedMember | RelatedMember
@@ -274,8 +277,16 @@ class DTOReader:
         check_expression_type(member.annotation, field.attribute.shape, member.location)
         declared = checked_policy(assigned.read, f"{member.location}, read=")
         read = _read_policy(declared, field.columns, served, member)
-        is_condition = optional_of(member.annotation) == (bool, False)
-        return ComputedMember(member.name, field, read, self._readable(field, member), is_condition)
+        kind, may_be_none = optional_of(member.annotation)
+        is_condition = kind is bool and not may_be_none
+        return ComputedMember(
+            member.name,
+            field,
+            read,
+            self._readable(field, member),
+            is_condition,
+            may_be_none=may_be_none or kind in (Any, object),
+        )
 
     def _readable(self, field: ComputedField, member: DeclaredMember) -> tuple[tuple[Any, ServedModel], ...]:
         found: list[tuple[Any, ServedModel]] = []
@@ -313,7 +324,8 @@ class DTOReader:
             shown = self.read(nested)
             if shown is None:
                 return None
-            return RelatedMember(member.name, relation, shown, *_policies_of(relation, served, target))
+            read, policies = _policies_of(relation, served, target)
+            return RelatedMember(member.name, relation, shown, read, policies, may_be_none=may_be_none)
         first = _checked_first(member, target)
         order = _order_of(first, member, target)
         shown = self.read(nested)

@@ -125,7 +125,7 @@ class Shouting(Dialect):
 class Counts(Controller):
     """An endpoint of its own."""
 
-    @get("/line-sums", allow=anyone)
+    @get("/line-sums", allow=anyone, raises=[Unprocessable("invalid_body", "It is less than 0.")])
     async def sum_lines(self, at_least: int, and_more: int = 0) -> dict[str, int]:
         """Two numbers together."""
         if and_more < 0:

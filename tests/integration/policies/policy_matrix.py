@@ -120,6 +120,7 @@ auth.login              422  422  422  422
 auth.me                 401  200  200  200
 livez                   200  200  200  200
 readyz                  200  200  200  200
+openapi.document        200  200  200  200
 problem                 404  404  404  404
 """
 

@@ -1,0 +1,57 @@
+"""The reusable parts of one document, each made once."""
+
+import re
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+Schema = dict[str, Any]
+"""A schema of JSON Schema 2020-12, or another object of OpenAPI."""
+
+_OTHER = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Components:
+    """Parts by section ("schemas", "parameters") and name. A part is known by its key: the same key again gives a
+    reference to the same part, another key never does, whatever its name."""
+
+    def __init__(self) -> None:
+        self.sections: dict[str, dict[str, Any]] = {}
+        self._names: dict[tuple[str, Hashable], str] = {}
+
+    def ref(self, section: str, key: Hashable, name: str, make: Callable[[], Any], other: str = "") -> Schema:
+        """A reference to a part, which `make` makes at its first use: by `name`, or by `other` where another part has
+        it. A part may refer to itself."""
+        known = self._names.get((section, key))
+        if known is None:
+            parts = self.sections.setdefault(section, {})
+            known = self._names[section, key] = _free(parts, _written(name), _written(other))
+            parts[known] = None  # taken
+            parts[known] = make()
+        return {"$ref": f"#/components/{section}/{known}"}
+
+    def schema(self, key: Hashable, name: str, make: Callable[[], Schema], other: str = "") -> Schema:
+        """A reference to a schema, whose title is its name."""
+
+        def made() -> Schema:
+            found = make()
+            return {"title": self._names["schemas", key], **found}
+
+        return self.ref("schemas", key, name, made, other)
+
+    def sorted(self) -> Mapping[str, Any]:
+        """The parts by section, in the order of their names."""
+        return {section: dict(sorted(parts.items())) for section, parts in sorted(self.sections.items())}
+
+
+def _free(taken: Mapping[str, Any], name: str, other: str) -> str:
+    if name not in taken:
+        return name
+    name = other or name
+    found, number = name, 2
+    while found in taken:
+        found, number = f"{name}{number}", number + 1
+    return found
+
+
+def _written(name: str) -> str:
+    return _OTHER.sub("_", name).strip("_")

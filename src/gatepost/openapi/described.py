@@ -1,0 +1,61 @@
+"""What the document is made of: each operation with what it is derived or bound from. The composition root makes it,
+and the document reads it at its first request."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gatepost.actor import Actor
+from gatepost.auth.authenticator import Authenticator
+from gatepost.controllers.endpoint_binding import BoundEndpoint
+from gatepost.controllers.endpoint_lists import EndpointList
+from gatepost.controllers.envelopes import Envelope
+from gatepost.controllers.paging import PagingParameters
+from gatepost.declaring.dialect import Dialect
+from gatepost.declaring.info import Info
+from gatepost.dtos.body_envelopes import BodyEnvelope
+from gatepost.models.catalog import ServedModel
+from gatepost.models.dto_members import DTOMembers
+from gatepost.models.filters import Filterable
+from gatepost.operations import Operation
+
+
+class DescribedVerb(NamedTuple):
+    """A derived operation. `method` is the method of the service that overrides its verb, None where none does."""
+
+    operation: Operation
+    served: ServedModel
+    verb: str
+    paging: PagingParameters
+    envelope: Envelope
+    body_envelope: BodyEnvelope | None
+    method: Any = None
+
+
+class DescribedEndpoint(NamedTuple):
+    """An operation that is written. `dto` is what it shows rows as, in place of their resource's; `rows` is the list
+    that it returns, None where it returns something else."""
+
+    operation: Operation
+    bound: BoundEndpoint
+    dto: DTOMembers | None
+    envelope: Envelope
+    body_envelope: BodyEnvelope | None
+    rows: EndpointList | None = None
+
+
+Described = DescribedVerb | DescribedEndpoint
+
+
+class DescribedAPI(NamedTuple):
+    """Everything that the document is made of. `filterable` is what can be filtered and sorted by; `authenticators` are
+    asked in their order, with the names of their classes; `signed_in` makes a user without roles, to find out what
+    signing in would open; None where no user can be made up."""
+
+    info: Info
+    dialect: Dialect
+    verbs: Sequence[DescribedVerb]
+    endpoints: Sequence[DescribedEndpoint]
+    served: Sequence[ServedModel]
+    filterable: Mapping[ServedModel, Filterable]
+    authenticators: Sequence[tuple[Any, Authenticator]]
+    signed_in: Callable[[], Actor | None]
