@@ -11,13 +11,13 @@ from typing import Any
 
 from gatepost.call import Call, Response
 from gatepost.controllers.endpoint_binding import BoundEndpoint
-from gatepost.controllers.endpoint_lists import refused_row_count
+from gatepost.controllers.endpoint_lists import refused_number
 from gatepost.controllers.endpoint_requests import EndpointRequests, Given
 from gatepost.controllers.endpoint_responses import SAFE, EndpointResponses
 from gatepost.controllers.path_rows import NamedRow
 from gatepost.controllers.provided_values import ProvidedValues, Values
 from gatepost.errors import Problem
-from gatepost.models.select_shapes import RowCountOutOfRange
+from gatepost.models.select_shapes import NumberOutOfRange
 from gatepost.services.answers import RowAnswers, is_select
 from gatepost.services.call_transactions import CallTransactions
 from gatepost.services.unit_of_work import UnitOfWork
@@ -78,7 +78,7 @@ class EndpointController:
                 if named.row.is_parameter:
                     found[named.row.name] = row
             result = await self._result(found, unit, provided)
-            with self._row_counts(found):
+            with self._numbers(found):
                 return await self._responses.respond(call, unit, result, given.query)
 
         return await self._transactions.run(call, work, is_read_only=self._is_safe)
@@ -88,21 +88,21 @@ class EndpointController:
         none."""
         result = await self._result(given.arguments, None, provided)
         if given.query is not None and is_select(result):
-            with self._row_counts(given.arguments):
+            with self._numbers(given.arguments):
                 return await self._responses.page(call, None, result, given.query)
         return await self._transactions.run(
             call, lambda unit: self._responses.respond(call, unit, result, given.query), is_read_only=True
         )
 
     @contextmanager
-    def _row_counts(self, arguments: Mapping[str, Any]) -> Generator[None]:
-        """Refuse a LIMIT or OFFSET that no list has, where it was made of arguments."""
+    def _numbers(self, arguments: Mapping[str, Any]) -> Generator[None]:
+        """Refuse a number that a Select cannot compute with, where it was made of arguments."""
         try:
             yield
-        except RowCountOutOfRange as error:
+        except NumberOutOfRange as error:
             if not arguments:  # no client has a part in it
                 raise
-            raise refused_row_count(error, self._bound.query, arguments) from error
+            raise refused_number(error, self._bound.query, arguments) from error
 
     async def _find(self, call: Call, unit: UnitOfWork, named: NamedRow) -> Any:
         row, lookup = named

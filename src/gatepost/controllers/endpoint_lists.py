@@ -17,7 +17,7 @@ from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest
 from gatepost.hints import did_you_mean
 from gatepost.models.list_query import ListQuery, Order
-from gatepost.models.select_shapes import ROW_COUNT_MAX, RowCountOutOfRange
+from gatepost.models.select_shapes import ROW_COUNT_MAX, NumberOutOfRange, RowCountOutOfRange
 from gatepost.services.verbs import RowPage
 from gatepost.view import View
 
@@ -94,18 +94,20 @@ class EndpointList:
         return self._pages.respond(call, query, page)
 
 
-def refused_row_count(error: RowCountOutOfRange, own: QueryParameters, arguments: Mapping[str, Any]) -> BadRequest:
-    """The refusal of a LIMIT or OFFSET that an endpoint has made of its arguments."""
-    value, detail = error.value, f"Send a whole number from 0 to {ROW_COUNT_MAX}."
-    if value is not None and value > 0:
-        violation = Violation("too_large", detail, params={"max": ROW_COUNT_MAX})
-    else:
-        violation = Violation("too_small", detail, params={"min": 0})
+def refused_number(error: NumberOutOfRange, own: QueryParameters, arguments: Mapping[str, Any]) -> BadRequest:
+    """The refusal of a number that the Select of an endpoint has from its arguments, at its parameter."""
+    value = error.value
     label = None if value is None else own.label_of(value, arguments)
-    if label is not None:
-        return invalid_parameter(label, violation)
-    what = "What it asks for makes a number of rows, or of rows to skip, that is out of range."
-    return BadRequest("invalid_parameter", what)
+    is_row_count = isinstance(error, RowCountOutOfRange)
+    if value is None or label is None:
+        what = "a number of rows, or of rows to skip," if is_row_count else "a number"
+        return BadRequest("invalid_parameter", f"What it asks for makes {what} that is out of range.")
+    detail = f"Send a whole number from 0 to {ROW_COUNT_MAX}." if is_row_count else "The number is out of range."
+    if value > 0:
+        violation = Violation("too_large", detail, params={"max": ROW_COUNT_MAX} if is_row_count else {})
+    else:
+        violation = Violation("too_small", detail, params={"min": 0} if is_row_count else {})
+    return invalid_parameter(label, violation)
 
 
 def _path_of(call: Call) -> str:

@@ -5,16 +5,42 @@ SQLAlchemy keeps what it compiled, so a statement that is run again costs one lo
 
 from typing import Any, cast
 
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg
 from sqlalchemy.engine.interfaces import ExecuteStyle
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import ExpressionClauseList
 
 from gatepost.database.session_altering_sql import may_alter_session
 
+_COMPARISONS = (
+    operators.eq,
+    operators.ne,
+    operators.lt,
+    operators.le,
+    operators.gt,
+    operators.ge,
+    operators.is_distinct_from,
+    operators.is_not_distinct_from,
+    operators.in_op,
+    operators.not_in_op,
+    operators.between_op,
+    operators.not_between_op,
+)
+
 
 class TextNotingCompiler(PGCompiler_asyncpg):
-    """Compiles as ever. `has_text` says that a part was written as text, which may read any table and call anything."""
+    """Compiles as ever, but compares numbers whatever their size: a value that no column of its type holds equals
+    none, where the driver would refuse it. `has_text` says that a part was written as text, which may read any table
+    and call anything."""
 
     has_text = False
+
+    def visit_binary(self, binary: Any, *arguments: Any, **options: Any) -> str:
+        """An operation on two operands."""
+        if binary.operator in _COMPARISONS:
+            binary = _widened(binary)
+        return cast("str", cast("Any", super()).visit_binary(binary, *arguments, **options))
 
     def visit_textclause(self, *arguments: Any, **options: Any) -> str:
         """A part that was given as `text()`."""
@@ -38,6 +64,44 @@ class SessionCompiler(TextNotingCompiler):
         """Whether this may leave something on the connection; `nextval` by hand leaves a `currval` for others."""
         by_hand = self.string.lower().count("nextval") > self.sequences
         return self.has_text or by_hand or may_alter_session(self.string)
+
+
+def _widened(binary: Any) -> Any:
+    """The comparison with its numbers as values of the widest type of their kind. The indexes of PostgreSQL compare
+    across these types."""
+    left, right = _wide(binary.left), _wide(binary.right)
+    if left is binary.left and right is binary.right:
+        return binary
+    made = binary._clone()
+    made.left, made.right = left, right
+    return made
+
+
+def _wide(operand: Any) -> Any:
+    if isinstance(operand, ExpressionClauseList):  # of BETWEEN
+        bounds = [_wide(each) for each in operand.clauses]
+        if all(made is each for made, each in zip(bounds, operand.clauses, strict=True)):
+            return operand
+        made = cast("Any", operand)._clone()
+        made.clauses = bounds
+        return made
+    if not isinstance(operand, sa.BindParameter):
+        return operand
+    kind = _widest(cast("Any", operand.type))
+    if kind is None:
+        return operand
+    made = cast("Any", operand)._clone(maintain_key=True)
+    made.type = kind
+    return made
+
+
+def _widest(kind: Any) -> Any:
+    """The widest type of numbers of this kind; None where there is none, or it is this one."""
+    if isinstance(kind, sa.Integer):
+        return None if isinstance(kind, sa.BigInteger) else sa.BigInteger()
+    if isinstance(kind, sa.REAL):
+        return sa.Double()
+    return None
 
 
 def leaves_nothing(statement: str, context: Any) -> bool:

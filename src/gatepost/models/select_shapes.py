@@ -25,16 +25,20 @@ ROW_COUNT_MAX = 2**31 - 1
 Binds = Sequence[sa.BindParameter[Any]]
 
 
-class RowCountOutOfRange(Exception):
-    """A Select has a LIMIT or an OFFSET that no list has. `value` is it, None where PostgreSQL computed it."""
+class NumberOutOfRange(Exception):
+    """A Select computes with a number that its type cannot hold. `value` is it, None where PostgreSQL computed it."""
+
+    subject = "The Select computes with a number"
 
     def __init__(self, value: int | None = None) -> None:
-        super().__init__(
-            "The Select has a LIMIT or OFFSET that is negative."
-            if value is None
-            else f"The Select has a LIMIT or OFFSET of {value}."
-        )
+        super().__init__(f"{self.subject} that is out of range{'' if value is None else f': {value}'}.")
         self.value = value
+
+
+class RowCountOutOfRange(NumberOutOfRange):
+    """A Select has a LIMIT or an OFFSET that no list has."""
+
+    subject = "The Select has a LIMIT or OFFSET"
 
 
 class KnownSelect(msgspec.Struct, frozen=True, eq=False):

@@ -5,9 +5,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import asyncpg
 import msgspec
 import sqlalchemy as sa
-from asyncpg.exceptions import InvalidRowCountInLimitClauseError, InvalidRowCountInResultOffsetClauseError
 from sqlalchemy.exc import DBAPIError
 
 from gatepost.call import Call
@@ -21,23 +21,14 @@ from gatepost.models.conditions import Below
 from gatepost.models.dto_members import DTOMembers
 from gatepost.models.list_query import ListQuery, Order
 from gatepost.models.select_orders import has_limit
-from gatepost.models.select_shapes import (
-    ChosenSelect,
-    RowCountOutOfRange,
-    SelectShapes,
-    check_row_counts,
-    read_select,
-    row_counts,
-)
+from gatepost.models.select_shapes import ChosenSelect, SelectShapes, check_row_counts, read_select, row_counts
 from gatepost.services.call_values import call_value
 from gatepost.services.compiled_reads import Wanted
 from gatepost.services.compiled_verbs import CompiledVerbs
+from gatepost.services.numbers_out_of_range import number_out_of_range
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.services.verbs import Row, RowPage
 from gatepost.services.write_policies import not_found
-
-_ROW_COUNTS = (InvalidRowCountInLimitClauseError, InvalidRowCountInResultOffsetClauseError)
-"""What PostgreSQL says of a LIMIT or OFFSET that it has computed."""
 
 
 class RowLookup(NamedTuple):
@@ -110,20 +101,20 @@ class RowAnswers:
 
     def choose(self, call: Call, selected: sa.Select[Any]) -> ChosenSelect:
         """The rows of a Select. Raises `TypeError` where policies and pages cannot be compiled around it, and
-        `RowCountOutOfRange`."""
+        `NumberOutOfRange`."""
         return self._selects.choose(selected, partial(call_value, call))
 
     async def show_selected(self, call: Call, unit: UnitOfWork | None, chosen: ChosenRows, query: ListQuery) -> RowPage:
         """Those of the chosen rows that the actor may list, as the query wants them; without a unit of work, outside of
-        a transaction. Raises `RowCountOutOfRange`."""
+        a transaction. Raises `NumberOutOfRange`."""
         try:
             try:
                 return await self._page(call, unit, msgspec.structs.replace(query, chosen=chosen))
             except UnboundValueError:
                 again = self._selects.for_one_call(chosen.selected.value, partial(call_value, call))
                 return await self._page(call, unit, msgspec.structs.replace(query, chosen=again.rows))
-        except _ROW_COUNTS as error:
-            raise RowCountOutOfRange from error
+        except asyncpg.DataError as error:
+            raise number_out_of_range(error) or error from error
 
     def _page(self, call: Call, unit: UnitOfWork | None, query: ListQuery) -> Coroutine[Any, Any, RowPage]:
         if unit is None:
@@ -161,9 +152,7 @@ async def select_plainly(call: Call, unit: UnitOfWork, selected: sa.Select[Any])
     try:
         found = await unit.transaction.session.execute(selected, values)
     except DBAPIError as error:
-        if isinstance(driver_error(error), _ROW_COUNTS):
-            raise RowCountOutOfRange from error
-        raise
+        raise number_out_of_range(driver_error(error)) or error from error
     if len(selected.selected_columns) == 1:
         return list(found.scalars())
     return [dict(row) for row in found.mappings()]

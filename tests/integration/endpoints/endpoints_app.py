@@ -138,6 +138,20 @@ class FolioLists(Controller):
         query = select(Folio).where(Folio.stock == stock).order_by(Folio.title.desc())
         return query.where(Folio.title.in_(titles)) if titles else query
 
+    @get("/numbers/compared", allow=anyone)
+    async def compared(self, stock: int) -> Select[Folio]:
+        is_near = Folio.stock.in_([stock]) | Folio.stock.between(0, stock) | (Folio.stock + 1 < stock)
+        return select(Folio).where(Folio.title == "numbers", is_near)
+
+    @get("/numbers/added", allow=anyone)
+    async def added(self, stock: int) -> Select[Folio]:
+        return select(Folio).where(Folio.title == "numbers", Folio.stock + stock > 0)
+
+    @get("/numbers/in-session", allow=anyone)
+    async def in_session(self, stock: int, books: Service[Folio]) -> list[str]:
+        is_near = (Folio.stock != stock) & Folio.stock.not_in([stock, 1])
+        return [*await books.session.scalars(select(Folio.title).where(Folio.title == "numbers", is_near))]
+
     @get("/on/{shelf}/now", allow=anyone)
     async def on_shelf(self, shelf: str) -> Select[Folio]:
         return select(Folio).join(Folio.shelf).where(Shelf.name == shelf)

@@ -176,7 +176,7 @@ async def test_a_number_of_rows_out_of_range_is_refused(
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("constant", "The Select has a LIMIT or OFFSET of -1."),
+        ("constant", "The Select has a LIMIT or OFFSET that is out of range: -1."),
         ("required", "The Select has bindparam('size') without a value."),
         ("criteria", "The Select has with_loader_criteria()"),
     ],

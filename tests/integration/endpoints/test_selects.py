@@ -36,6 +36,27 @@ async def test_values_of_a_select_are_those_of_its_call(library: Library) -> Non
     assert found == [["val-a"], ["val-b"], []]
 
 
+@pytest.mark.parametrize("stock", [4, 2**31, 2**40, -(2**40), 2**63 - 1])
+async def test_numbers_are_compared_whatever_their_size(library: Library, stock: int) -> None:
+    await library.book(title="numbers", stock=4)
+
+    found = await titles(library, "anonymous", "numbers/compared", stock=stock)
+    assert set(found) == ({"numbers"} if stock > 0 else set())
+    in_session = await library.anonymous.get(f"/api/lists/numbers/in-session?stock={stock}")
+    assert set(in_session.data) == ({"numbers"} if stock != 4 else set())
+
+
+@pytest.mark.parametrize(("stock", "code"), [(2**40, "too_large"), (-(2**40), "too_small"), (2**31 - 1, None)])
+async def test_a_number_that_cannot_be_computed_with_is_refused(library: Library, stock: int, code: str | None) -> None:
+    await library.book(title="numbers", stock=4)
+
+    refused = await library.anonymous.get(f"/api/lists/numbers/added?stock={stock}")
+    assert (refused.status, refused.json()["code"]) == (400, "invalid_parameter")
+    assert [(each["pointer"], each["code"]) for each in refused.json()["errors"]] == (
+        [("/stock", code)] if code else []
+    )
+
+
 async def test_a_select_is_paged_in_its_own_order(library: Library) -> None:
     names = [f"page-{number}" for number in range(5)]
     for title in names:
