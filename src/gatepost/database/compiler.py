@@ -78,30 +78,27 @@ def _widened(binary: Any) -> Any:
 
 
 def _wide(operand: Any) -> Any:
-    if isinstance(operand, ExpressionClauseList):  # of BETWEEN
-        bounds = [_wide(each) for each in operand.clauses]
-        if all(made is each for made, each in zip(bounds, operand.clauses, strict=True)):
-            return operand
-        made = cast("Any", operand)._clone()
+    if isinstance(operand, ExpressionClauseList):  # the bounds of BETWEEN
+        given: Any = cast("Any", operand)
+        bounds = [_wide(each) for each in given.clauses]
+        if all(made is each for made, each in zip(bounds, given.clauses, strict=True)):
+            return given
+        made = given._clone()
         made.clauses = bounds
         return made
-    if not isinstance(operand, sa.BindParameter):
-        return operand
-    kind = _widest(cast("Any", operand.type))
+    kind = _widest(cast("Any", operand).type) if isinstance(operand, sa.BindParameter) else None
     if kind is None:
-        return operand
+        return cast("Any", operand)
     made = cast("Any", operand)._clone(maintain_key=True)
     made.type = kind
     return made
 
 
-def _widest(kind: Any) -> Any:
+def _widest(kind: Any) -> sa.types.TypeEngine[Any] | None:
     """The widest type of numbers of this kind; None where there is none, or it is this one."""
     if isinstance(kind, sa.Integer):
         return None if isinstance(kind, sa.BigInteger) else sa.BigInteger()
-    if isinstance(kind, sa.REAL):
-        return sa.Double()
-    return None
+    return sa.Double() if isinstance(kind, sa.REAL) else None
 
 
 def leaves_nothing(statement: str, context: Any) -> bool:
