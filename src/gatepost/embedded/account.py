@@ -6,6 +6,7 @@ others is changed: where root's own folders are closed to `nobody` (a project in
 Linux capability that lets it pass them, and nothing else of root's.
 """
 
+import contextlib
 import ctypes
 import os
 import pwd
@@ -20,6 +21,7 @@ UNPRIVILEGED_USER = "nobody"
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP = 28, 1 << 2
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
@@ -122,6 +124,9 @@ def _passing_capability(cluster: Path, program: Path) -> int:
 def drop_privileges(account: Account) -> None:
     """Become the account: runs in a forked child, as root; root's powers end here, but for the capability."""
     if account.capability is not None:
+        with contextlib.suppress(OSError):
+            # access(2), by which initdb looks for its programs, ignores the capabilities of ordinary users otherwise.
+            prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
         prctl(_PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setgid(account.gid)

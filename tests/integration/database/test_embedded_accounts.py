@@ -98,6 +98,23 @@ def test_in_a_closed_folder_of_root_it_keeps_the_power_to_pass_and_no_other(data
 
 
 @as_root
+def test_programs_in_a_closed_folder_of_root_find_each_other(tmp_path: Path) -> None:
+    """As with an environment in /root: initdb asks access(2) for the programs beside it."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    program = closed / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    account = choose_account(tmp_path / "cluster", program)
+    question = f"import os; os._exit(not os.access({str(program)!r}, os.X_OK))"
+
+    process = spawn([sys.executable, "-c", question], account, death_signal=signal.SIGKILL, output=2)
+
+    assert account.capability is not None
+    assert process.wait(60) == 0
+
+
+@as_root
 def test_an_ordinary_user_runs_it_as_himself(open_folder: Path) -> None:
     user = ordinary_user()
     os.chown(open_folder, user.uid, user.gid)
