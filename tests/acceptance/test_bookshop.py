@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -95,6 +96,31 @@ def test_the_shop_is_filled_once_and_whole_though_the_first_time_was_interrupted
     assert "authors  " not in shop.output.split("The bookshop is at")[0], "a full shop shows no progress bar"
     shop.send(signal.SIGTERM)
     assert shop.wait() == 0
+
+
+CHANGING = ((r'"next":"[^"]+"', '"next":"..."'), (r'"request_id":"[^"]+"', '"request_id":"..."'))
+"""Signed with the key of this shop, or new with each request."""
+
+
+def plain(text: str) -> str:
+    """A response without what differs each time."""
+    for pattern, replacement in CHANGING:
+        text = re.sub(pattern, replacement, text)
+    return text.strip()
+
+
+def test_the_commands_of_the_readme_get_the_responses_that_it_shows(shop: Shop, tmp_path: Path) -> None:
+    section = (ROOT / "README.md").read_text().split("## Two commands")[1].split("\n## ")[0]
+    (console,) = re.findall(r"^```console\n(.*?)^```$", section, re.M | re.S)
+    shown = [part.partition("\n") for part in re.split(r"^\$ ", console, flags=re.M)[1:]]
+    script = "\n".join(f"{command}; echo; echo ---" for command, _, _ in shown).replace(":8000", f":{shop.port}")
+
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    responses = done.stdout.split("---\n")[:-1]
+
+    assert len(shown) == len(responses) == 4
+    for (command, _, expected), response in zip(shown, responses, strict=True):
+        assert plain(response) == plain(expected), command
 
 
 def test_a_killed_postgresql_is_back_by_itself(data: Path, shop: Shop) -> None:

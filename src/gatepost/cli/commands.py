@@ -26,11 +26,18 @@ gatepost.add_typer(config, name="config")
 
 
 @gatepost.command(epilog="Example: gatepost new shop && cd shop && gatepost dev")
-def new(name: Annotated[str, typer.Argument(help="Name of the project and of its folder.")]) -> None:
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the project and of its folder.")],
+    gatepost: Annotated[
+        str | None,
+        typer.Option("--gatepost", help="Where its Gatepost comes from: a URL or a folder. Default: as this one."),
+    ] = None,
+) -> None:
     """Make the smallest project that runs, with a test that passes."""
     from gatepost.cli.new import make_project
+    from gatepost.cli.project_source import source_of
 
-    make_project(name, Path.cwd())
+    make_project(name, Path.cwd(), source_of(gatepost))
 
 
 @gatepost.command(

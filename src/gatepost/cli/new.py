@@ -6,6 +6,7 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 
+from gatepost.cli.project_source import ProjectSource
 from gatepost.errors import ConfigurationError
 from gatepost.logging.console import print_success
 
@@ -14,6 +15,9 @@ TEMPLATE = {
     "tests/test_app.py": "test_app.py.txt",
     "pyproject.toml": "pyproject.toml.txt",
     "README.md": "README.md.txt",
+    "Containerfile": "Containerfile.txt",
+    ".dockerignore": "dockerignore.txt",
+    ".github/workflows/ci.yml": "ci.yml.txt",
     ".gitignore": "gitignore.txt",
 }
 """File of the project, and where its text is in the package: `.txt`, so that no tool takes it for our own code."""
@@ -21,19 +25,38 @@ TEMPLATE = {
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 
 
-def make_project(name: str, parent: Path) -> Path:
-    """Make the project's folder and files. Raises ConfigurationError for a bad name or a folder that is not empty."""
+def make_project(name: str, parent: Path, source: ProjectSource) -> Path:
+    """Make the project's folder and files; it depends on the Gatepost of that source. Raises ConfigurationError for a
+    bad name or a folder that is not empty."""
     check_name(name)
     folder = parent / name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigurationError("exists already, and is not empty.", location=str(folder), hint="Choose another name.")
+    words = {"name": name, **_words_of(source)}
     for path, template in TEMPLATE.items():
         text = (files("gatepost.cli") / "template" / template).read_text(encoding="utf-8")
-        _write(folder / path, text.replace("{{name}}", name))
+        for word, replacement in words.items():
+            text = text.replace(f"{{{{{word}}}}}", replacement)
+        _write(folder / path, text)
     print_success(f"Created {name}: {', '.join(TEMPLATE)}.")
     sys.stdout.write(f"\nNext:\n  cd {name}\n  gatepost dev        # serves it, with its own PostgreSQL\n")
     sys.stdout.write("  python -m pytest    # runs its test\n")
     return folder
+
+
+def _words_of(source: ProjectSource) -> dict[str, str]:
+    """What the files say of where Gatepost comes from. A folder is reached from within a container only as a build
+    context of its own, copied to the same path."""
+    folder = source.folder
+    note = ", which is on this machine alone: CI needs one that it can reach, as in `git+https://host/gatepost`"
+    return {
+        "gatepost": source.requirement(),
+        "gatepost-embedded": source.requirement("embedded"),
+        "source": source.url or "the package index",
+        "source-note": note if folder else "",
+        "build-options": f" --build-context gatepost={folder}" if folder else "",
+        "copy-source": f"COPY --from=gatepost . {folder}\n" if folder else "",
+    }
 
 
 def check_name(name: str) -> None:

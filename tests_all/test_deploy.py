@@ -1,0 +1,150 @@
+"""The page about one machine, with the programs that it names: Debian's PostgreSQL, systemd's verifier, Caddy, curl."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from debian_postgresql import DebianPostgreSQL, psql
+from test_tutorial import free_port, wait_for
+
+from gatepost.auth.keys import KEY_FILE, development_key
+from gatepost.cli.new import make_project
+from gatepost.cli.project_source import ProjectSource
+
+PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "deploy-to-one-machine.md"
+FILES = dict(re.findall(r"^```\w+ title=\"([^\"]+)\"\n(.*?)^```$", PAGE.read_text(), re.M | re.S))
+GATEPOST = Path(sys.executable).parent / "gatepost"
+SECONDS_MAX = 60.0
+CADDY = """{{
+	admin off
+	local_certs
+	skip_install_trust
+	http_port {http}
+	https_port {https}
+}}
+"""
+"""For a machine without that name, and without privileges."""
+
+
+class Deployment:
+    """The files of the page, with what differs here: where things are, and the ports."""
+
+    def __init__(self, folder: Path, dsn: str) -> None:
+        self.http, self.https, port = free_port(), free_port(), free_port()
+        make_project("shop", folder, ProjectSource(None))
+        development_key(folder)
+        self.folder = folder
+        places = {
+            "/srv/shop/.venv/bin/gatepost": str(GATEPOST),
+            "/srv/shop": str(folder / "shop"),
+            "/etc/shop-signing-key.pem": str(folder / KEY_FILE),
+            "/etc/shop.env": str(folder / "shop.env"),
+            "postgresql://shop:a-long-password@127.0.0.1:5432/shop": dsn,
+            "--port 8000": f"--port {port}",
+            "127.0.0.1:8000": f"127.0.0.1:{port}",
+        }
+        files = dict(FILES)
+        for there, here in places.items():
+            assert any(there in text for text in FILES.values()), there
+            files = {name: text.replace(there, here) for name, text in files.items()}
+        self.unit = files["/etc/systemd/system/shop.service"]
+        (folder / "shop.service").write_text(self.unit)
+        (folder / "shop.env").write_text(files["/etc/shop.env"])
+        caddy = CADDY.format(http=self.http, https=self.https) + files["/etc/caddy/Caddyfile"]
+        (folder / "Caddyfile").write_text(caddy)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEPOST", "DATABASE_URL"))}
+        settings = dict(line.split("=", 1) for line in files["/etc/shop.env"].splitlines())
+        self.environ = {**kept, **settings, "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+
+    def said(self, key: str) -> list[str]:
+        """A command of the unit."""
+        (command,) = re.findall(rf"^{key}=(.+)$", self.unit, re.M)
+        return shlex.split(command)
+
+    def run(self, *command: str | Path, **environ: str) -> str:
+        """A command of the deployment from start to end."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder / "shop",
+            env={**self.environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_MAX,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    @contextmanager
+    def running(self, name: str, *command: str | Path) -> Generator["subprocess.Popen[bytes]"]:
+        """A command that serves, with its output in a file of that name."""
+        with (self.folder / name).open("wb") as log:
+            process = subprocess.Popen(command, cwd=self.folder / "shop", env=self.environ, stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def ask(self, path: str, *options: str) -> str:
+        """A response by HTTPS, with its headers; empty where there is none."""
+        url = f"https://shop.example:{self.https}{path}"
+        resolve = f"shop.example:{self.https}:127.0.0.1"
+        command = ["curl", "-ski", "--max-time", "10", "--resolve", resolve, *options, url]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.fixture
+def deployment(debian: DebianPostgreSQL, tmp_path: Path) -> Iterator[Deployment]:
+    superuser = debian.dsn("postgres", "postgres")
+    for statement in FILES["database.sql"].splitlines():
+        psql(superuser, statement)
+    yield Deployment(tmp_path, debian.dsn("shop", "shop"))
+    for statement in ("DROP DATABASE shop WITH (FORCE)", "DROP ROLE shop"):
+        psql(superuser, statement)
+
+
+def caddy() -> str:
+    """Caddy, of this environment or of the machine."""
+    beside = Path(sys.executable).parent / "caddy"
+    found = str(beside) if beside.exists() else shutil.which("caddy")
+    assert found is not None, "Caddy is not installed: run make test-all"
+    return found
+
+
+def test_the_deployment_serves_by_https_and_reloads(deployment: Deployment, debian: DebianPostgreSQL) -> None:
+    if verifier := shutil.which("systemd-analyze"):
+        assert "shop.service" not in deployment.run(verifier, "verify", deployment.folder / "shop.service")
+    deployment.run(GATEPOST, "migrate", "make", "first tables", DATABASE_URL=debian.dsn("shop", "postgres"))
+    deployment.run(*deployment.said("ExecStartPre"))
+
+    with ExitStack() as stack:
+        server = stack.enter_context(deployment.running("server.log", *deployment.said("ExecStart")))
+        configuration = deployment.folder / "Caddyfile"
+        stack.enter_context(deployment.running("caddy.log", caddy(), "run", "--config", configuration))
+        wait_for(lambda: deployment.ask("/readyz").startswith("HTTP/2 200"), "readiness by HTTPS")
+
+        forged = ("--interface", "127.0.0.2", "-H", "X-Forwarded-For: 203.0.113.9")
+        response = deployment.ask("/api/notes", *forged)
+        assert response.startswith("HTTP/2 200")
+        assert "strict-transport-security: max-age=31536000" in response
+        assert response.endswith('{"data":[],"page":{"limit":20,"next":null,"prev":null}}')
+        log = deployment.folder / "server.log"
+        wait_for(lambda: '"path":"/api/notes"' in log.read_text(), "the line of the request")
+        assert '"client":"127.0.0.2"' in log.read_text()
+        assert "203.0.113.9" not in log.read_text()
+
+        assert deployment.said("ExecReload") == ["kill", "-HUP", "$MAINPID"]
+        server.send_signal(signal.SIGHUP)
+        wait_for(lambda: "worker_replaced" in log.read_text(), f"new workers: {log.read_text()}")
+        assert deployment.ask("/api/notes").startswith("HTTP/2 200")
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(SECONDS_MAX) == 0
