@@ -354,6 +354,7 @@ def test_routes_are_listed_for_scripts(gatepost: Gatepost) -> None:
         *(("GET", "/api/things"), ("POST", "/api/things")),
         *((method, "/api/things/{id}") for method in ("GET", "PATCH", "DELETE")),
         *(("POST", "/api/auth/login"), ("GET", "/api/auth/me"), ("GET", "/livez"), ("GET", "/readyz")),
+        ("GET", "/openapi.json"),
         ("GET", "/problems/{code}"),
     }
 
@@ -446,3 +447,39 @@ def test_settings_are_shown_with_their_source_and_without_secrets(gatepost: Gate
     assert rows["GATEPOST_SIGNING_KEY"]["source"] == "GATEPOST_SIGNING_KEY_FILE"
     assert rows["GATEPOST_LIMIT_FACTOR"]["source"] == "derived"
     assert database not in out
+
+
+def test_a_document_is_written_and_what_breaks_it_is_refused(gatepost: Gatepost, project: Path) -> None:
+    assert gatepost("openapi", "--output", "openapi.json") == (0, "", "")
+    assert gatepost("openapi")[1] == (project / "openapi.json").read_text()
+    assert gatepost("openapi", "check") == (0, "Nothing breaks for clients of openapi.json.\n", "")
+
+    earlier = json.loads((project / "openapi.json").read_text())
+    earlier["paths"]["/api/sold"] = earlier["paths"]["/api/things"]
+    (project / "earlier.json").write_text(json.dumps(earlier))
+
+    status, lines, sentence = gatepost("openapi", "check", "earlier.json")
+    assert (status, lines) == (1, "GET /api/sold: the operation is gone.\nPOST /api/sold: the operation is gone.\n")
+    assert "2 breaking change(s) for clients of earlier.json" in sentence
+    status, found, _ = gatepost("openapi", "check", "earlier.json", "--json")
+    assert (status, [change["operation"] for change in json.loads(found)]) == (1, ["GET /api/sold", "POST /api/sold"])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot be read"),
+        ("[1]", "is not a JSON object"),
+        ("{", "is not a JSON object"),
+        ("{}", "is not an OpenAPI document"),
+        ('{"openapi": "3.1.0", "paths": {"/": {"$ref": "#/x"}}}', "leads nowhere"),
+    ],
+)
+def test_what_is_not_a_document_is_compared_with_nothing(
+    gatepost: Gatepost, project: Path, content: str | None, words: str
+) -> None:
+    if content is not None:
+        (project / "openapi.json").write_text(content)
+    status, _, sentence = gatepost("openapi", "check")
+    assert status == 2
+    assert words in sentence

@@ -7,6 +7,7 @@ import typer
 
 from gatepost.cli.limits_commands import limits
 from gatepost.cli.migrate import migrate
+from gatepost.cli.openapi_commands import openapi
 from gatepost.cli.options import AppArgument, JSONOption
 from gatepost.cli.users import users
 
@@ -22,6 +23,7 @@ config = typer.Typer(help="Look at the settings.", epilog="Example: gatepost con
 gatepost.add_typer(migrate, name="migrate")
 gatepost.add_typer(users, name="users")
 gatepost.add_typer(limits, name="limits")
+gatepost.add_typer(openapi, name="openapi")
 gatepost.add_typer(config, name="config")
 
 
@@ -102,19 +104,6 @@ def routes(app: AppArgument = None, json: JSONOption = False) -> None:
     from gatepost.cli.routes import print_routes
 
     print_routes(app, as_json=json)
-
-
-@gatepost.command(
-    epilog="Example: gatepost openapi --output openapi.json   or: gatepost openapi shop.app:app | jq '.paths | keys'"
-)
-def openapi(
-    app: AppArgument = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write it to this file.")] = None,
-) -> None:
-    """Print the OpenAPI document of the whole API: what the owner sees, whoever may call it."""
-    from gatepost.cli.openapi import print_document
-
-    print_document(app, output=output)
 
 
 @config.command(epilog="Example: gatepost config show --json")

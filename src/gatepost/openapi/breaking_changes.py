@@ -14,6 +14,10 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", 
 
 _NAMED = re.compile(r"\{[^{}]*\}")
 
+_CODE = "/code"
+"""The member of a refusal that says why. Clients have to expect codes that they do not know: any change of a rule may
+add one."""
+
 Part = Mapping[str, Any]
 
 EMPTY: Part = {}
@@ -32,7 +36,7 @@ class BreakingChange(NamedTuple):
 
 def breaking_changes(old: Part, new: Part) -> list[BreakingChange]:
     """Everything that may break clients of the old document. Raises `InvalidDocument` for what is not OpenAPI."""
-    return list(_Documents(old, new).changes())
+    return [*dict.fromkeys(_Documents(old, new).changes())]
 
 
 class _Documents:
@@ -105,7 +109,11 @@ class _Documents:
                 yield place, "is gone"
                 continue
             before, after = self._before.resolved(given), self._after.resolved(new[status])
-            yield from self._contents(before.get("content", EMPTY), after.get("content", EMPTY), "response", place)
+            for where, what in self._contents(
+                before.get("content", EMPTY), after.get("content", EMPTY), "response", place
+            ):
+                if status.startswith("2") or where != f"{place} {_CODE}":
+                    yield where, what
             headers = after.get("headers", EMPTY)
             for name, header in before.get("headers", EMPTY).items():
                 label = f"{place}, the header {name!r}"

@@ -295,3 +295,12 @@ def test_what_is_no_document_is_refused(wrong: dict[str, Any]) -> None:
 def test_a_reference_that_leads_nowhere_is_refused() -> None:
     with pytest.raises(InvalidDocument, match="leads nowhere"):
         breaking_changes(document(sent={"$ref": "#/components/schemas/Lost"}), SAME)
+
+
+def test_a_refusal_may_have_another_code() -> None:
+    def refusing(*codes: str) -> dict[str, Any]:
+        problem = {"type": "object", "properties": {"code": {"enum": [*codes]}, "status": {"type": "integer"}}}
+        return document(operation=response(problem, "409"))
+
+    assert breaks(refusing("out_of_stock"), refusing("out_of_stock", "sold_out")) == []
+    assert breaks(refusing("out_of_stock"), SAME) == ["POST /books/{id}, the response 409: is gone."]
