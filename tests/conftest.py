@@ -14,6 +14,7 @@ from hypothesis import settings
 from sqlalchemy import MetaData
 from tests.databases import Databases
 from tests.documented_params import check_params
+from tests.recorded_responses import RecordedResponses
 
 from gatepost.call import Response
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -104,6 +105,23 @@ def errors_have_their_documented_params() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gate, "render", checked)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def recorded_responses() -> Iterator[RecordedResponses]:
+    """Records the responses of all apps that run in this process."""
+    recorded = RecordedResponses()
+    with pytest.MonkeyPatch.context() as patch:
+        recorded.install(patch)
+        yield recorded
+
+
+@pytest.fixture(autouse=True)
+def responses_are_described(recorded_responses: RecordedResponses) -> Iterator[None]:
+    """Fails a test that gets a response which the OpenAPI document of its app does not describe."""
+    yield
+    found = recorded_responses.taken()
+    assert not found, "\n".join(found)
 
 
 @pytest.fixture(scope="session")

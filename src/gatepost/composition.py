@@ -325,7 +325,8 @@ class Composition:
         self, served: ServedModel, verb: str, operation: Operation, paging: PagingParameters
     ) -> DescribedVerb:
         envelopes, resource = Envelopes(self.declaration.dialect), served.resource
-        service = self.declaration.services.get(served.entity.model)
+        services, others = self.declaration.services, [item.model for item in served.others]
+        service = services.get(served.entity.model)
         method = None if service is None else overridden(service).get(verb)
         body = resource.updates if verb == "update" else resource.creates
         return DescribedVerb(
@@ -336,6 +337,9 @@ class Composition:
             envelopes.of(resource.answers, resource.lists),
             envelopes.of_body(body, resource.answers),
             None if method is None else getattr(service, method),
+            runs_code=any(
+                verb in overridden(services[each]) for each in (served.entity.model, *others) if each in services
+            ),
         )
 
     def _described(self, queries: Queries) -> DescribedAPI:

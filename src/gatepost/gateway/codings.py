@@ -31,6 +31,17 @@ class Coding(msgspec.Struct, frozen=True, eq=False):
     encode: Callable[[bytes], bytes]
 
 
+class KeptBody(bytes):
+    """A body that is kept and sent again and again: each coding of it is made once."""
+
+    def coded(self, coding: Coding) -> bytes:
+        """The body in a coding."""
+        known: dict[bytes, bytes] = self.__dict__.setdefault("_coded", {})
+        if coding.name not in known:
+            known[coding.name] = coding.encode(self)
+        return known[coding.name]
+
+
 _zstd = ZstdCompressor(level=1)
 
 

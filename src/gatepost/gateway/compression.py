@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from gatepost.call import Call, Response
 from gatepost.errors import Header
-from gatepost.gateway.codings import CODINGS, Coding, wanted_coding
+from gatepost.gateway.codings import CODINGS, Coding, KeptBody, wanted_coding
 
 BYTES_MIN = 2048
 """Below it a response fits into two packets with its headers: there is nothing to gain."""
@@ -42,7 +42,9 @@ def compressed(call: Call, response: Response) -> Response:
         return response
     is_ambient = call.is_ambient or b"cookie" in call.headers
     coding = None if is_ambient else wanted_coding(call.headers.get(b"accept-encoding", b""))
-    body = coding.encode(response.body) if coding is not None else response.body
+    body = response.body
+    if coding is not None:
+        body = body.coded(coding) if isinstance(body, KeptBody) else coding.encode(body)
     if coding is None or len(body) >= len(response.body):
         return replace(response, headers=(*response.headers, VARY))
     tagged = tuple(_tagged(header, coding) for header in response.headers)

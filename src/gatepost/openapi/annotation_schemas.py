@@ -25,6 +25,7 @@ from gatepost.models.constraints import declared_constraints
 from gatepost.models.shape import Form, shape_of
 from gatepost.openapi.components import Components, Schema
 from gatepost.openapi.docstrings import described, own_docs
+from gatepost.openapi.pydantic_schemas import pydantic_schemas
 from gatepost.openapi.schema_parts import object_schema, or_null
 from gatepost.openapi.shape_schemas import ShapeSchemas, Use, constraint_schema
 from gatepost.pydantic_models import is_pydantic
@@ -137,22 +138,21 @@ class AnnotationSchemas:
         return _tuple_schema([self.schema(member.annotation) for member in members])
 
     def _pydantic(self, kind: Any) -> Schema:
-        """The schema that pydantic makes, and those of the models inside it."""
-        mode = "validation" if self._is_request else "serialization"
-        name = _name_of(kind)
+        """The schema that pydantic makes, and those of the classes inside it."""
+        key, name = (self._use, self._wire_name is str), _name_of(kind)
 
         def made() -> Schema:
-            found = kind.model_json_schema(mode=mode, by_alias=True)
-            inner = found.pop("$defs", {})
-            refs = {f"#/$defs/{key}": self._components.schema((kind, self._use, key), key, lambda: {}) for key in inner}
-            for key, schema in inner.items():
-                target = refs[f"#/$defs/{key}"]["$ref"].rpartition("/")[2]
-                self._components.sections["schemas"][target] = _with_refs(schema, refs)
-            return cast(
-                "Schema", _with_refs({"additionalProperties": False, **found} if self._is_request else found, refs)
-            )
+            found, inner = pydantic_schemas(kind, self._wire_name, is_request=self._is_request)
+            refs: dict[str, Schema] = {}
+            for part in inner:
+                refs[f"#/$defs/{part}"] = self._components.schema((kind, part, *key), part, lambda: {})
+            for part, schema in inner.items():
+                place = refs[f"#/$defs/{part}"]["$ref"].rpartition("/")[2]
+                self._components.sections["schemas"][place] = {**_with_refs(schema, refs), "title": place}
+            made = _with_refs({"additionalProperties": False, **found} if self._is_request else found, refs)
+            return {key: value for key, value in made.items() if key != "title"}
 
-        return self._components.schema((kind, self._use), name, made, f"{name}{self._use.title()}")
+        return self._components.schema((kind, *key), name, made, f"{name}{self._use.title()}")
 
 
 def _with_refs(schema: Any, refs: Mapping[str, Schema]) -> Any:

@@ -4,7 +4,7 @@ An actor's document names what the API itself would tell this actor. The owner's
 see; a field that is hidden from every client is in none.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from gatepost.actor import Actor
@@ -124,11 +124,6 @@ ANYBODY = Actor()
 def deciding_policies(api: DescribedAPI) -> Sequence[Policy]:
     """The policies on which it depends what a document names: actors for whom all decide alike have one document."""
     return [*{id(policy): policy for policy in _policies(api) if not policy.is_constant}.values()]
-
-
-def audience_key(policies: Sequence[Policy], actor: Actor) -> Hashable:
-    """What the policies decide for an actor, as far as documents depend on it: True, False or, for some rows, None."""
-    return tuple([found if (found := policy.decide(actor)).__class__ is bool else None for policy in policies])
 
 
 def _policies(api: DescribedAPI) -> Iterable[Policy]:

@@ -17,7 +17,7 @@ from gatepost.openapi.annotation_schemas import AnnotationSchemas
 from gatepost.openapi.audience import Audience
 from gatepost.openapi.components import Components, Schema
 from gatepost.openapi.docstrings import described, own_docs
-from gatepost.openapi.examples import NO_EXAMPLE, example_of
+from gatepost.openapi.examples import NO_EXAMPLE, example_of, example_of_annotation
 from gatepost.openapi.row_schemas import docs_of
 from gatepost.openapi.schema_parts import object_schema
 from gatepost.openapi.shape_schemas import ShapeSchemas
@@ -68,7 +68,9 @@ class BodyObjects:
                 self._dto(body.dto), envelope, _types(method, is_merged=body.dto.is_partial), NO_EXAMPLE, is_required
             )
         schema = AnnotationSchemas(self._components, "request", self._wire_name).schema(body.annotation)
-        return _body(schema, envelope, _types(method, is_merged=False), NO_EXAMPLE, is_required)
+        # Of a class whose members clients know by other names none is made.
+        example = example_of_annotation(body.annotation) if self._wire_name is str else NO_EXAMPLE
+        return _body(schema, envelope, _types(method, is_merged=False), example, is_required)
 
     def _dto(self, bound: BoundDTO) -> Schema:
         fields = self._audience.fields(bound.served)

@@ -20,7 +20,8 @@ from gatepost.operations import Operation
 
 
 class DescribedVerb(NamedTuple):
-    """A derived operation. `method` is the method of the service that overrides its verb, None where none does."""
+    """A derived operation. `method` is the method of the resource's service that overrides its verb, None where none
+    does. `runs_code` says that a service runs: that one, or that of the resource of a subclass."""
 
     operation: Operation
     served: ServedModel
@@ -29,6 +30,7 @@ class DescribedVerb(NamedTuple):
     envelope: Envelope
     body_envelope: BodyEnvelope | None
     method: Any = None
+    runs_code: bool = False
 
 
 class DescribedEndpoint(NamedTuple):

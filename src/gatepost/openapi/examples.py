@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
+from gatepost.dtos.structured_json import column_type_of
+from gatepost.dtos.structured_members import alternatives_of, has_members, members_of, without_metadata
+from gatepost.dtos.structured_unions import tag_of
 from gatepost.models.constraints import ConstraintName
-from gatepost.models.shape import Form, Shape
+from gatepost.models.shape import Form, Shape, shape_of
 
 _TEXTS = {
     Form.UUID: "01890a5d-ac96-774b-bcce-b302099a8057",
@@ -22,13 +25,30 @@ NO_EXAMPLE: Any = object()
 
 def example_of(shape: Shape, name: str) -> Any:
     """A value as it stands in JSON, or `NO_EXAMPLE`. `name` is that of the field, of which texts are made."""
-    if shape.is_converted or any(item.name == "predicate" for item in shape.constraints):
+    is_made_by_code = shape.is_converted and shape.structure is None
+    if is_made_by_code or any(item.name == "predicate" for item in shape.constraints):
         return NO_EXAMPLE
     make = _MAKERS.get(shape.form)
     if make is not None:
         return make(shape, name)
     declared = [item for item in shape.constraints if item.name != "second_digits"]
     return NO_EXAMPLE if declared else _TEXTS.get(shape.form, NO_EXAMPLE)
+
+
+def example_of_annotation(annotation: Any, name: str = "") -> Any:
+    """A value of a type as it stands in JSON, or `NO_EXAMPLE`. Of a class it has the members that are required."""
+    plain, metadata = without_metadata(annotation)
+    kinds = [item for item in alternatives_of(plain) if item is not type(None)]
+    if len(kinds) == 1 and kinds[0] is not plain:
+        return example_of_annotation(Annotated[kinds[0], *metadata] if metadata else kinds[0], name)
+    if (kind := column_type_of(plain)) is not None:
+        return example_of(shape_of(kind, metadata), name)
+    if metadata or len(kinds) > 1 or not has_members(plain) or tag_of(plain) is not None:
+        return NO_EXAMPLE
+    found = {
+        item.key: example_of_annotation(item.annotation, item.key) for item in members_of(plain) if item.is_required
+    }
+    return NO_EXAMPLE if any(value is NO_EXAMPLE for value in found.values()) else found
 
 
 def _integer(shape: Shape, name: str) -> Any:
@@ -63,7 +83,7 @@ _MAKERS: Mapping[Form, Callable[[Shape, str], Any]] = {
     Form.DECIMAL: _decimal,
     Form.TEXT: _text,
     Form.ARRAY: _array,
-    Form.DOCUMENT: lambda shape, name: {} if shape.structure is None else NO_EXAMPLE,
+    Form.DOCUMENT: lambda shape, name: {} if shape.structure is None else example_of_annotation(shape.structure),
 }
 
 

@@ -23,7 +23,7 @@ def openapi_controller(audience: str) -> type[Controller] | None:
         @get("/openapi.json", allow=_POLICIES[audience], document=False)
         async def document(self, call: Call, actor: Actor) -> Response:
             """Describe what this actor may do, as OpenAPI 3.1."""
-            found = self.documents.document(actor)
+            found = await self.documents.served(actor)
             tag = f'"{found.tag}"'
             if _names(call.header("if-none-match") or "", tag):
                 return Response.binary(b"", status=304, headers={"etag": tag}, cache_control=_CACHING)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_origin
 
 from gatepost.call import Response
 from gatepost.controllers.endpoint_binding import BoundEndpoint
@@ -57,7 +57,7 @@ class OperationObjects:
             found["requestBody"] = self._bodies.of_verb(served, verb, operation.method, described.body_envelope)
         found["responses"] = {
             **self._verb_successes(described, links),
-            **self._responses.refusals(of_verb(described), operation.raises, is_own=described.method is not None),
+            **self._responses.refusals(of_verb(described), operation.raises, is_own=described.runs_code),
         }
         return found
 
@@ -177,7 +177,7 @@ class OperationObjects:
         if served is not None:
             found.update(self._rows_shown(described, served))
         elif returned.is_select:
-            schema: Schema = {"type": "array", "items": self._plain(returned.selected[0]) if returned.selected else {}}
+            schema: Schema = {"type": "array", "items": self._selected(returned.selected)}
             body = self._responses.one(_title(bound), schema, described.envelope)
             found[str(route.status or 200)] = self._responses.shown("The values.", body, limited)
         else:
@@ -210,6 +210,8 @@ class OperationObjects:
         elif returned.has_many:
             schema = responses.many(self._rows.name(served, many), self._rows.row(served, many), envelope)
             found[str(status or 200)] = responses.shown("The rows that you may see.", schema, LIMITED)
+        if not (returned.is_created or returned.has_one):
+            return found
         row = responses.one(f"{self._rows.name(served, one)}Written", self._rows.row(served, one), envelope)
         if returned.is_created:
             found[str(status or 201)] = responses.shown(
@@ -220,6 +222,12 @@ class OperationObjects:
             if bound.method.route.method == "GET":
                 found["304"] = responses.shown("The client has it already.", None, ("ETag", *LIMITED))
         return found
+
+    def _selected(self, selected: Sequence[Any]) -> Schema:
+        """What each row of a Select of columns is: a value, or an object where it has several."""
+        kinds = selected[0] if len(selected) == 1 else selected
+        has_several = isinstance(kinds, tuple) or get_origin(kinds) is tuple
+        return {"type": "object"} if has_several else self._plain(kinds)
 
     def _plain(self, annotation: Any) -> Schema:
         return AnnotationSchemas(self._components, "response", self._wire_name).schema(annotation)

@@ -5,7 +5,7 @@ filter over a relation is described for the fields that the other resource itsel
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, get_args, get_origin
 
@@ -46,6 +46,18 @@ OPERATORS: Mapping[str, str] = {
     "has": "has this element",
 }
 """What each operator of a filter says of a field."""
+
+
+PAGING: Mapping[str, tuple[Schema, str]] = {
+    "after": ({"type": "string"}, "The page behind this cursor, `next` of another page"),
+    "before": ({"type": "string"}, "The page before this cursor, `prev` of another page"),
+    "offset": (
+        {"type": "integer", "minimum": 0, "maximum": OFFSET_MAX, "default": 0},
+        "How many rows there are before the page",
+    ),
+    "count": ({"type": "boolean"}, "Whether the page says the total"),
+}
+"""The parameters that all lists share."""
 
 
 class ParameterObjects:
@@ -103,31 +115,21 @@ class ParameterObjects:
         self, served: ServedModel, dto: DTOMembers | None, paging: PagingParameters, names: Iterable[str]
     ) -> Iterator[Schema]:
         """Those of these names that a list of rows has: which page, which order, what is shown of each row."""
-        named = {
-            "sort": self._sort(served),
-            "fields": self._fields(served, dto),
-            "expand": self._expand(served) if dto is None else None,
-            "limit": _query(
-                "limit",
-                {"type": "integer", "minimum": 1, "maximum": paging.size_max, "default": paging.size},
-                "How many rows a page has",
-            ),
-            "after": self._shared("after", {"type": "string"}, "The page behind this cursor, `next` of another page"),
-            "before": self._shared("before", {"type": "string"}, "The page before this cursor, `prev` of another page"),
-            "offset": self._shared(
-                "offset",
-                {"type": "integer", "minimum": 0, "maximum": OFFSET_MAX, "default": 0},
-                "How many rows there are before the page",
-            ),
-            "count": self._shared("count", {"type": "boolean"}, "Whether the page says the total"),
+        limit = {"type": "integer", "minimum": 1, "maximum": paging.size_max, "default": paging.size}
+        special: Mapping[str, Callable[[], Schema | None]] = {
+            "sort": partial(self._sort, served),
+            "fields": partial(self._fields, served, dto),
+            "expand": partial(self._expand, served, dto),
+            "limit": partial(_query, "limit", limit, "How many rows a page has"),
         }
-        yield from (found for name in names if (found := named.get(name)) is not None)
+        for name in names:
+            found = special[name]() if name in special else self._shared(name)
+            if found is not None:
+                yield found
 
     def of_row(self, served: ServedModel, dto: DTOMembers | None) -> Iterator[Schema]:
         """Those of a single row that is read."""
-        for found in (self._fields(served, dto), self._expand(served) if dto is None else None):
-            if found is not None:
-                yield found
+        yield from filter(None, (self._fields(served, dto), self._expand(served, dto)))
 
     def filters(self, served: ServedModel) -> Iterator[Schema]:
         """The filters of a list, by its own fields and by those of the rows that its relations lead to."""
@@ -220,16 +222,16 @@ class ParameterObjects:
         schema: Schema = {"type": "string", "pattern": list_pattern(names)}
         return _query("fields", schema, "The fields to show, separated by commas; all without it")
 
-    def _expand(self, served: ServedModel) -> Schema | None:
-        names = self._rows.expandable(served)
+    def _expand(self, served: ServedModel, dto: DTOMembers | None) -> Schema | None:
+        names = self._rows.expandable(served) if dto is None else ()
         if not names:
             return None
         one = f"({'|'.join(map(re.escape, names))})(\\.[^.,]+){{0,2}}"
         schema = {"type": "string", "pattern": f"^{one}(,{one})*$"}
         return _query("expand", schema, "The relations to show beside their keys, separated by commas")
 
-    def _shared(self, name: str, schema: Schema, description: str) -> Schema:
-        return self._components.ref("parameters", name, name, lambda: _query(name, schema, description))
+    def _shared(self, name: str) -> Schema:
+        return self._components.ref("parameters", name, name, partial(_query, name, *PAGING[name]))
 
     def _annotated(self, annotation: Any) -> Schema:
         """The schema of a parameter's annotation; null, which no text is, is left out."""
@@ -256,6 +258,6 @@ def _with_default(schema: Schema, default: Any) -> Schema:
     if default is MISSING or default is None:
         return schema
     try:
-        return {**schema, "default": msgspec.to_builtins(default)}
+        return {**schema, "default": msgspec.json.decode(msgspec.json.encode(default))}
     except TypeError:
         return schema

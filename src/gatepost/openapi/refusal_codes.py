@@ -47,14 +47,14 @@ EVERYWHERE = (
 _OF_QUERIES = ("unknown_parameter", "invalid_parameter")
 _OF_LISTS = ("not_filterable", "not_sortable", "invalid_cursor")
 _OF_BODIES = ("malformed_json", "invalid_body")
-_OF_WRITTEN_ROWS = (
-    "reference_not_found",
-    "refused_by_trigger",
+_OF_WRITES = (
     "already_exists",
+    "still_referenced",
     "violates_constraint",
     "suppressed_by_trigger",
+    "refused_by_trigger",
 )
-_OF_DELETIONS = ("still_referenced", "refused_by_trigger", "violates_constraint", "suppressed_by_trigger")
+"""What the database may refuse of any write, for its constraints or because a trigger says so."""
 
 
 def of_verb(verb: DescribedVerb) -> Refusals:
@@ -80,17 +80,14 @@ def _verb_codes(described: DescribedVerb) -> Iterator[str]:
     if verb in ("get", "update", "delete") or served.nesting is not None:
         yield "not_found"
     if verb in ("create", "update"):
-        yield from _OF_BODIES
-        yield from _OF_WRITTEN_ROWS
-    if verb == "delete":
-        yield from _OF_DELETIONS
+        yield from (*_OF_BODIES, "reference_not_found")
     if is_write:
-        yield "forbidden"
+        yield from (*_OF_WRITES, "forbidden")
     if verb in ("update", "delete"):
         yield from ("version_mismatch", *(["version_required"] if served.requires_version else []))
-    if described.method is not None or is_write:
+    if described.runs_code or is_write:
         yield "version_conflict"
-    if described.method is not None:
+    if described.runs_code:
         yield from _of_code(is_safe=not is_write)
 
 
@@ -123,7 +120,7 @@ def _of_code(*, is_safe: bool) -> Iterator[str]:
     """What the application's code may be refused by the verbs that it calls."""
     yield from ("not_found", "forbidden", "not_signed_in")
     if not is_safe:
-        yield from ("invalid_body", *_OF_WRITTEN_ROWS, "still_referenced", "version_conflict", "version_mismatch")
+        yield from ("invalid_body", "reference_not_found", *_OF_WRITES, "version_conflict", "version_mismatch")
 
 
 def _by_status(codes: Iterable[str], declared: Sequence[Problem]) -> Refusals:

@@ -121,6 +121,9 @@ class ShapeSchemas:
                 found = {"type": "integer", "format": _integer_format(shape)}
             case Form.DECIMAL if shape.is_text:
                 found = self._decimal_text(shape)
+            case Form.DECIMAL if shape.is_decorated:
+                # What the application's code makes of it: a float, or a Decimal where a float has too few digits.
+                found = {"anyOf": [self._number(shape), self._decimal_text(shape)]}
             case Form.FLOAT | Form.DECIMAL:
                 found = {"anyOf": [self._number(shape), {"type": "string", "enum": [*shape.not_finite]}]}
             case Form.TIMESTAMP | Form.DATE:

@@ -24,7 +24,7 @@ ACTORS = [anonymous, Actor(1), Actor(1, frozenset({"editor"}))]
 @cache
 def printed(example: str) -> Any:
     """What the owner of an example sees: in a process of its own, because examples have tables of the same names."""
-    command = [sys.executable, "-c", "from gatepost.cli.main import main; main()", "openapi", example]
+    command = [sys.executable, "-c", "from gatepost.cli.main import main; main()", "openapi", "--app", example]
     return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60).stdout)
 
 
@@ -150,3 +150,14 @@ def test_the_anonymous_are_told_what_signing_in_would_open_to_a_user_without_rol
 def test_actors_for_whom_the_policies_decide_alike_share_a_document(openapi: Any) -> None:
     assert openapi.document(Actor(1)) is openapi.document(Actor(2, frozenset({"reader"})))
     assert openapi.document(Actor(1)) is not openapi.document(Actor(1, frozenset({"editor"})))
+
+
+def test_what_makes_documents_is_loaded_at_the_first_request() -> None:
+    program = (
+        "import sys; from examples.bookshop.app import app; from gatepost.settings import Settings;"
+        "composed = app.composed(Settings()); before = 'gatepost.openapi.document' in sys.modules;"
+        "composed.openapi.full(); print(before, 'gatepost.openapi.document' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, text=True)
+
+    assert ended.stdout.split() == ["False", "True"]
