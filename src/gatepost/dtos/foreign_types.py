@@ -6,13 +6,13 @@ stops at the first one. What a class would drop without a word is a violation, u
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from gatepost.declaring.wire_names import WireName
-from gatepost.dtos.body_errors import unknown_field
+from gatepost.dtos.dropped_members import dropped_members
 from gatepost.dtos.renamed_documents import document_names
 from gatepost.dtos.violations import Violation, raise_all
 from gatepost.errors import ConfigurationError
@@ -20,7 +20,7 @@ from gatepost.exact_json import encode_bytes
 from gatepost.field_codes import FIELD_CODES
 from gatepost.json_pointers import escape
 from gatepost.models.constraints import is_constraint
-from gatepost.models.json_of import convert, document_of
+from gatepost.models.json_of import convert
 from gatepost.pydantic_models import is_pydantic
 
 Read = Callable[[Any], Any]
@@ -55,7 +55,7 @@ def foreign_reader(annotation: Any, location: str) -> Read:
             found = convert(annotation, value)
         except msgspec.ValidationError as error:
             raise _msgspec_violation(str(error)) from None
-        raise_all([*_dropped(value, document_of(found))])
+        raise_all([*dropped_members(value, found)])
         return found
 
     return read
@@ -133,8 +133,8 @@ def pydantic_reader(kind: Any) -> Read:
         except ValueError as error:
             raise_all(pydantic_violations(error if is_extra_declared else _with_unknown(kind, value, error), value))
             raise
-        if not is_extra_declared:
-            raise_all([*_dropped(value, document_of(found))])
+        if unknown := [*dropped_members(value, found)]:
+            raise_all(_confirmed(kind, value, unknown))
         return found
 
     return read
@@ -157,6 +157,18 @@ def renamed_reader(kind: Any, wire_name: WireName) -> Read:
         return found
 
     return read_renamed
+
+
+def _confirmed(kind: Any, value: Any, unknown: Sequence[Violation]) -> Sequence[Violation]:
+    """Those of the violations that pydantic (2.12) finds as well: a validator of the model may read other names."""
+    try:
+        kind.model_validate_json(encode_bytes(value), extra="forbid")
+    except TypeError:
+        return unknown
+    except ValueError as error:
+        pointers = {violation.pointer for violation in pydantic_violations(error, value)}
+        return [violation for violation in unknown if violation.pointer in pointers]
+    return []
 
 
 def _with_unknown(kind: Any, value: Any, error: ValueError) -> ValueError:
@@ -190,18 +202,3 @@ def _pydantic_params(code: str, context: Mapping[str, Any]) -> Mapping[str, Any]
     """The values in the sentence, as our own of that code are named."""
     found = {name: context[theirs] for theirs, name in _PYDANTIC_PARAMS.items() if theirs in context}
     return found if tuple(found) in FIELD_CODES[code].params else {}
-
-
-def _dropped(given: Any, kept: Any, pointer: str = "") -> Iterator[Violation]:
-    """What a document has, and a class does not know: it would be lost without a word."""
-    if isinstance(given, dict) and isinstance(kept, dict):
-        known = cast("dict[str, Any]", kept)
-        for name, item in cast("dict[str, Any]", given).items():
-            below = f"{pointer}/{escape(name)}"
-            if name not in known:
-                yield unknown_field(name, known, below)
-            else:
-                yield from _dropped(item, known[name], below)
-    elif isinstance(given, list) and isinstance(kept, list):
-        for index, (item, other) in enumerate(zip(cast("Any", given), cast("Any", kept), strict=False)):
-            yield from _dropped(item, other, f"{pointer}/{index}")

@@ -14,6 +14,7 @@ from gatepost.dtos.structured_members import (
     alternatives_of,
     has_members,
     members_of,
+    pydantic_keys,
     pydantic_members,
     renamed,
     without_metadata,
@@ -40,6 +41,22 @@ class DocumentNames:
             self._inside[member.key] = member.name, inner
             self._outside[written] = member.key, inner
         self._replaced = frozenset(member.name for member, _, _ in members) - self._inside.keys()
+        self._is_closed = is_closed
+
+    def add_own_names(
+        self,
+        members: Sequence[tuple[Member, str, "DocumentNames"]],
+        keys: Mapping[str, str | None],
+        *,
+        is_closed: bool,
+    ) -> None:
+        """Know the members of a class that says its own names, which stay as they are: those that it is written by, and
+        all the `keys` that it is read by."""
+        for member, written, inner in members:
+            read = [key for key, name in keys.items() if name == member.name] if keys else [member.key]
+            self._inside.update({key: (key, inner) for key in read})
+            self._outside[written] = written, inner
+        self._inside.update({key: (key, DocumentNames()) for key, name in keys.items() if name is None})
         self._is_closed = is_closed
 
     def add_written(self, name: str, sent: str) -> None:
@@ -152,17 +169,18 @@ class _Reader:
         if getattr(kind, "__pydantic_root_model__", False):
             self._unions.append((found, self.names(kind.model_fields["root"].annotation)))
             return found
-        if _has_paths(kind):
-            return found
         own = pydantic_members(kind) if is_pydantic(kind) else members_of(kind)
-        members = renamed(kind, own, self._wire_name)
+        members = own if _has_choices(kind) else renamed(kind, own, self._wire_name)
         has_own_names = members is own
         known = [
-            (member._replace(name=member.key) if has_own_names else member, written, self.names(member.annotation))
+            (member, written, self.names(member.annotation))
             for member, written in zip(members, _written(kind, own), strict=True)
         ]
         is_closed = self._is_closed and is_pydantic(kind) and kind.model_config.get("extra") is None
-        found.add_class(known, is_closed=is_closed)
+        if has_own_names:
+            found.add_own_names(known, pydantic_keys(kind) if is_pydantic(kind) else {}, is_closed=is_closed)
+        else:
+            found.add_class(known, is_closed=is_closed)
         for name in () if has_own_names else getattr(kind, "model_computed_fields", ()):
             found.add_written(name, self._wire_name(name))
         return found
@@ -178,7 +196,7 @@ def _written(kind: Any, members: Sequence[Member]) -> Sequence[str]:
     ]
 
 
-def _has_paths(kind: Any) -> bool:
+def _has_choices(kind: Any) -> bool:
     """Whether members are read from several places, as `AliasChoices` says: such a class says all of its names."""
     aliases = [field.validation_alias for field in kind.model_fields.values()] if is_pydantic(kind) else []
     return any(not isinstance(alias, str | None) for alias in aliases)

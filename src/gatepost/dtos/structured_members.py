@@ -77,9 +77,34 @@ def pydantic_members(kind: Any) -> Sequence[Member]:
 
 
 def _pydantic_member(name: str, field: Any) -> Member:
-    key = field.validation_alias if isinstance(field.validation_alias, str) else field.alias or name
+    key = next((choice for choice in _choices(field) if isinstance(choice, str)), name)
     annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     return Member(name, key, annotation, field.is_required())
+
+
+def _choices(field: Any) -> Sequence[Any]:
+    """The aliases that a field of a pydantic model is read by: texts, and paths into the document."""
+    alias = field.validation_alias
+    choices: Sequence[Any] = getattr(alias, "choices", [] if alias is None else [alias])
+    return choices
+
+
+def pydantic_keys(kind: Any) -> dict[str, str | None]:
+    """The keys of a document that a pydantic model reads, each with the member that it is; None where the member is
+    somewhere inside (`AliasPath`)."""
+    config = kind.model_config
+    by_name = config.get("populate_by_name") or config.get("validate_by_name")
+    found: dict[str, str | None] = {}
+    for name, field in kind.model_fields.items():
+        choices = _choices(field)
+        for choice in choices if config.get("validate_by_alias") is not False else ():
+            if isinstance(choice, str):
+                found[choice] = name
+            else:
+                found.setdefault(str(choice.path[0]), None)
+        if by_name or not choices:
+            found[name] = name
+    return found
 
 
 def renamed(annotation: Any, members: Sequence[Member], wire_name: WireName) -> Sequence[Member]:
