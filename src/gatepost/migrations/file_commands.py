@@ -17,6 +17,7 @@ from gatepost.migrations.apply import find_plan
 from gatepost.migrations.comparison import Scope, compare, migration_context
 from gatepost.migrations.connections import ScratchRefused, run_on, scratch_database
 from gatepost.migrations.differences import Difference
+from gatepost.migrations.leftovers import renaming_of
 from gatepost.migrations.losses import always
 from gatepost.migrations.ownership import Ownership
 from gatepost.migrations.pg_catalog import catalog_differences, read_catalog
@@ -63,10 +64,13 @@ def _refuse_losses(differences: Sequence[Difference], folder: Path) -> None:
     if losses:
         stopped = all(isinstance(item.operation, AddColumnOp) for item in losses)
         words = "; ".join(f"{item.summary}: {item.loss}" for item in losses)
+        renamings = [renaming for item in differences if (renaming := renaming_of(item, differences))]
+        statements = " ".join(f"op.execute({renaming!r})" for renaming in renamings)
+        rename = f" Where a column has got another name, replace both in the file by {statements}." if renamings else ""
         raise ConfigurationError(
             f"{'Rows that exist would stop this' if stopped else 'This would lose data'}: {words}.",
             location=str(folder),
-            hint="If that is intended, run it again with --allow-loss, and read the file before you run it.",
+            hint="If that is intended, run it again with --allow-loss, and read the file before you run it." + rename,
         )
 
 

@@ -56,9 +56,10 @@ def make_plan(connection: Connection, metadata: MetaData, *, embedded: bool = Fa
     rows = has_rows(connection)
     if embedded:
         plan = Plan()
-        for item in compare(connection, metadata, rows, Scope("default")):
+        found = compare(connection, metadata, rows, Scope("default"))
+        for item in found:
             if item.loss is not None:
-                plan.add(weigh_loss(item))
+                plan.add(weigh_loss(item, found))
                 plan.missing |= names_made_by(item)
             elif not (isinstance(item.operation, RunSQL) and item.operation.goes_with_table):
                 plan.allowed.append(item)

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import errno
 import os
+import re
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -178,6 +179,29 @@ async def test_loss_is_refused_unless_it_is_meant(database_url: str, folder: Pat
     for words in ("drop the table others", "drop the column things.x", "--allow-loss"):
         assert words in str(refusal.value)
     assert len(list((folder / "versions").glob("*.py"))) == 1
+
+
+async def test_a_column_with_another_name_is_renamed_as_the_refusal_says(database_url: str, folder: Path) -> None:
+    before, after = things(Column("x", Text, nullable=False)), things(Column("y", Text, nullable=False))
+    await made(database_url, before, folder)
+    await up(database_url, folder, metadata=before)
+    await run(database_url, "INSERT INTO things (x) VALUES ('kept')")
+    with pytest.raises(ConfigurationError) as refusal:
+        await make(database_url, after, folder, "Rename")
+    (statement,) = re.findall(r"replace both in the file by (op\.execute\(.+\))\.$", str(refusal.value))
+
+    path = await make(database_url, after, folder, "Rename", allow_loss=True)
+    assert path is not None
+    text = path.read_text()
+    upgrade = text.index("def upgrade")
+    path.write_text(
+        f"{text[:upgrade]}def upgrade() -> None:\n    {statement}\n\n\n{text[text.index('def downgrade') :]}"
+    )
+
+    assert len(await up(database_url, folder, metadata=after)) == 1
+    assert await check(database_url, after, folder) == []
+    async with connected(database_url) as connection:
+        assert await connection.fetchval("SELECT y FROM things") == "kept"
 
 
 async def test_status_tells_where_the_database_stands(database_url: str, folder: Path) -> None:

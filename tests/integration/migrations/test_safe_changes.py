@@ -224,6 +224,28 @@ async def test_a_column_that_stops_every_insert_is_refused(database_url: str) ->
     ]
 
 
+async def test_a_column_with_another_name_is_told_how_to_be_renamed(database_url: str) -> None:
+    await apply_lossless(database_url, things(text_column(nullable=False), Column("z", Integer)))
+    await run(database_url, "INSERT INTO things (x) VALUES ('a')")
+    metadata = things(Column("the y", String(10), nullable=False), Column("z", Integer))
+    applied = await apply_lossless(database_url, metadata, embedded=True)
+    renaming = 'ALTER TABLE things RENAME COLUMN x TO "the y";'
+    assert applied.refused[0].endswith(f"If the column has got another name: {renaming}")
+    await run(database_url, renaming)
+    assert await again(database_url, metadata) == NOTHING
+
+
+async def test_columns_of_other_types_and_tables_are_no_renaming(database_url: str) -> None:
+    await apply_lossless(
+        database_url, tables([Column("x", Integer)], [text_column()], [Column("a", Text), Column("b", Text)])
+    )
+    await run(database_url, *(f"INSERT INTO t{number} DEFAULT VALUES" for number in range(3)))
+    metadata = tables([Column("y", Text, nullable=False)], [], [Column("c", Text, nullable=False)])
+    applied = await apply_lossless(database_url, metadata, embedded=True)
+    assert [refusal for refusal in applied.refused if "RENAME" in refusal] == []
+    assert len(applied.refused) == 2
+
+
 @pytest.mark.parametrize("embedded", [False, True])
 async def test_a_cause_is_told_once_and_what_follows_from_it_is_not(database_url: str, *, embedded: bool) -> None:
     await apply_lossless(database_url, things(text_column()))
