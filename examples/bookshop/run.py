@@ -75,14 +75,15 @@ async def _is_filled(dsn: str) -> bool:
 def _greet(address: str, settings: Settings) -> None:
     from examples.bookshop.accounts import EDITOR, PASSWORD
 
+    api = f"{address}{app.declaration.prefix}"
     lines = (
         f"The bookshop is at {address}",
-        f"  books      {address}/api/books?sort=-price&expand=author",
-        f"  authors    {address}/api/authors?sort=name",
+        f"  books      {api}/books?sort=-price&expand=author",
+        f"  authors    {api}/authors?sort=name",
         f"  readiness  {address}/readyz",
         f"  limits     times {settings.gate.limit_factor} in development",
         "Sign in as the editor, or as ada@bookshop.example, with:",
-        f"  curl -s {address}/api/auth/login -H 'content-type: application/json' "
+        f"  curl -s {api}/auth/login -H 'content-type: application/json' "
         f"""-d '{{"email": "{EDITOR}", "password": "{PASSWORD}"}}'""",
         "Ctrl-C stops everything.",
     )

@@ -77,6 +77,19 @@ def test_where_rows_do_not_fit_the_models_every_request_gets_the_ways_out(
     assert "Traceback" not in server.output
 
 
+def test_dev_says_where_the_api_is_by_an_address_that_responds(start: Start, environ: Environ, project: Path) -> None:
+    app = project / "app.py"
+    source = app.read_text()
+    app.write_text(source.replace("read=anyone), mount", 'read=anyone), prefix="/v1", mount'))
+    server = start("dev", "--port", "0", environ=environ).ready()
+    address = f"http://127.0.0.1:{server.port}"
+    wait_for(lambda: f"The API is at {address}/v1/notes\n" in server.output, server.output)
+    assert server.get("/v1/notes")[0] == 200
+
+    app.write_text(source.replace("read=anyone)", 'read=role("clerk"))').replace("anyone\n", "role\n"))
+    wait_for(lambda: f"The API is below {address}/api/\n" in server.output, server.output)
+
+
 def test_dev_works_again_after_it_was_killed(start: Start, environ: Environ) -> None:
     first = start("dev", "--port", "0", environ=environ).ready()
     first.send(signal.SIGKILL)

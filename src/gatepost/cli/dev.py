@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gatepost.cli.dev_migration import migrate
+from gatepost.declaring.policies import anyone
 from gatepost.events import Events
 from gatepost.logging.streams import StandardStreams
 from gatepost.server.development import prepare_environment
@@ -20,6 +22,9 @@ from gatepost.server.loading import check_module_exists, preload, reference_of
 from gatepost.server.safety import warn_of_unknown
 from gatepost.server.serving import master_events, url_of, with_server
 from gatepost.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from gatepost.app import App
 
 DRAIN_SECONDS = 1.0
 """After a file is saved, a hanging request must not delay the reload for long."""
@@ -42,13 +47,15 @@ def develop(  # noqa: PLR0913 - the options of a command
         is_embedded = settings.database.url is None
         if is_embedded:
             settings = _with_embedded_database(stack, data, events)
-        _greet(name, url_of(listener), settings, f"embedded PostgreSQL in {data}" if is_embedded else "DATABASE_URL")
+        address = url_of(listener)
+        _greet(name, address, settings, f"embedded PostgreSQL in {data}" if is_embedded else "DATABASE_URL")
         preload("gatepost.app", "gatepost.migrations.safe_changes")
         from gatepost.server.granian_server import serve_and_reload
         from gatepost.server.worker import Worker
 
         prepare = partial(migrate, data=data if is_embedded else None, migrates=migrates, extends=extends)
-        worker = Worker(settings, name, prepare=prepare, serves_refusal=True)
+        introduce = partial(_introduce, address)
+        worker = Worker(settings, name, prepare=prepare, introduce=introduce, serves_refusal=True)
         serve_and_reload(listener, worker, events, Path.cwd(), _announce)
 
 
@@ -66,7 +73,6 @@ def _with_embedded_database(stack: ExitStack, data: Path, events: Events) -> Set
 def _greet(name: str, address: str, settings: Settings, database: str) -> None:
     lines = [
         f"Gatepost serves {name} on {address}",
-        f"  API        {address}/api",
         f"  readiness  {address}/readyz",
         f"  database   {database}",
         f"  limits     times {settings.gate.limit_factor or 1} in development: "
@@ -75,6 +81,20 @@ def _greet(name: str, address: str, settings: Settings, database: str) -> None:
     ]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+
+
+def _introduce(address: str, app: "App") -> None:
+    """Where the API is, by an address that responds to everybody where there is one. The process says it that knows the
+    application: its prefix may be another after each reload."""
+    declaration = app.declaration
+    open_lists = (
+        f"at {address}{declaration.prefix}/{served.template}"
+        for served in declaration.catalog.served
+        if served.resource.routes and served.policies["list"] is anyone and "{" not in served.template
+    )
+    # On stderr as what was migrated is: two streams arrive in any order.
+    sys.stderr.write(f"The API is {next(open_lists, f'below {address}{declaration.prefix}/')}\n")
+    sys.stderr.flush()
 
 
 def _announce(files: Sequence[Path]) -> None:

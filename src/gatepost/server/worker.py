@@ -52,7 +52,8 @@ class WorkerContext:
 
 @dataclass(frozen=True)
 class Worker:
-    """What a new process calls to get the application; `prepare` runs before the application starts.
+    """What a new process calls to get the application; `prepare` runs before it starts, `introduce` when it has
+    started.
 
     `loop` is Granian's name of the event loop for it. With `serves_refusal` a worker whose application cannot start
     responds with 503 and the reason instead of ending.
@@ -62,6 +63,7 @@ class Worker:
     settings: Settings
     reference: str
     prepare: Prepare | None = None
+    introduce: Callable[["App"], None] | None = None
     serves_refusal: bool = False
 
     def __call__(self, context: WorkerContext) -> ASGIApp:
@@ -87,7 +89,7 @@ class Worker:
             logs,
             prepare=None if self.prepare is None else partial(self.prepare, app, self.settings),
             refuse=lambda error: self._refuse(error, logs),
-            on_ready=partial(_report_ready, context),
+            on_ready=partial(self._report_ready, context, app),
         )
         return lifespan.serve
 
@@ -98,10 +100,11 @@ class Worker:
         logs.close()
         os._exit(EXIT_REFUSED)
 
-
-def _report_ready(context: WorkerContext) -> None:
-    BatchScheduling().watch(asyncio.get_running_loop())
-    context.reports.send(os.getpid())
+    def _report_ready(self, context: WorkerContext, app: "App") -> None:
+        BatchScheduling().watch(asyncio.get_running_loop())
+        context.reports.send(os.getpid())
+        if self.introduce is not None:
+            self.introduce(app)
 
 
 def _retire(app: "App", listener: socket.socket) -> None:
