@@ -42,6 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
         "keep-tenants-apart",
         "write-own-endpoints",
         "shape-responses-and-bodies",
+        "stream-events",
         "speak-another-dialect",
         "delete-softly",
         "use-enums",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gatepost.declaring.rate_limits import RateLimit, hours, minutes, seconds
     from gatepost.declaring.resource import Field, Resource, hidden, read_only, write_once
     from gatepost.declaring.row_expressions import actor_column, actor_id, count, readable
+    from gatepost.declaring.streams import ServerSentEvent, Stream
     from gatepost.errors import (
         BadRequest,
         ConfigurationError,
@@ -94,8 +95,10 @@ __all__ = [
     "Resource",
     "Response",
     "Row",
+    "ServerSentEvent",
     "Service",
     "Settings",
+    "Stream",
     "Unauthorized",
     "Unprocessable",
     "UserAuthenticator",
@@ -159,6 +162,7 @@ _NAMES = {
     "declaring.parameters": "Cookie Header Locked Query RawBody",
     "declaring.provided": "per_call",
     "declaring.row_expressions": "actor_column actor_id count readable",
+    "declaring.streams": "ServerSentEvent Stream",
     "declaring.resource": "Field Resource hidden read_only write_once",
     "services.accounts": "Accounts",
     "services.changes": "Changes",

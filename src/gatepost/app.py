@@ -197,7 +197,7 @@ class App(Declared):
     def hand_over(self) -> None:
         """Tell clients to come back on another connection, which another process takes: responses close theirs."""
         if self._composition is not None:
-            self._composition.gate.drain()
+            self._composition.hand_over()
 
     def provided(self, kind: Callable[..., T]) -> T:  # a class; as a `type`, mypy would refuse those that are abstract
         """What the app provides by this class, while it runs: for mounts and scheduled jobs. Raises

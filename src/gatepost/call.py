@@ -10,12 +10,12 @@ from urllib.parse import quote
 import msgspec
 
 from gatepost.actor import Actor, anonymous
-from gatepost.asgi import Receive, Scope
+from gatepost.asgi import Receive, Scope, Send
 from gatepost.errors import BadRequest, Header
 from gatepost.languages import preferred_language
 from gatepost.operations import Operation, RouteRules
 from gatepost.pydantic_models import pydantic_document
-from gatepost.response_additions import AfterResponse, ResponseAdditions
+from gatepost.response_additions import AfterResponse, ResponseAdditions, StreamedBody
 from gatepost.response_fields import SameSite, cookie_field, field_value, response_field
 from gatepost.view import NO_FIELDS, View
 
@@ -253,6 +253,23 @@ class Call(msgspec.Struct, eq=False):
 
     async def respond(self, response: Response) -> None:
         """Send a whole response. Implemented by the gate, which adds its headers."""
+        raise NotImplementedError("only the gate can send a response")
+
+    def stream(self, body: StreamedBody) -> None:
+        """Send the response of this call with a body that is made while it is sent."""
+        self._add().streamed = body
+
+    def begin_streaming(self) -> None:
+        """The body of the response is sent from now on, for any time. Implemented by the gate, which bounds only how
+        long the client may take for a part, and counts the request as running no longer."""
+        raise NotImplementedError("only the gate can send a response")
+
+    def end_streaming(self) -> None:
+        """The body is sent. Implemented by the gate."""
+        raise NotImplementedError("only the gate can send a response")
+
+    async def send_part(self, send: Send, part: bytes, *, is_last: bool = False) -> None:
+        """Send a part of such a body, and wait until the client has room for it. Implemented by the gate."""
         raise NotImplementedError("only the gate can send a response")
 
     async def body(self) -> bytes:

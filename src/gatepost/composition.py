@@ -19,6 +19,7 @@ from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.derived_routes import derived_route
 from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder, EndpointMethod, known_patterns, unnamed
 from gatepost.controllers.envelopes import Envelopes
+from gatepost.controllers.open_streams import OpenStreams
 from gatepost.controllers.paging import PagingParameters
 from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.providers import Providers
@@ -142,6 +143,14 @@ class Composition:
         self._trigrams = Trigrams()
         self._trigram_probe: TrigramProbe | None = None
         self._sql_trials = SQLTrials(self.database, declaration.sql_trials, events)
+        cross_site = CrossSiteRequests(Origins(settings.gate.cors_origins, location="GATEPOST_CORS_ORIGINS"))
+        access = AccessControl(
+            self.accounts.authenticators,
+            limiter.admit_actor,
+            cross_site.check,
+            refuses_unclaimed=True,
+        )
+        self.streams = OpenStreams(settings.streams, events, access.confirm)
         queries = self._queries(secret)
         self.openapi = OpenAPI(lambda: self._described(queries))
         self._described_verbs: list[DescribedVerb] = []
@@ -161,13 +170,6 @@ class Composition:
             endpoints, declaration.mounts, self.mounts.find, names_nearest=not settings.is_production
         )
         self.rules = (*self.table.rules, *self.mounts.rules)
-        cross_site = CrossSiteRequests(Origins(settings.gate.cors_origins, location="GATEPOST_CORS_ORIGINS"))
-        access = AccessControl(
-            self.accounts.authenticators,
-            limiter.admit_actor,
-            cross_site.check,
-            refuses_unclaimed=True,
-        )
         self.mounts.compose(access, cross_site, limiter, devices, app)
         dispatch = Dispatch(
             admit=access.admit,
@@ -258,7 +260,12 @@ class Composition:
     def drain(self) -> None:
         """From now on not ready; and every response closes its connection."""
         self.is_leaving = True
+        self.hand_over()
+
+    def hand_over(self) -> None:
+        """From now on every response closes its connection, and streams end: clients come back on another one."""
         self.gate.drain()
+        self.streams.drain()
 
     def _database_state(self) -> str:
         """How the database is, for readiness, as the listener knows it."""
@@ -406,6 +413,7 @@ class Composition:
             queries,
             self._transactions,
             provided=provided,
+            streams=self.streams,
         )
         composed = [composition.endpoint(bound) for bound in endpoints]
         self._described_endpoints += [described for _, described in composed]

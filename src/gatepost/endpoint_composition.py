@@ -13,9 +13,12 @@ from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.endpoint_requests import EndpointRequests
 from gatepost.controllers.endpoint_responses import EndpointResponses, location_writer
 from gatepost.controllers.envelopes import Envelope, Envelopes
+from gatepost.controllers.open_streams import OpenStreams
 from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.queries import Queries
 from gatepost.controllers.row_endpoints import RowEndpoint, handed_back
+from gatepost.controllers.streamed_endpoints import StreamedEndpoint, StreamSending, UnsentResults
+from gatepost.controllers.streamed_items import plain_items, row_items
 from gatepost.declaration import Declaration
 from gatepost.declaring.dto import DTO, declared_of
 from gatepost.declaring.rate_limits import NamedLimits, named
@@ -45,12 +48,14 @@ class EndpointComposition:
         find_transactions: FindTransactions,
         *,
         provided: ProvidedValues,
+        streams: OpenStreams,
     ) -> None:
         self._declaration = declaration
         self._gate = settings.gate
         self._answers = answers
         self._queries = queries
         self._provided = provided
+        self._streams = streams
         self._find_transactions = find_transactions
         self._envelopes = Envelopes(declaration.dialect)
         self._derived = derived_routes(declaration.catalog.served, declaration.prefix, declaration.dialect)
@@ -79,18 +84,24 @@ class EndpointComposition:
             listed=listed,
             write_location=location_writer(bound.returned.served, self._declaration.prefix, bound.nesting),
         )
-        if row is not None and shown is not None and not shown.asks_service:
+        if bound.returned.stream is None and row is not None and shown is not None and not shown.asks_service:
             return RowEndpoint(bound, row, shown.reader(row.attribute), responses).handle
         requests = EndpointRequests(bound, listed, self._bounds(bound.method), described.body_envelope, names)
+        stream, transactions = bound.returned.stream, self._find_transactions(bound.method)
         controller = EndpointController(
             bound,
             requests,
-            responses,
-            transactions=self._find_transactions(bound.method),
+            responses if stream is None else UnsentResults(),
+            transactions=transactions,
             answers=self._answers,
             provided=self._provided,
         )
-        return controller.handle
+        if stream is None:
+            return controller.handle
+        location = bound.method.location
+        encode = plain_items(names, location) if shown is None else row_items(shown, transactions, location)
+        sending = StreamSending(stream, encode, self._streams, described.operation.source)
+        return StreamedEndpoint(controller, responses, sending).handle
 
     def _shown(self, bound: BoundEndpoint) -> RowAnswers | None:
         """What renders the rows that an endpoint returns; None where it returns none."""

@@ -5,9 +5,11 @@ response of an endpoint, the gate on that of a mounted application; a refusal ha
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
 
 import msgspec
 
+from gatepost.asgi import Message, Receive, Send
 from gatepost.errors import Header
 
 AfterResponse = Callable[[], Awaitable[object] | None]
@@ -18,9 +20,23 @@ _LISTS = frozenset({b"vary", b"link"})
 """Headers that several lines of a response add up to."""
 
 
+class StreamedBody(Protocol):
+    """A body that is made while it is sent."""
+
+    async def send(self, start: Message, receive: Receive, send: Send) -> None:
+        """Send the response. Raises what ends it before its end."""
+        ...
+
+    def failure(self, problem: bytes) -> bytes | None:
+        """The part that tells the client of a problem, as JSON, once the response has begun; None where only a body
+        that is cut off tells it."""
+        ...
+
+
 class ResponseAdditions(msgspec.Struct, eq=False):
     """The additions of one call. `cookies` are by name and path, because a later one replaces an earlier one.
-    `callbacks` run after the response `is_kept`: once the work is done, and not where it was refused."""
+    `callbacks` run after the response `is_kept`: once the work is done, and not where it was refused. `streamed` is the
+    body where it is no whole one."""
 
     fields: dict[bytes, Header] = {}
     varies_by: dict[bytes, None] = {}
@@ -28,6 +44,7 @@ class ResponseAdditions(msgspec.Struct, eq=False):
     cache_control: bytes | None = None
     callbacks: list[AfterResponse] = []
     is_kept: bool = False
+    streamed: StreamedBody | None = None
 
     def add(self, field: Header) -> None:
         """Add a header, or replace the one that was added; `Vary` and `Cache-Control` have rules of their own."""

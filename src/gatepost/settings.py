@@ -303,6 +303,30 @@ class GateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """How many streams there are, and how long they last."""
+
+    streams_max: int = setting(
+        "GATEPOST_STREAMS_MAX",
+        1000,
+        "streams per process at once, then 503; they do not count as requests in flight",
+        check=between(1, 1_000_000),
+    )
+    heartbeat_seconds: float = setting(
+        "GATEPOST_STREAM_HEARTBEAT_SECONDS",
+        15.0,
+        "how often a stream asks again who its client is, and sends a heartbeat where it sends nothing else",
+        check=between(0.1, 3600),
+    )
+    stream_seconds: float | None = setting(
+        "GATEPOST_STREAM_SECONDS",
+        None,
+        "how long a stream may last; any time by default",
+        check=between(1, 7 * _DAY_SECONDS),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ValkeySettings:
     """What the instances of an application share outside PostgreSQL: rate limits."""
 
@@ -346,6 +370,7 @@ class Settings:
     database: DatabaseSettings = DatabaseSettings()
     auth: AuthSettings = AuthSettings()
     gate: GateSettings = GateSettings()
+    streams: StreamSettings = StreamSettings()
     valkey: ValkeySettings = ValkeySettings()
     log: LogSettings = LogSettings()
 

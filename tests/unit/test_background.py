@@ -18,6 +18,7 @@ AWAITED_AT_ONCE = {
     "inspection/raw_client.py",
     "inspection/examination.py",
     "routes/mounted_lifespan.py",
+    "testing/client.py",
 }
 """Where a task is awaited by the one who made it."""
 

@@ -110,7 +110,7 @@ def test_what_looks_like_a_setting_and_is_none_is_found_with_the_one_that_is_mea
     environ = {
         "GATEPOST_PROT": "1",
         "GATEPOST_ENVIRONMENT": "production",
-        "GATEPOST_TEAM_COLOUR": "red",
+        "GATEPOST_BREAKFAST_RECIPE": "red",
         "GATEPOST_PORT": "1",
         "GATEPOST_APP": "app:app",
         "GATEPOST_SIGNING_KEY_FILE": "key.pem",
@@ -119,7 +119,7 @@ def test_what_looks_like_a_setting_and_is_none_is_found_with_the_one_that_is_mea
     assert dict(unknown_variables(environ)) == {
         "GATEPOST_PROT": "GATEPOST_PORT",
         "GATEPOST_ENVIRONMENT": "GATEPOST_ENV",
-        "GATEPOST_TEAM_COLOUR": None,
+        "GATEPOST_BREAKFAST_RECIPE": None,
     }
 
 

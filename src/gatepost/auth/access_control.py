@@ -7,7 +7,7 @@ Before every endpoint of an app (`routes/dispatch.py`), and before an applicatio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
-from gatepost.actor import Actor
+from gatepost.actor import Actor, anonymous
 from gatepost.auth.authenticator import Authenticator
 from gatepost.auth.denials import access_denied
 from gatepost.auth.tokens import invalid
@@ -84,22 +84,40 @@ class AccessControl:
 
         Raises 403 `cross_origin`, 429 `too_many_requests`, and what a database that is away raises.
         """
-        if self._asks_always or not self._headers.isdisjoint(call.headers):
+        if self._carries_credentials(call):
             with contextlib.suppress(Unauthorized):
                 await self._identify(call)
         if (pending := self._admit_actor(call)) is not None:
             await pending
 
+    async def confirm(self, call: Call) -> bool:
+        """Ask again who sends a request that goes on: whether that is still the same actor, with the same roles and the
+        same row. Raises `Unauthorized` where the credentials are no longer valid, and 401 `not_signed_in` or 403
+        `forbidden` where the role rule no longer admits the actor."""
+        found = await self._find(call) if self._carries_credentials(call) else None
+        actor = anonymous if found is None else found[0]
+        _check_role(call, actor)
+        before = call.actor
+        return (actor.id, actor.roles, actor.user) == (before.id, before.roles, before.user)
+
+    def _carries_credentials(self, call: Call) -> bool:
+        return self._asks_always or not self._headers.isdisjoint(call.headers)
+
     async def _identify(self, call: Call) -> None:
+        if (found := await self._find(call)) is not None:
+            call.actor, authenticator = found
+            if authenticator.is_ambient:
+                self._admit_ambient(call)
+
+    async def _find(self, call: Call) -> tuple[Actor, Authenticator] | None:
+        """The actor of a request, and the authenticator that knows it; None for the anonymous."""
         for authenticator in self._authenticators:
             actor = authenticator.find(call)
             if actor is None and (loading := authenticator.load(call)) is not None:
                 actor = await _loaded(authenticator, loading)
             if actor is not None:
-                call.actor = actor
-                if authenticator.is_ambient:
-                    self._admit_ambient(call)
-                return
+                return actor, authenticator
+        return None
 
     def is_known(self, call: Call) -> bool:
         """Whether the client is signed in, as far as that is known without waiting."""
@@ -107,7 +125,7 @@ class AccessControl:
 
     async def _authorize_later(self, call: Call, pending: Awaitable[None]) -> None:
         await pending
-        _check_role(call)
+        _check_role(call, call.actor)
 
     async def _load(self, call: Call, authenticator: Authenticator, loading: Awaitable[Actor | None]) -> None:
         """Go on where an authenticator has to wait, and with those after it if it does not claim the request."""
@@ -126,7 +144,7 @@ class AccessControl:
                 self._admit_ambient(call)
         if (pending := self._admit_actor(call)) is not None:
             await pending
-        _check_role(call)
+        _check_role(call, call.actor)
 
     def _admit_ambient(self, call: Call) -> None:
         """A page of another origin can make a browser send these credentials: it must not change anything with them,
@@ -140,10 +158,10 @@ class AccessControl:
             raise invalid("The Authorization header is not of a kind that is accepted here.")
 
 
-def _check_role(call: Call) -> None:
+def _check_role(call: Call, actor: Actor) -> None:
     endpoint = call.endpoint
-    if endpoint is not None and decide(endpoint.operation.allow, call.actor) is False:
-        raise access_denied(call.actor, ROLE_REFUSAL)
+    if endpoint is not None and decide(endpoint.operation.allow, actor) is False:
+        raise access_denied(actor, ROLE_REFUSAL)
 
 
 async def _loaded(authenticator: Authenticator, loading: Awaitable[Actor | None]) -> Actor | None:

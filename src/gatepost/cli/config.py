@@ -16,6 +16,7 @@ CONCERNS = {
     "database": "Database",
     "auth": "Authentication",
     "gate": "Gate",
+    "streams": "Streams",
     "valkey": "Valkey",
     "log": "Log",
 }

@@ -6,14 +6,14 @@ method runs, and what it returns is rendered (`endpoint_responses.py`).
 """
 
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 from gatepost.call import Call, Response
 from gatepost.controllers.endpoint_binding import BoundEndpoint
 from gatepost.controllers.endpoint_lists import refused_number
 from gatepost.controllers.endpoint_requests import EndpointRequests, Given
-from gatepost.controllers.endpoint_responses import SAFE, EndpointResponses
+from gatepost.controllers.endpoint_responses import SAFE, ResultResponses
 from gatepost.controllers.path_rows import NamedRow
 from gatepost.controllers.provided_values import ProvidedValues, Values
 from gatepost.errors import Problem
@@ -30,7 +30,7 @@ class EndpointController:
         self,
         bound: BoundEndpoint,
         requests: EndpointRequests,
-        responses: EndpointResponses,
+        responses: ResultResponses,
         *,
         transactions: CallTransactions,
         answers: Mapping[type[Any], RowAnswers],
@@ -49,6 +49,13 @@ class EndpointController:
         self._only_selects = self._is_safe and is_list and bound.body is None and not bound.takes_unit
         self._function = bound.method.function
         self._shared = None if any(bound.attributes) else bound.method.controller()
+
+    async def respond(self, call: Call, closing: AsyncExitStack) -> Response:
+        """The response to one request; what is made for the call is closed by `closing`."""
+        given = await self._requests.read(call)
+        made = self._of_call
+        provided = self._provided if made is None else await closing.enter_async_context(made.made(call))
+        return await self._run(call, given, provided)
 
     async def handle(self, call: Call) -> Response:
         """The response to one request."""

@@ -3,7 +3,7 @@ as it is."""
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from gatepost.call import JSON_HEADERS, Call, Response, location_field
 from gatepost.controllers.endpoint_binding import EndpointMethod
@@ -30,6 +30,26 @@ WriteLocation = Callable[[Call, Any], str]
 """The path of a row by what it has as its key."""
 
 
+class ResultResponses(Protocol):
+    """What a handler makes responses of results with."""
+
+    async def respond(self, call: Call, unit: UnitOfWork, result: Any, query: RawQuery | None) -> Response:
+        """The response that a result means."""
+        ...
+
+    async def page(self, call: Call, unit: UnitOfWork | None, selected: Any, raw: RawQuery) -> Response:
+        """The rows of a `Select`."""
+        ...
+
+    def plain(self, result: Any) -> Response:
+        """The response that a result means which shows no rows."""
+        ...
+
+    def cached(self, response: Response) -> Response:
+        """A response with what its endpoint declares of caching."""
+        ...
+
+
 class EndpointResponses:
     """Renders the results of one endpoint. `shown` renders the rows that it returns, None where it returns none."""
 
@@ -46,7 +66,7 @@ class EndpointResponses:
         route = method.route
         self._location = method.location
         self._is_safe = route.method in SAFE
-        self._status = route.status
+        self.status = route.status
         self._caching = None if route.cache_control is None else route.cache_control.encode()
         self._shown = shown
         self._envelope = envelope
@@ -79,12 +99,12 @@ class EndpointResponses:
             encoded = self._encode(result)
         except (TypeError, ValueError, RecursionError) as error:
             raise TypeError(f"{self._location} returned what JSON cannot hold: {error}") from error
-        return Response(self._status or 200, b"%b%b}" % (self._opening, encoded), JSON_HEADERS)
+        return Response(self.status or 200, b"%b%b}" % (self._opening, encoded), JSON_HEADERS)
 
     def row(self, call: Call, row: Row) -> Response:
         """The response that shows one row, or says that it is unchanged."""
         unless = call.headers.get(b"if-none-match") if self._is_safe else None
-        return unless_unchanged(unless, self._status or 200, row.data, row.tag, self._envelope.opening)
+        return unless_unchanged(unless, self.status or 200, row.data, row.tag, self._envelope.opening)
 
     def cached(self, response: Response) -> Response:
         """A response that may be stored as its endpoint declares, unless it is no success or says so itself. One that
@@ -116,7 +136,7 @@ class EndpointResponses:
         """One row or several, as far as the actor may read them."""
         if isinstance(result, Sequence):
             page = await shown.show_all(call, unit, cast("Any", result))
-            return Response(self._status or 200, b"%b%b]}" % (self._envelope.list_opening, page.rows.encode()))
+            return Response(self.status or 200, b"%b%b]}" % (self._envelope.list_opening, page.rows.encode()))
         row = await shown.show(call, unit, self._checked(result, shown.served))
         return self._nothing() if row is None else self.row(call, row)
 
@@ -127,7 +147,7 @@ class EndpointResponses:
             address = await shown.address(call, unit, result.row)
             location = None if address is None else self._write_location(call, address)
         headers = () if location is None else (location_field(location),)
-        status = self._status or 201
+        status = self.status or 201
         if row is None:
             return empty_response(status, *headers)
         return row_response(status, row.data, row.tag, *headers, opening=self._envelope.opening)
@@ -136,7 +156,7 @@ class EndpointResponses:
         """Nothing to show: after a read there is nothing here, after a write there is no more to say."""
         if self._is_safe:
             raise NotFound("not_found", "There is nothing here that you may see.")
-        return empty_response(self._status or 204)
+        return empty_response(self.status or 204)
 
     def _checked(self, row: Any, served: ServedModel) -> Any:
         if not isinstance(row, served.entity.model):

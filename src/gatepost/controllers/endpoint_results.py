@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Never, NoReturn, Protocol, Union, cast, get_
 from gatepost.call import Response
 from gatepost.controllers.returned_data import ReturnedData
 from gatepost.controllers.select_annotations import selected_of
+from gatepost.controllers.streamed_annotations import StreamedItems, is_stream, read_streamed
 from gatepost.declaring.controller import Route
 from gatepost.declaring.dto import Created, model_of
 from gatepost.dtos.structured_members import without_metadata
@@ -25,7 +26,8 @@ _NOTHING = (None, type(None), NoReturn, Never)
 class Returned(NamedTuple):
     """What an endpoint returns: rows of `served` (one, several, created, or a `Select`), or plain data. `is_open` says
     that its annotation leaves open what it is, such as `Any`. `parts` are the types that its annotation admits besides
-    None; a `Select` is in `selected` by what it selects."""
+    None; a `Select` is in `selected` by what it selects, and a `Stream`, whose items are such rows or such data, in
+    `stream`."""
 
     served: ServedModel | None
     is_select: bool = False
@@ -33,6 +35,7 @@ class Returned(NamedTuple):
     parts: tuple[Any, ...] = ()
     selected: tuple[Any, ...] = ()
     may_be_none: bool = False
+    stream: StreamedItems | None = None
 
     @property
     def is_created(self) -> bool:
@@ -73,11 +76,12 @@ def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) ->
             location=location,
             hint="Return None, or leave out status=.",
         )
+    stream = read_streamed(parts, method.route, location)
     is_select = any(is_select_type(part) for part in parts)
     selected = selected_of(method.function, location) if is_select else []
     returned = [*selected]
-    returned += [part for part in parts if not (is_select_type(part) or _is_response(part))]
-    model = _model_of(returned, catalog, location)
+    returned += [part for part in parts if not (is_select_type(part) or _is_response(part) or is_stream(part))]
+    model = _model_of(returned, catalog, location) if stream is None else _item_model(stream, catalog, location)
     answers = method.route.answers
     if answers is not None and (shown := model_of(answers)) is not model:
         raise ConfigurationError(
@@ -101,7 +105,17 @@ def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) ->
         tuple(part for part in parts if not is_select_type(part)),
         tuple(selected),
         len(parts) < len(_alternatives(annotation)),
+        stream,
     )
+
+
+def _item_model(stream: StreamedItems, catalog: Catalog, location: str) -> type[Any] | None:
+    """The model of the rows that a stream is of; None for plain data."""
+    item, _ = without_metadata(stream.item)
+    if isinstance(item, type) and _is_served(item, catalog, location):
+        return item
+    ReturnedData(location).check(item)
+    return None
 
 
 def _alternatives(annotation: Any) -> Sequence[Any]:

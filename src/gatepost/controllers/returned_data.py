@@ -4,7 +4,7 @@
 """
 
 import types
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterable, Mapping, MutableMapping, Sequence
 from enum import Enum
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -12,6 +12,7 @@ import msgspec
 
 from gatepost.call import Call, Response
 from gatepost.declaring.dto import DTO, Created
+from gatepost.declaring.streams import Stream
 from gatepost.dtos.structured_json import LISTS, column_type_of
 from gatepost.dtos.structured_members import has_members, has_places, members_of, without_metadata
 from gatepost.errors import ConfigurationError
@@ -106,7 +107,14 @@ def _of_rows(kind: Any) -> tuple[str, str] | None:
         )
     if issubclass(kind, DTO):
         return f"returns {name}, and what makes it is a row.", f"Return the row itself, and write answers={name}."
-    if is_select_type(kind) or issubclass(kind, Response):
+    return _of_responses(kind, name)
+
+
+def _of_responses(kind: Any, name: str) -> tuple[str, str] | None:
+    """The same, of a class that is a response, or a request."""
+    if issubclass(kind, AsyncIterable):
+        return f"returns {name}, which is the source of a stream.", "Return Stream(source()), as Stream[...]."
+    if is_select_type(kind) or issubclass(kind, Response | Stream):
         return f"returns {name} inside of other data.", "Return it alone."
     return (f"returns {name}, which is the request.", _HINT) if issubclass(kind, Call) else None
 

@@ -132,6 +132,12 @@ class AdmissionQueue:
         elif admission.pending is not None:
             self._dequeue(admission)
 
+    def release(self, admission: Admission) -> None:
+        """The response of the request has begun, and goes on for as long as its client likes: from now on the request
+        counts neither as running nor with its latency."""
+        self.leave(admission)
+        admission.begun_at = 0
+
     def pause(self, admission: Admission) -> None:
         """The request waits for its client: a slow client must not keep others waiting, nor look like slow work."""
         if admission.begun_at:

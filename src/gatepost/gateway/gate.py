@@ -32,6 +32,7 @@ from gatepost.gateway.queue_lanes import Admission
 from gatepost.gateway.request_deadlines import Deadline, FindWriting, RequestDeadlines, find_no_writing
 from gatepost.gateway.response_callbacks import ResponseCallbacks
 from gatepost.operations import RouteRules
+from gatepost.response_additions import StreamedBody
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.settings import GateSettings
 
@@ -224,12 +225,22 @@ class GateMiddleware:
         call.code = problem.code
         if call.status and problem is call.deadline.expired:
             return  # the client has stopped reading: the body stays shorter than stated, and the server cuts it off
+        if call.status and call.additions is not None and call.additions.streamed is not None:
+            await self._end_stream(call, call.additions.streamed, problem)
+            return
         if call.status:
             # The response has begun: all that can be done is to let the server cut the connection.
             if problem is not INTERNAL and self._emit_failed is not None:
                 self._emit_failed(RequestFailed(request_id=call.id, error=error))
             raise error
         await call.respond(self._rendered(call, problem))
+
+    async def _end_stream(self, call: GateCall, body: StreamedBody, problem: Problem) -> None:
+        """Tell the client of a problem of a response that has begun: in its own form, or by a body without its end,
+        upon which the server closes the connection."""
+        part = body.failure(self._rendered(call, problem).body)
+        if part is not None:
+            await call.send_part(call.send, part, is_last=True)
 
     def _rendered(self, call: GateCall, problem: Problem) -> Response:
         """The response of a refusal: in the form of the dialect, where it has one."""

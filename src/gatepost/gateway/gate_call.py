@@ -125,6 +125,18 @@ class GateCall(Call, kw_only=True, eq=False):
         else:
             await send({"type": "http.response.body", "body": body})
 
+    def begin_streaming(self) -> None:
+        """The body of the response is sent while it is made: the time of a request no longer bounds it."""
+        self.response_headers.large_responses.deadlines.begin_streaming(self.deadline)
+
+    def end_streaming(self) -> None:
+        """The body is sent."""
+        self.response_headers.large_responses.deadlines.end_streaming(self.deadline)
+
+    async def send_part(self, send: Send, part: bytes, *, is_last: bool = False) -> None:
+        """Send a part of a body, and wait until there is room for it."""
+        await self.response_headers.large_responses.send_part(send, part, self.deadline, is_last=is_last)
+
     @property
     def body_refusal(self) -> Problem | None:
         """The refusal of the body, which replaces whatever the application sends."""

@@ -30,11 +30,14 @@ class LargeResponses:
         try:
             for start in range(0, len(body), PART_BYTES):
                 part = body[start : start + PART_BYTES]
-                more = start + PART_BYTES < len(body)
-                wait = self.deadlines.pause(deadline)
-                try:
-                    await send({"type": "http.response.body", "body": part, "more_body": more})
-                finally:
-                    self.deadlines.resume(wait)
+                await self.send_part(send, part, deadline, is_last=start + PART_BYTES >= len(body))
         finally:
             self.backlog.pending -= len(body)
+
+    async def send_part(self, send: Send, part: bytes, deadline: Deadline, *, is_last: bool) -> None:
+        """Send a part of a body, and wait until there is room for it."""
+        wait = self.deadlines.pause(deadline)
+        try:
+            await send({"type": "http.response.body", "body": part, "more_body": not is_last})
+        finally:
+            self.deadlines.resume(wait)

@@ -8,7 +8,7 @@ import asyncio
 import time
 from asyncio import current_task, get_running_loop
 from collections.abc import Callable
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any, TypeAlias
 
 import msgspec
@@ -75,6 +75,7 @@ class RequestDeadlines:
         self._body_ns = int(settings.body_seconds * NANOSECONDS)
         self._queue = queue
         self.in_flight: dict[Deadline, Call] = {}
+        self._streaming: dict[Deadline, Call] = {}
         self._waits: dict[ClientWait, None] = {}  # in the order in which they began
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -100,8 +101,18 @@ class RequestDeadlines:
         if deadline.expired is not None and deadline.task is not None:
             deadline.task.uncancel()
         del self.in_flight[deadline]
-        if self._idle is not None and not self.in_flight and not self._idle.done():
+        if self._idle is not None and self._is_idle and not self._idle.done():
             self._idle.set_result(None)
+
+    def begin_streaming(self, deadline: Deadline) -> None:
+        """The body of the response is sent while it is made, which may take any time: from now on only the wait for its
+        client to take a part is bounded, and the request stands in nobody's way."""
+        self._streaming[deadline] = self.in_flight.pop(deadline)
+        self._queue.release(deadline.admission)
+
+    def end_streaming(self, deadline: Deadline) -> None:
+        """The body is sent, and the request about to be over."""
+        self.in_flight[deadline] = self._streaming.pop(deadline)
 
     def pause(self, deadline: Deadline) -> ClientWait:
         """The request waits for its client from now on, which the time of a body bounds. It may wait for several things
@@ -124,17 +135,22 @@ class RequestDeadlines:
 
     def find(self, task: asyncio.Task[object]) -> Call | None:
         """The request that a task serves. Looks through all that are in flight: not for the path of a request."""
-        return next((call for deadline, call in self.in_flight.items() if deadline.task is task), None)
+        known = chain(self.in_flight.items(), self._streaming.items())
+        return next((call for deadline, call in known if deadline.task is task), None)
+
+    @property
+    def _is_idle(self) -> bool:
+        return not self.in_flight and not self._streaming
 
     async def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until nothing is in flight; False where that took too long."""
-        if not self.in_flight:
+        if self._is_idle:
             return True
         self._idle = get_running_loop().create_future()
         try:
             await asyncio.wait_for(self._idle, timeout_seconds)
         except TimeoutError:
-            return not self.in_flight
+            return self._is_idle
         return True
 
     def _sweep(self) -> None:
@@ -148,11 +164,12 @@ class RequestDeadlines:
                 # A client that is still sending is late; one that waits for the response is not.
                 _expire(deadline, _late_body() if deadline.waits else _late_request())
         for wait in list(takewhile(lambda each: each.since <= now - self._body_ns, self._waits)):
-            call = self.in_flight.get(wait.deadline)  # None where an application reads on after its response
+            # None where an application reads on after its response.
+            call = self.in_flight.get(wait.deadline) or self._streaming.get(wait.deadline)
             if call is not None and not (call.status and call.is_foreign):
                 _expire(wait.deadline, _late_body())
         loop = self._loop
-        self._timer = loop.call_later(SWEEP_SECONDS, self._sweep) if self.in_flight and loop is not None else None
+        self._timer = None if self._is_idle or loop is None else loop.call_later(SWEEP_SECONDS, self._sweep)
 
 
 def _expire(deadline: Deadline, problem: Problem) -> None:

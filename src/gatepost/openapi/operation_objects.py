@@ -7,6 +7,8 @@ from typing import Any, get_origin
 from gatepost.call import Response
 from gatepost.controllers.endpoint_binding import BoundEndpoint
 from gatepost.controllers.envelopes import Envelope
+from gatepost.controllers.stream_formats import EVENTS, JSON_LINES
+from gatepost.controllers.streamed_annotations import StreamedItems
 from gatepost.declaring.policies import Policy, is_everyone
 from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import DTOMembers
@@ -172,9 +174,9 @@ class OperationObjects:
         limited = ALWAYS if route.probe else LIMITED
         found: Schema = {}
         served = returned.served
-        if _makes_responses(bound):
-            found[str(route.status or 200)] = self._own_response()
-        if served is not None:
+        if returned.stream is not None:
+            found[str(route.status or 200)] = self._stream(described, returned.stream)
+        elif served is not None:
             found.update(self._rows_shown(described, served))
         elif returned.is_select:
             schema: Schema = {"type": "array", "items": self._selected(returned.selected)}
@@ -187,7 +189,12 @@ class OperationObjects:
                 value = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
                 body = self._responses.one(_title(bound), value, described.envelope)
                 found[str(route.status or 200)] = self._responses.shown("The result.", body, limited)
-        may_be_nothing = returned.may_be_none or not (returned.parts or returned.is_select) or served is not None
+        if _makes_responses(bound):
+            status, own = str(route.status or 200), self._own_response()
+            also = found.get(status, own)
+            found[status] = {**also, "content": {**also.get("content", {}), **own["content"]}}
+        is_hidden = served is not None and returned.stream is None
+        may_be_nothing = returned.may_be_none or not (returned.parts or returned.is_select) or is_hidden
         if may_be_nothing and route.method != "GET":
             status = str(route.status or 204)
             found.setdefault(status, self._responses.shown("It is done, and there is nothing to show.", None, limited))
@@ -228,6 +235,12 @@ class OperationObjects:
         kinds = selected[0] if len(selected) == 1 else selected
         has_several = isinstance(kinds, tuple) or get_origin(kinds) is tuple
         return {"type": "object"} if has_several else self._plain(kinds)
+
+    def _stream(self, described: DescribedEndpoint, stream: StreamedItems) -> Schema:
+        served = described.bound.returned.served
+        item = self._plain(stream.item) if served is None else self._rows.row(served, described.dto or served.answers)
+        forms = [form.content_type.decode() for form in ((EVENTS,) if stream.are_events else (JSON_LINES, EVENTS))]
+        return self._responses.streamed("The items, while they are made.", item, forms)
 
     def _plain(self, annotation: Any) -> Schema:
         return AnnotationSchemas(self._components, "response", self._wire_name).schema(annotation)

@@ -74,6 +74,13 @@ class ResponseObjects:
         found: Schema = {"description": description, "headers": self.headers(headers)}
         return found if schema is None else {**found, "content": {JSON: {"schema": schema}}}
 
+    def streamed(self, description: str, item: Schema, content_types: Sequence[str]) -> Schema:
+        """A success whose body is a stream, in one of several forms. OpenAPI 3.1 has no schema for the items of one:
+        the body is a text, and `x-item-schema` is that of the JSON in its lines or events."""
+        body: Schema = {"schema": {"type": "string"}, "x-item-schema": item}
+        found: Schema = {"description": description, "headers": self.headers(LIMITED)}
+        return {**found, "content": dict.fromkeys(content_types, body)}
+
     def one(self, name: str, row: Schema, envelope: Envelope) -> Schema:
         """A reference to the schema of one thing in its envelope."""
         key = envelope.key

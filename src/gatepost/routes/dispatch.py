@@ -1,14 +1,15 @@
 """Behind the gate: the access control, then the endpoint's handler."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import NoReturn
 
 from msgspec.structs import replace
 
-from gatepost.asgi import ASGIApp, Receive, Scope, Send
+from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.call import Admit, Call, Response
-from gatepost.errors import Problem
+from gatepost.errors import Header, Problem
 from gatepost.operations import RouteRules
-from gatepost.response_additions import ResponseAdditions
+from gatepost.response_additions import ResponseAdditions, StreamedBody
 
 Explain = Callable[[Exception], Awaitable[Problem | None]]
 
@@ -42,26 +43,47 @@ class Dispatch:
         except Problem:
             raise
         except Exception as error:
-            problem = await self._explain(error)
-            if problem is None:
-                raise
-            raise problem from error
+            await self._raise_explained(error)
         if call.additions is not None:
             call.additions.is_kept = True  # whether or not the client still takes the response
             response = completed(response, call.additions)
+            if call.additions.streamed is not None:
+                await self._stream(call.additions.streamed, response, receive, send)
+                return
         if self._is_wrapped:
             await send_messages(response, send)
         else:
             await call.respond(response)
 
+    async def _stream(self, body: StreamedBody, response: Response, receive: Receive, send: Send) -> None:
+        """Send a response whose body is made meanwhile."""
+        try:
+            await body.send(_start(response), receive, send)
+        except Problem:
+            raise
+        except Exception as error:
+            await self._raise_explained(error)
+
+    async def _raise_explained(self, error: Exception) -> NoReturn:
+        """Raise the refusal that an unexpected error means, or the error itself."""
+        problem = await self._explain(error)
+        if problem is None:
+            raise error
+        raise problem from error
+
 
 async def send_messages(response: Response, send: Send) -> None:
     """Send a response as ASGI messages."""
-    headers = [*response.headers, (b"content-length", b"%d" % len(response.body))]
+    await send(_start(response, (b"content-length", b"%d" % len(response.body))))
+    await send({"type": "http.response.body", "body": response.body})
+
+
+def _start(response: Response, *further: Header) -> Message:
+    """The message that begins a response."""
+    headers = [*response.headers, *further]
     if response.cache_control is not None:
         headers.append((b"cache-control", response.cache_control))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    return {"type": "http.response.start", "status": response.status, "headers": headers}
 
 
 def completed(response: Response, additions: ResponseAdditions) -> Response:

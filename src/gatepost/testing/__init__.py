@@ -10,5 +10,6 @@ Requests go through the whole chain, the gate included; only the socket is left 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.testing.app import TestApp
 from gatepost.testing.client import Client, ClientResponse
+from gatepost.testing.streams import ClientStream
 
-__all__ = ["Client", "ClientResponse", "EmbeddedPostgreSQL", "TestApp"]
+__all__ = ["Client", "ClientResponse", "ClientStream", "EmbeddedPostgreSQL", "TestApp"]

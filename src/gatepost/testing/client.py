@@ -1,12 +1,15 @@
 """A client that speaks to an ASGI application in the same process, with the identity it was made for."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, cast
 from urllib.parse import quote, unquote_to_bytes, urlencode
 
 import msgspec
 
 from gatepost.asgi import ASGIApp, Message
+from gatepost.testing.streams import ClientStream, Exchange, cut_off, headers_of
 
 BODY_SHOWN_MAX = 500
 """Characters of a body in a sentence."""
@@ -98,7 +101,41 @@ class Client:
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> ClientResponse:
-        """Send one request and wait for the whole response. `json` is encoded, `content` is sent as it is."""
+        """Send one request and wait for the whole response. `json` is encoded, `content` is sent as it is. Raises
+        `ConnectionError` for a response that is cut off before its end."""
+        scope, body = self._scope(method, path, json=json, content=content, params=params, headers=headers)
+        return await self._call(scope, body)
+
+    @asynccontextmanager
+    async def stream(self, method: str, path: str, **options: Any) -> AsyncGenerator[ClientStream]:
+        """Send one request and read its response while it is sent. The options are those of `request`. At the end of
+        the block the client disconnects."""
+        scope, body = self._scope(method, path, **options)
+        exchange = Exchange(body)
+        serving = asyncio.ensure_future(exchange.serve(self._app, scope))
+        try:
+            start = await exchange.next()
+            if start is None:
+                await serving
+                raise cut_off()
+            yield ClientStream(exchange, start)
+        finally:
+            exchange.disconnect()
+            await serving
+            if self._settle is not None:
+                await self._settle()
+
+    def _scope(  # noqa: PLR0913 - the parts of a request
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = msgspec.UNSET,
+        content: bytes | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[dict[str, Any], bytes]:
+        """A request and its body."""
         body = msgspec.json.encode(json) if json is not msgspec.UNSET else content
         sent = {"host": "test", **self._headers, **{name.lower(): value for name, value in (headers or {}).items()}}
         if body is not None:
@@ -121,21 +158,18 @@ class Client:
             "client": (self._address, "0"),
             "server": ("test", "80"),
         }
-        return await self._call(scope, body or b"")
+        return scope, body or b""
 
     async def _call(self, scope: dict[str, Any], body: bytes) -> ClientResponse:
         messages: list[Message] = []
-        parts = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def receive() -> Message:
-            return parts.pop() if parts else {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
             messages.append(message)
 
-        await self._app(scope, receive, send)
+        await self._app(scope, Exchange(body).receive, send)
         if self._settle is not None:
             await self._settle()
-        start = messages[0]
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
-        return ClientResponse(start["status"], headers, b"".join(message.get("body", b"") for message in messages[1:]))
+        start, *parts = messages
+        if parts and parts[-1].get("more_body", False):
+            raise cut_off()
+        return ClientResponse(start["status"], headers_of(start), b"".join(part.get("body", b"") for part in parts))

@@ -1,9 +1,10 @@
 """The reference page and the list of settings are made from the settings themselves."""
 
+import dataclasses
 from pathlib import Path
 
-from gatepost.cli.config import reference_page, rows_of
-from gatepost.settings import load_settings
+from gatepost.cli.config import CONCERNS, reference_page, rows_of
+from gatepost.settings import Settings, load_settings
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
 
@@ -23,3 +24,7 @@ def test_a_secret_is_masked_and_its_source_told(tmp_path: Path) -> None:
     assert (rows["GATEPOST_PORT"]["value"], rows["GATEPOST_PORT"]["source"]) == ("8123", "environment")
     assert (rows["GATEPOST_HOST"]["value"], rows["GATEPOST_HOST"]["source"]) == ("127.0.0.1", "default")
     assert "hunter2" not in str(rows)
+
+
+def test_every_concern_is_shown() -> None:
+    assert CONCERNS.keys() == {item.name for item in dataclasses.fields(Settings)}

@@ -136,7 +136,7 @@ def app_of(annotation: Any, **options: Any) -> App:
         (list[Created[Ream]], "returns Created of what is not a row"),
         (list[Response], "returns Response inside of other data"),
         (list[Select[Any]], "returns Select inside of other data"),
-        (AsyncIterator[int], "returns AsyncIterator, which has no form in JSON"),
+        (AsyncIterator[int], "returns AsyncIterator, which is the source of a stream"),
         (Generator[int], "returns Generator, which has no form in JSON"),
         (Iterable[int], "returns Iterable, which has no form in JSON"),
         (Awaitable[int], "returns Awaitable, which has no form in JSON"),
