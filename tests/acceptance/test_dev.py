@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import psutil
@@ -134,3 +135,26 @@ def test_dev_ends_and_commands_use_its_database_from_then_on(
     assert not [process for process in alive if is_alive(process)]
     listed = run("users", "list", "--json", cwd=project, environ=environ)
     assert (listed.returncode, listed.stdout) == (0, "[]\n")
+
+
+def test_what_an_empty_database_refuses_is_said_once(
+    start: Start, environ: Environ, project: Path, postgresql: EmbeddedPostgreSQL
+) -> None:
+    name = f"empty_{uuid.uuid4().hex}"
+    postgresql.execute(f"CREATE DATABASE {name}")
+    postgresql.execute(f"CREATE ROLE {name} LOGIN")
+    postgresql.execute(f"GRANT CREATE ON DATABASE {name} TO {name}")
+    try:
+        url = postgresql.dsn(name).replace("gatepost@", f"{name}@")
+        server = start("dev", "--port", "0", environ={**environ, "DATABASE_URL": url})
+        wait_for(lambda: server.responds("/api/notes", 503), f"a refusal: {server.output}")
+
+        answer = server.get("/api/notes")[1]
+        assert answer.count("permission denied for schema public") == 1
+        assert f"GRANT USAGE, CREATE ON SCHEMA public TO {name};" in answer
+        assert server.output.count("permission denied") == server.output.count("Error: ") == 1
+        assert "Warning" not in server.output
+        server.close()
+    finally:
+        postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        postgresql.execute(f"DROP ROLE {name}")

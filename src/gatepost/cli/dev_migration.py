@@ -18,8 +18,9 @@ async def migrate(app: "App", settings: Settings, *, data: Path | None, migrates
     """Apply what loses nothing, before the application starts; say what was done and what was left.
 
     `data` is the folder of the embedded database, None where DATABASE_URL names another: that one is changed only when
-    it is empty, or when that was asked for. Raises ConfigurationError where the embedded database cannot be brought
-    to the models, because requests would fail, and where a table of others has the name of the users' table.
+    it is empty, or when that was asked for. Raises ConfigurationError where the embedded database, or an empty one,
+    cannot be brought to the models, because requests would fail, and where a table of others has the name of the users'
+    table.
     """
     from gatepost.database.startup_check import check_database
     from gatepost.migrations.applied import SchemaRefused
@@ -29,13 +30,14 @@ async def migrate(app: "App", settings: Settings, *, data: Path | None, migrates
     if url is None:
         return
     await check_database(settings.database)
-    if data is None and not (migrates or await is_empty(url)):
+    is_new = data is None and await is_empty(url)
+    if data is None and not (migrates or is_new):
         if plan := await find_pending(url, app.metadata):
             _tell_pending(plan)
         return
     try:
         applied = await apply_lossless(
-            url, app.metadata, embedded=data is not None, extend=extends, all_or_nothing=data is not None
+            url, app.metadata, embedded=data is not None, extend=extends, all_or_nothing=is_new or data is not None
         )
     except SchemaRefused as refusal:
         raise (refusal if data is None else _ways_out(refusal, url, data)) from None

@@ -42,7 +42,7 @@ async def examine_database(settings: Settings, app: "App | None") -> list[Doctor
             found.append(await examine_connections(connection, settings))  # first: others need more than one
             found += [await _pooling(database), await _prepared(connection, database)]
             if app is not None:
-                schema = await examine_schema(database.dsn, app)
+                schema = await examine_schema(connection, database.dsn, app)
                 found += [await _identities(connection, app, schema), await examine_row_security(connection, app)]
                 found += [await examine_columns(connection, app), await examine_sql(connection, app), schema.finding]
             return found

@@ -13,17 +13,25 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 FOLDER = Path("migrations")
+_BELOW = "See `migrations` below."
 
 
 class Schema(NamedTuple):
-    """The finding, and what helps where something is missing."""
+    """The finding, and what other findings say that have the same cause."""
 
     finding: DoctorFinding
     hint: str
 
 
-async def examine_schema(url: str, app: "App") -> Schema:
+_RIGHT_TO_CREATE = """
+    SELECT quote_ident(current_schema()) AS schema, quote_ident(current_user) AS role
+    WHERE NOT has_schema_privilege(current_schema(), 'CREATE')
+"""
+
+
+async def examine_schema(connection: "RawConnection", url: str, app: "App") -> Schema:
     """Compare the models with the database; changes nothing."""
+    from gatepost.database.privileges import order_to_create_in
     from gatepost.migrations.apply import find_plan
     from gatepost.migrations.revisions import has_files
 
@@ -31,12 +39,14 @@ async def examine_schema(url: str, app: "App") -> Schema:
         plan = await find_plan(url, app.metadata)
     except ConfigurationError as error:
         finding = failed("migrations", error)
-        return Schema(finding, finding.hint or "See `migrations` below.")
+        return Schema(finding, _BELOW)
     found, hint = plan.differences, _hint(plan, has_files=has_files(FOLDER))
+    if plan.allowed and (lacking := await connection.fetchrow(_RIGHT_TO_CREATE)) is not None:
+        hint = f"{order_to_create_in(lacking['schema'], lacking['role'])} {hint}"
     if not found:
         return Schema(DoctorFinding("migrations", True, "the database matches the models"), hint)
     more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return Schema(DoctorFinding("migrations", False, f"to do: {'; '.join(found[:SHOWN])}{more}", hint), hint)
+    return Schema(DoctorFinding("migrations", False, f"to do: {'; '.join(found[:SHOWN])}{more}", hint), _BELOW)
 
 
 async def examine_columns(connection: "RawConnection", app: "App") -> DoctorFinding:

@@ -27,7 +27,6 @@ _RIGHTS = {
     "language": "USAGE ON LANGUAGE",
     "database": "CREATE ON DATABASE",
 }
-_DEFINING_RIGHTS = {"schema": "USAGE, CREATE ON SCHEMA"}
 _ROWS = "SELECT, INSERT, UPDATE, DELETE ON"
 _DEFINES = re.compile(r"\s*(?:/\*.*?\*/\s*)*(?:CREATE|ALTER|DROP|COMMENT)\b", re.IGNORECASE | re.DOTALL)
 _ALTERED = ("table", "view", "sequence", "schema", "function", "type", "domain", "database")
@@ -83,15 +82,17 @@ def orders_for(error: BaseException | None, role: str) -> str | None:
 
 
 def _grant(kind: str, name: str, error: asyncpg.PostgresError, to: str) -> str:
-    grant = f"Run as the owner: GRANT {_right(kind, error)} {_qualified(kind, name, error)} TO {to};"
-    if kind == "schema" and name == "public" and _is_definition(error):
-        grant += " Since PostgreSQL 15 only the owner of a database may create objects in its schema public."
-    return grant
+    if kind == "schema" and _is_definition(error):
+        return order_to_create_in(name, to)
+    return f"Run as the owner: GRANT {_RIGHTS.get(kind, _ROWS)} {_qualified(kind, name, error)} TO {to};"
 
 
-def _right(kind: str, error: asyncpg.PostgresError) -> str:
-    rights = {**_RIGHTS, **_DEFINING_RIGHTS} if _is_definition(error) else _RIGHTS
-    return rights.get(kind, _ROWS)
+def order_to_create_in(schema: str, to: str) -> str:
+    """What to run, so that a role may create objects in a schema; both as they stand in SQL."""
+    grant = f"Run as the owner: GRANT USAGE, CREATE ON SCHEMA {schema} TO {to};"
+    if schema != "public":
+        return grant
+    return f"{grant} Since PostgreSQL 15 only the owner of a database may create objects in its schema public."
 
 
 def _qualified(kind: str, name: str, error: asyncpg.PostgresError) -> str:

@@ -11,13 +11,35 @@ import pytest
 from migrated_models import run, things
 from sqlalchemy import Column, MetaData, Text
 from sqlalchemy.dialects.postgresql import CITEXT
+from sqlalchemy.orm import Mapped
 
+from gatepost import App, Model, Resource, UserColumns, anyone
+from gatepost.cli.doctor_database import examine_database
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.file_commands import make, up
 from gatepost.migrations.record import RECORD_SCHEMA
 from gatepost.migrations.safe_changes import apply_lossless
+from gatepost.models.base import NAMING
 from gatepost.models.schema_objects import add_object, extension
+from gatepost.settings import load_settings
+
+
+class Base(Model):
+    """Tables of this app alone."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class ClerkNote(Base):
+    __tablename__ = "clerk_notes"
+
+    title: Mapped[str]
+
+
+class ClerkUser(Base, UserColumns):
+    __tablename__ = "clerk_users"
 
 
 class Clerk(NamedTuple):
@@ -66,6 +88,19 @@ async def test_a_schema_in_which_no_file_may_create_anything(clerk: Clerk, tmp_p
 
     assert await clerk.obey(refused.value) == "GRANT USAGE, CREATE ON SCHEMA public TO clerk;"
     assert len(await up(clerk.url, folder)) == 1
+
+
+async def test_the_doctor_says_that_nothing_may_be_created_and_each_remedy_once(clerk: Clerk) -> None:
+    app = App(Resource(ClerkNote, read=anyone, sort=["title"]), users=ClerkUser)
+    found = await examine_database(load_settings({"DATABASE_URL": clerk.url}), app)
+    hints = [finding.hint or "" for finding in found if not finding.ok]
+
+    (order,) = [hint for hint in hints if "GRANT" in hint]
+    assert order.startswith(f"Run as the owner: GRANT USAGE, CREATE ON SCHEMA public TO {clerk.name};")
+    assert len([hint for hint in hints if "gatepost dev --migrate" in hint]) == 1
+    await run(clerk.owner_url, order.partition("owner: ")[2].partition(";")[0])
+    found = await examine_database(load_settings({"DATABASE_URL": clerk.url}), app)
+    assert not [finding for finding in found if "GRANT" in (finding.hint or "")]
 
 
 async def test_a_database_in_which_no_schema_may_be_made(clerk: Clerk) -> None:
