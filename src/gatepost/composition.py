@@ -403,11 +403,16 @@ class Composition:
         self, endpoints: Sequence[BoundEndpoint], plans: Plans, queries: Queries, provided: ProvidedValues
     ) -> list[Endpoint]:
         """The endpoints of controllers."""
+        actor_columns = self.declaration.actor_columns
         composition = EndpointComposition(
             self.declaration,
             self.settings,
             {
-                model: RowAnswers(compiled, asks_service="get" in self.registry.overridden(model))
+                model: RowAnswers(
+                    compiled,
+                    asks_service="get" in self.registry.overridden(model),
+                    actor_columns=actor_columns,
+                )
                 for model, compiled in self._compiled.items()
             },
             queries,

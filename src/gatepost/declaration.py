@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Mapper
 
 from gatepost.accounts.models import UserColumns, complete_users_table, subclasses, user_model
 from gatepost.accounts.sample_users import sample_users
+from gatepost.accounts.snapshots import kept_names
 from gatepost.actor import Actor, anonymous
 from gatepost.asgi import ASGIApp
 from gatepost.auth.authenticator import AnyAuthenticator, UserAuthenticator
@@ -35,7 +36,7 @@ from gatepost.dtos.path_keys import check_key
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.problem_pages import ProblemDescription, describe
 from gatepost.mistakes import Mistakes, Source
-from gatepost.models import actor_columns
+from gatepost.models.actor_columns import ActorColumns
 from gatepost.models.addresses import check_above, check_address
 from gatepost.models.base import Model, Row
 from gatepost.models.catalog import Catalog, two_classes
@@ -133,7 +134,7 @@ class Declaration:
         self._check_fields()
         self.dtos = self._read_dtos()
         self._check_computed(users_known)
-        self._check_actor_columns()
+        self._check_actor_columns(users_known)
         mistakes.raise_any()
         self.expected_tables = ExpectedTables([*self._expected_tables(is_default_users=users is None)])
 
@@ -352,17 +353,29 @@ class Declaration:
                     source = partial(attribute_location, dto.dto, member.name)
                     self._check_policy(member.read, dto.served.entity, users, lambda _: True, source)
 
-    def _check_actor_columns(self) -> None:
-        """Users that other authenticators make are of no model."""
+    @property
+    def actor_columns(self) -> ActorColumns | None:
+        """The columns that actors have; None where authenticators make users, which are of no model."""
         if not any(isinstance(each, UserAuthenticator) for each in self.authenticators):
+            return None
+        return ActorColumns(self.user_model, kept_names(entity_of(self.user_model)))
+
+    def _check_actor_columns(self, users: SampleUsers | None) -> None:
+        columns = self.actor_columns if users is not None else None
+        if columns is None:
             return
         for served in self.catalog.served:
-            for policy, _ in reached_policies(served):
+            location = f"Resource({served.entity.name})"
+            for policy, is_reached in reached_policies(served):
                 with self._mistakes.check(served.resource.source):
-                    actor_columns.check_policy(policy, self.user_model, f"Resource({served.entity.name})")
+                    columns.check_policy(policy, served.entity, users, is_reached, location)
         for dto in self.dtos.known:
             with self._mistakes.check(declared_of(dto.dto).source):
-                actor_columns.check_dto(dto, self.user_model)
+                columns.check_dto(dto)
+                for member in dto.members:
+                    if isinstance(member, ComputedMember):
+                        location = f"{dto.dto.__name__}.{member.name}"
+                        columns.check_policy(member.read, dto.served.entity, users, lambda _: True, location)
 
     def _check_fields(self) -> None:
         for served in self.catalog.served:

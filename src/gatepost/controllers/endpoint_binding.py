@@ -7,6 +7,7 @@ makes handlers of what is bound here.
 import inspect
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from enum import EnumType
 from functools import partial
 from typing import Any, Literal, NamedTuple, cast, get_args, get_origin
 
@@ -35,7 +36,7 @@ from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.json_values import BOUNDS
 from gatepost.dtos.parameter_values import parameters_of_class, text_reader, texts_reader
 from gatepost.dtos.structured_body import is_structure
-from gatepost.dtos.structured_members import alternatives_of
+from gatepost.dtos.structured_members import alternatives_of, without_metadata
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
 from gatepost.mistakes import Mistakes
@@ -47,6 +48,9 @@ from gatepost.services.service import Service, served_model
 from gatepost.sources import location_of
 
 _SEGMENT = re.compile(r"(?!\.+$)[\w.~-]+|\{\w+(?::\w+)?\}", re.ASCII)
+
+_UNPROVIDED = (Any, object, type(None), list, tuple, set, frozenset, dict)
+"""Types that say too little to be provided by."""
 
 BODYLESS = ("GET", "DELETE")
 """Methods whose endpoints take no body."""
@@ -298,6 +302,10 @@ class _Binding:
             return False
         return True
 
+    def _is_injected(self, kind: Any) -> bool:
+        is_provided = isinstance(kind, type) and kind in self._binder.providers
+        return kind in (Actor, Call) or is_provided or self._binder.of_unit(kind) is not None
+
     def check_all_used(self, signature: Signature) -> None:
         """Raise `ConfigurationError` for a parameter of the path that the method does not take."""
         names = [parameter.name for parameter in signature.parameters]
@@ -315,7 +323,7 @@ class _Binding:
             check_given(parameter, marker, "from its path", self._location)
             read = text_reader(parameter.annotation, f"{self._location}({parameter.name})")
             if read is None:
-                raise self._unbindable(parameter)
+                raise self._unbindable(parameter, place=parameter.name)
             if attribute is not None:
                 raise ConfigurationError(
                     f"names {attribute!r} of {parameter.name!r}, which is a value and not a row.",
@@ -360,7 +368,7 @@ class _Binding:
                 hint="A request has one: make one class of both.",
             )
         if self._route.method in BODYLESS:
-            name = getattr(body.annotation, "__name__", "Search")
+            name = getattr(without_metadata(body.annotation)[0], "__name__", "Search")
             raise ConfigurationError(
                 f"takes a body ({body.name!r}), and {self._route.method} requests have none.",
                 location=self._location,
@@ -409,15 +417,28 @@ class _Binding:
             )
         self.query.append(parameter)
 
-    def _unbindable(self, parameter: SignedParameter) -> ConfigurationError:
-        shown = getattr(parameter.kind, "__name__", str(parameter.kind))
-        if isinstance(parameter.kind, type):
+    def _unbindable(self, parameter: SignedParameter, place: str | None = None) -> ConfigurationError:
+        """`place` is that of the path where the parameter stands."""
+        kind = parameter.kind
+        shown = getattr(kind, "__name__", str(kind))
+        if place is not None and self._is_injected(kind):
+            return ConfigurationError(
+                f"has {{{place}}} in its path, and takes {place!r} by its class, {shown}.",
+                location=self._location,
+                hint=f"Take {{{place}}} out of the path.",
+            )
+        if isinstance(kind, EnumType) and not [*kind]:
+            hint = f"Give {shown} values: none can be chosen."
+        elif isinstance(kind, type) and kind not in _UNPROVIDED:
             hint = (
                 f"Write App(provide={{{shown}: ...}}) with a function that makes it; a class for the body is a DTO, a "
                 "Struct, a dataclass or a pydantic model."
             )
         else:
-            hint = "It is a scalar or a list of them, or a class: a row of the path, a service, a body, Actor, Call."
+            hint = (
+                "It is a scalar or a list of them, as list[str], or a class: a row of the path, a service, a body, "
+                "Actor, Call."
+            )
         return ConfigurationError(
             f"takes {parameter.name!r} of type {shown}, which no request can give.", location=self._location, hint=hint
         )

@@ -16,6 +16,7 @@ from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
 from gatepost.dtos.body_envelopes import BodyEnvelope
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.structured_body import compile_structured_body, is_structure
+from gatepost.dtos.structured_members import alternatives_of
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.mistakes import Mistakes
 from gatepost.models.catalog import Catalog, ServedModel
@@ -30,12 +31,14 @@ ReadBody = Callable[[Call, bytes], Any]
 
 
 class BoundDTO(NamedTuple):
-    """A DTO as a body: the attributes that it may set. A `Partial` of it requires none of them."""
+    """A DTO as a body: the attributes that it may set. A `Partial` of it requires none of them; with `may_be_null` the
+    whole body may be null."""
 
     dto: type[DTO[Any]]
     served: ServedModel
     attributes: Mapping[str, Any]
     is_partial: bool
+    may_be_null: bool = False
 
 
 class BodyParameter(NamedTuple):
@@ -55,13 +58,16 @@ def find_body(parameter: SignedParameter, catalog: Catalog, mistakes: Mistakes, 
     raw = next((item for item in parameter.metadata if isinstance(item, RawBody)), None)
     if raw is not None:
         return BodyParameter(name, annotation, default, raw=_checked_raw(raw, parameter, location))
-    is_partial = get_origin(parameter.kind) is Partial
-    kind = get_args(parameter.kind)[0] if is_partial else parameter.kind
+    types = [item for item in alternatives_of(parameter.kind) if item is not type(None)]
+    single = types[0] if len(types) == 1 else parameter.kind
+    is_partial = get_origin(single) is Partial
+    kind = get_args(single)[0] if is_partial else single
     if isinstance(kind, type) and issubclass(kind, DTO):
         dto = cast("type[DTO[Any]]", cast("Any", kind))
         served = served_by(dto, catalog)
         attributes = read_body(dto, served, mistakes, ["update" if is_partial else "create"])
-        return BodyParameter(name, annotation, default, dto=BoundDTO(dto, served, attributes, is_partial))
+        may_be_null = single is not parameter.kind
+        return BodyParameter(name, annotation, default, dto=BoundDTO(dto, served, attributes, is_partial, may_be_null))
     if is_partial or kind is Partial:
         raise ConfigurationError(
             f"takes {name!r}, which is not a Partial of a DTO.",
@@ -129,6 +135,8 @@ class _DTOBodies:
 
     def read(self, call: Call, content: bytes) -> Any:
         """The instance, or what was sent of one."""
+        if self._bound.may_be_null and content.strip() == b"null":
+            return None
         view = self._bound.served.view(call.actor)
         decoder = self._decoders.get(view)
         if decoder is None:

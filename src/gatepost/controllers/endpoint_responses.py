@@ -135,7 +135,8 @@ class EndpointResponses:
     async def _rows(self, call: Call, unit: UnitOfWork, result: Any, shown: RowAnswers) -> Response:
         """One row or several, as far as the actor may read them."""
         if isinstance(result, Sequence):
-            page = await shown.show_all(call, unit, cast("Any", result))
+            rows = [self._checked(row, shown.served) for row in cast("Any", result)]
+            page = await shown.show_all(call, unit, rows)
             return Response(self.status or 200, b"%b%b]}" % (self._envelope.list_opening, page.rows.encode()))
         row = await shown.show(call, unit, self._checked(result, shown.served))
         return self._nothing() if row is None else self.row(call, row)

@@ -32,6 +32,13 @@ class Headers:
 
     def __init__(self, given: Mapping[str, str | None], *, location: str) -> None:
         """`given` maps names to values, None to leave a header out. Raises `ConfigurationError`."""
+        for name, value in given.items():
+            if not (isinstance(name, str) and isinstance(value, str | None)):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ConfigurationError(
+                    f"headers= sets {name!r} to {value!r}.",
+                    location=location,
+                    hint="Names and values are texts; None leaves a header out.",
+                )
         pairs = [(name.lower(), value) for name, value in given.items()]
         for name, value in pairs:
             _check(name, value, location)

@@ -31,6 +31,8 @@ def text_reader(annotation: Any, location: str) -> ReadText | None:
     """The reader of a scalar's text; None where the annotation is no scalar. Raises `ConfigurationError` for
     constraints that do not fit."""
     plain, metadata = _non_null(annotation)
+    if isinstance(plain, EnumType) and not [*plain]:
+        return None  # nothing could be chosen
     kind = column_type_of(plain)
     if kind is not None:
         shape = shape_of(kind, metadata)

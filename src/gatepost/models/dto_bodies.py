@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from gatepost.declaring.dto import DTO, model_of
+from gatepost.declaring.dto import DTO, declared_of, model_of
 from gatepost.declaring.policies import is_nobody
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.annotations import Annotations
 from gatepost.models.catalog import ServedModel
-from gatepost.models.dto_members import DeclaredMember, declared_members, read_column
+from gatepost.models.dto_members import DeclaredMember, check_has_members, declared_members, read_column
 from gatepost.models.entity import Attribute
 from gatepost.models.shape import Shape, shape_of
 
@@ -25,6 +25,8 @@ def read_body(
     """The attributes that bodies of this class may set, by name, in one of the `actions` at least. What is wrong with a
     member becomes a mistake."""
     found: dict[str, Attribute] = {}
+    with mistakes.check(declared_of(dto).source):
+        check_has_members(dto)
     for member in declared_members(dto, mistakes):
         with mistakes.check(lambda member=member: member.source):  # type: ignore[misc]
             attribute = _attribute(member, served)

@@ -165,6 +165,15 @@ def declared_members(dto: type[DTO[Any]], mistakes: Mistakes) -> Iterator[Declar
                 yield DeclaredMember(dto, name, annotation, assigned)
 
 
+def check_has_members(dto: type[DTO[Any]]) -> None:
+    """Raise `ConfigurationError` for a DTO that shows nothing and takes nothing."""
+    bases = [base for base in dto.__mro__ if base not in (DTO, Generic, object)]
+    if not any(vars(base).get("__annotations__") for base in bases):
+        raise ConfigurationError(
+            "has no members.", location=dto.__name__, hint="Name columns of the model: `title: str`."
+        )
+
+
 def served_by(dto: type[DTO[Any]], catalog: Catalog) -> ServedModel:
     """The served model of a DTO. Raises `ConfigurationError` where it names none, or one without a resource."""
     model, location = model_of(dto), dto.__name__
@@ -252,6 +261,7 @@ class DTOReader:
 
     def _members(self, dto: type[DTO[Any]], served: ServedModel) -> DTOMembers | None:
         found: list[Member | None] = []
+        check_has_members(dto)
         for member in declared_members(dto, self._mistakes):
             read = partial(self._member, member, served)
             found.append(self._mistakes.attempt(read, None, partial(attribute_location, dto, member.name)))

@@ -10,7 +10,8 @@ from sqlalchemy.sql.cache_key import NO_CACHE
 from sqlalchemy.sql.selectable import _OffsetLimitParam  # pyright: ignore[reportPrivateUsage]
 
 from gatepost.bounded_cache import BoundedCache
-from gatepost.declaring.row_expressions import CallValue
+from gatepost.declaring.row_expressions import CallValue, Readable
+from gatepost.models.actor_columns import ActorColumns
 from gatepost.models.chosen_rows import ChosenRows, SelectShape, ValueOf
 from gatepost.models.entity import Entity
 from gatepost.models.list_query import Order
@@ -62,8 +63,10 @@ class ChosenSelect(msgspec.Struct, frozen=True, eq=False):
 class SelectShapes:
     """The shapes of the Selects that one endpoint returns, of rows of one entity."""
 
-    def __init__(self, entity: Entity) -> None:
+    def __init__(self, entity: Entity, actor_columns: ActorColumns | None = None) -> None:
+        """`actor_columns` are those that `actor_column()` may name; any where that is None."""
         self._entity = entity
+        self._actor_columns = actor_columns
         self._known = BoundedCache[Any, KnownSelect](SHAPES_MAX)
 
     def choose(self, selected: sa.Select[Any], value_of: ValueOf) -> ChosenSelect:
@@ -88,6 +91,7 @@ class SelectShapes:
         return self.choose(selected, value_of)
 
     def _known_of(self, selected: Any, binds: Binds, *, is_for_one_call: bool) -> KnownSelect:
+        self._check_values(binds)
         order, is_whole = order_of(selected, self._entity), has_limit(selected)
         if order is None and not is_whole:
             raise TypeError("The Select is ordered by expressions, so it needs a limit of its own: `.limit(100)`.")
@@ -97,6 +101,17 @@ class SelectShapes:
         is_for_one_call |= any(cast("Any", bind.type)._static_cache_key is NO_CACHE for bind in binds)
         shape = SelectShape(is_whole, is_plain(selected, self._entity), is_for_one_call)
         return KnownSelect(shape, None if is_whole else order, counts, limit)
+
+    def _check_values(self, binds: Binds) -> None:
+        complaint = None if self._actor_columns is None else self._actor_columns.complaint(binds)
+        if complaint is not None:
+            raise TypeError(f"The Select {complaint}")
+        readable = next((bind for bind in binds if isinstance(bind, Readable)), None)
+        if readable is not None:
+            raise TypeError(
+                f"The Select has readable({readable.model.__name__}), which is for computed(...): read rows of "
+                f"{readable.model.__name__} by an endpoint of their own, or write the condition."
+            )
 
 
 class SelectKey(NamedTuple):

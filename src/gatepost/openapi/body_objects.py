@@ -19,7 +19,7 @@ from gatepost.openapi.components import Components, Schema
 from gatepost.openapi.docstrings import described, own_docs
 from gatepost.openapi.examples import NO_EXAMPLE, example_of, example_of_annotation
 from gatepost.openapi.row_schemas import docs_of
-from gatepost.openapi.schema_parts import object_schema
+from gatepost.openapi.schema_parts import object_schema, or_null
 from gatepost.openapi.shape_schemas import ShapeSchemas
 
 JSON = "application/json"
@@ -64,9 +64,8 @@ class BodyObjects:
         if body.raw is not None:
             return {"required": is_required, "content": {"*/*": {"schema": {}}}}
         if body.dto is not None:
-            return _body(
-                self._dto(body.dto), envelope, _types(method, is_merged=body.dto.is_partial), NO_EXAMPLE, is_required
-            )
+            schema = or_null(self._dto(body.dto), body.dto.may_be_null)
+            return _body(schema, envelope, _types(method, is_merged=body.dto.is_partial), NO_EXAMPLE, is_required)
         schema = AnnotationSchemas(self._components, "request", self._wire_name).schema(body.annotation)
         # Of a class whose members clients know by other names none is made.
         example = example_of_annotation(body.annotation) if self._wire_name is str else NO_EXAMPLE

@@ -15,6 +15,7 @@ from gatepost.database.database import driver_error
 from gatepost.database.own_binds import UnboundValueError
 from gatepost.declaring.row_expressions import CallValue
 from gatepost.errors import NotFound
+from gatepost.models.actor_columns import ActorColumns
 from gatepost.models.catalog import ServedModel
 from gatepost.models.chosen_rows import ChosenRows
 from gatepost.models.conditions import Below
@@ -43,20 +44,30 @@ class RowLookup(NamedTuple):
 class RowAnswers:
     """Finds the rows of one served model that paths name, and renders those that endpoints return."""
 
-    def __init__(self, compiled: CompiledVerbs, dto: DTOMembers | None = None, *, asks_service: bool) -> None:
+    def __init__(
+        self,
+        compiled: CompiledVerbs,
+        dto: DTOMembers | None = None,
+        *,
+        asks_service: bool,
+        actor_columns: ActorColumns | None,
+    ) -> None:
         """`dto` is what rows are shown as; without one, as their resource shows them. A service that overrides `get` is
-        asked for single rows (`asks_service`)."""
+        asked for single rows (`asks_service`). `actor_columns` are those that a Select may name."""
         self.served: ServedModel = compiled.served
         self.asks_service = asks_service
         self._dto = dto
+        self._actor_columns = actor_columns
         self._compiled = compiled
         self._reads = compiled.reads
-        self._selects = SelectShapes(self.served.entity)
+        self._selects = SelectShapes(self.served.entity, actor_columns)
         self._order = tuple(Order(name, descending=False) for name in self.served.entity.key.names)
 
     def shown_as(self, dto: DTOMembers | None) -> "RowAnswers":
         """The same, for an endpoint that shows rows as this DTO."""
-        return self if dto is None else RowAnswers(self._compiled, dto, asks_service=self.asks_service)
+        if dto is None:
+            return self
+        return RowAnswers(self._compiled, dto, asks_service=self.asks_service, actor_columns=self._actor_columns)
 
     def reader(self, name: str) -> Callable[[Call, Any], Coroutine[Any, Any, Row]]:
         """Reads and shows the row with a value of this attribute, outside of a transaction. Raises `NotFound`."""

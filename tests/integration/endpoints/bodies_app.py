@@ -190,6 +190,14 @@ class Desk(Controller):
     async def spans(self, body: Span) -> int:
         return body.last
 
+    @post("/maybe-stamp", allow=anyone)
+    async def maybe_stamp(self, body: StampBody | None = None) -> str | None:
+        return "nothing" if body is None else body.name
+
+    @post("/maybe-essay", allow=anyone)
+    async def maybe_essay(self, body: Partial[EssayChange] | None = None) -> list[str]:
+        return ["nothing"] if body is None else sorted(body.changes)
+
     @post("/optional", allow=anyone, json_depth_max=2, json_items_max=3)
     async def optional(self, body: Named | None = None) -> Named | str | None:
         return "nothing" if body is None else body

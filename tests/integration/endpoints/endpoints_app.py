@@ -26,6 +26,7 @@ from gatepost import (
     Model,
     Resource,
     Service,
+    actor_column,
     actor_id,
     anyone,
     authenticated,
@@ -35,6 +36,7 @@ from gatepost import (
     policy,
     post,
     put,
+    readable,
     role,
 )
 from gatepost.call import Response
@@ -204,6 +206,18 @@ class FolioLists(Controller):
     @get("/unordered", allow=anyone)
     async def by_expression(self) -> Select[Folio]:
         return select(Folio).order_by(func.lower(Folio.title))
+
+    @get("/of-shelves", allow=anyone)
+    async def of_shelves(self) -> Select[Folio]:
+        return select(Folio).where(Folio.title == actor_column(Shelf.name))
+
+    @get("/readable", allow=anyone)
+    async def of_readable(self) -> Select[Folio]:
+        return select(Folio).where(Folio.shelf.has(readable(Shelf)))
+
+    @get("/nothing", allow=anyone)
+    async def nothing(self) -> list[Folio]:
+        return [None]  # type: ignore[list-item]  # pyright: ignore
 
 
 class Desk(Controller):

@@ -237,6 +237,25 @@ async def test_a_body_with_a_default_may_be_absent(journal: Journal, content: by
     assert response.status == status
 
 
+@pytest.mark.parametrize(
+    ("path", "content", "shown"),
+    [
+        ("maybe-stamp", b"", "nothing"),
+        ("maybe-stamp", b" null ", "nothing"),
+        ("maybe-stamp", b'{"name": "a"}', "a"),
+        ("maybe-essay", b"", ["nothing"]),
+        ("maybe-essay", b'{"title": "a"}', ["title"]),
+        ("maybe-stamp", b'{"size": "a"}', None),
+    ],
+)
+async def test_a_dto_with_a_default_may_be_absent(journal: Journal, path: str, content: bytes, shown: Any) -> None:
+    headers = {"content-type": "application/json"}
+
+    response = await journal.anonymous.request("POST", f"/api/body-desk/{path}", content=content, headers=headers)
+
+    assert (response.status, response.json().get("data")) == ((422, None) if shown is None else (200, shown))
+
+
 @pytest.mark.parametrize("kind", [None, "application/json", "text/plain", "x", "multipart/form-data; boundary=b"])
 async def test_raw_bytes_are_taken_of_any_type(journal: Journal, kind: str | None) -> None:
     headers = {} if kind is None else {"content-type": kind}

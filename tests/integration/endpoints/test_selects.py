@@ -179,6 +179,9 @@ async def test_a_select_of_columns_is_plain_data(library: Library) -> None:
         ("unlimited", "FolioLists.unlimited: A Select of columns needs a limit"),
         ("distinct", "FolioLists.distinct: The Select has DISTINCT"),
         ("unordered", "FolioLists.by_expression: The Select is ordered by expressions"),
+        ("of-shelves", "FolioLists.of_shelves: The Select has actor_column(Shelf.name), and users are of User."),
+        ("readable", "FolioLists.of_readable: The Select has readable(Shelf), which is for computed(...)"),
+        ("nothing", "FolioLists.nothing returned NoneType, not Folio."),
     ],
 )
 async def test_what_cannot_be_paged_is_an_error_of_the_server(library: Library, path: str, words: str) -> None:

@@ -1,6 +1,7 @@
 """Parameters of endpoints that are marked, named or defaulted in a way that nothing could follow: refused when the app
 is built."""
 
+from enum import Enum, StrEnum
 from typing import Annotated, Any
 
 import pytest
@@ -8,6 +9,7 @@ from msgspec import Struct
 from sqlalchemy.orm import Mapped
 
 from gatepost import (
+    Accounts,
     Actor,
     App,
     Call,
@@ -22,6 +24,7 @@ from gatepost import (
     Resource,
     Service,
     anyone,
+    get,
     post,
 )
 
@@ -75,6 +78,49 @@ def test_a_marker_that_says_nothing_sensible(annotation: Any, words: str) -> Non
         app_of("/a", annotation)
 
     assert words in str(error.value)
+
+
+class Choice(Enum):
+    """Has no values."""
+
+
+class Named(StrEnum):
+    """Has none either."""
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (Choice, "'given' of type Choice, which no request can give. Give Choice values: none can be chosen."),
+        (Named, "'given' of type Named, which no request can give. Give Named values: none can be chosen."),
+        (list[Choice], "which no request can give. It is a scalar or a list of them"),
+        (Any, "'given' of type Any, which no request can give. It is a scalar or a list of them, as list[str]"),
+        (list, "'given' of type list, which no request can give. It is a scalar or a list of them, as list[str]"),
+        (Search | int, "which no request can give. It is a scalar or a list of them, as list[str]"),
+    ],
+)
+def test_a_type_that_no_request_can_give(annotation: Any, words: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        app_of("/a", annotation)
+
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("annotation", [Call, Actor, Accounts, Service[Crate]])
+def test_what_is_given_by_its_class_in_a_path(annotation: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"has \{given\} in its path, and takes 'given' by its class") as error:
+        app_of("/{given}", annotation)
+
+    assert "Take {given} out of the path." in str(error.value)
+
+
+def test_the_class_of_a_body_is_named_without_its_annotations() -> None:
+    async def method(self: Any, given: Annotated[Search, "words"]) -> int:
+        return 1
+
+    controller = type("Wrong", (Controller,), {"path": "things", "method": get("/a", allow=anyone)(method)})
+    with pytest.raises(ConfigurationError, match=r"or `given: Annotated\[Search, Query\]`"):
+        App(Resource(Crate, read=anyone), controllers=[controller])
 
 
 @pytest.mark.parametrize("annotation", [Call, Actor, Service[Crate]])

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ def test_values_and_what_is_left_out_are_told_apart_whatever_their_case() -> Non
         ({"": "1"}, "not a header name"),
         ({"x:": "1"}, "not a header name"),
         ({"x-a": "1", "X-A": "2"}, "twice"),
+        ({"x-a": 1}, "Names and values are texts"),
+        ({5: "x"}, "Names and values are texts"),
         ({"x-a": ""}, "visible ASCII"),
         ({"x-a": "1\r\nset-cookie: a=b"}, "visible ASCII"),
         ({"x-a": " 1"}, "visible ASCII"),
@@ -32,7 +35,7 @@ def test_values_and_what_is_left_out_are_told_apart_whatever_their_case() -> Non
         ({"Set-Cookie": "a=b"}, "single response"),
     ],
 )
-def test_what_is_not_the_paths_to_say_is_refused(given: Mapping[str, str | None], complaint: str) -> None:
+def test_what_is_not_the_paths_to_say_is_refused(given: Mapping[Any, Any], complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=complaint) as raised:
         Headers(given, location="Resource(Book)")
     assert raised.value.location == "Resource(Book)"

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from gatepost import (
     DTO,
     Accounts,
+    Actor,
     App,
     ConfigurationError,
     Controller,
@@ -28,6 +29,7 @@ from gatepost import (
     policy,
     post,
     read_only,
+    role,
     write_once,
 )
 from gatepost.models.base import NAMING
@@ -185,6 +187,32 @@ def test_a_column_of_the_actor_is_one_of_the_users_model() -> None:
     words = "has actor_column(Stamped.source), and users are of Member."
     assert words in refusal_of(read=policy(Stamped.name == actor_column(Stamped.source)))
     assert words in refusal_of(where=Stamped.number == 1, write=~policy(Stamped.name == actor_column(Stamped.source)))
+
+
+def test_a_column_of_the_actor_in_the_condition_of_a_function() -> None:
+    def is_own(model: type[Stamped], actor: Actor) -> Any:
+        return model.name == actor_column(Member.nickname)
+
+    def is_of_another_model(model: type[Stamped], actor: Actor) -> Any:
+        return model.name == actor_column(Stamped.source)
+
+    app_of(read=policy(is_own))
+    words = "policy(is_of_another_model): has actor_column(Stamped.source), and users are of Member."
+    assert words in refusal_of(read=policy(is_of_another_model))
+    assert words in refusal_of(read=role("editor") & ~policy(is_of_another_model))
+
+
+def test_a_column_of_users_that_no_actor_has() -> None:
+    words = "has actor_column(Member.password_hash), which no actor has."
+    assert words in refusal_of(read=policy(Stamped.name == actor_column(Member.password_hash)))
+
+
+def test_a_dto_without_members() -> None:
+    class Empty(DTO[Stamped]):
+        """Shows nothing, and takes nothing."""
+
+    assert "Empty: has no members. Name columns of the model" in refusal_of(answers=Empty)
+    assert "Empty: has no members." in refusal_of(write=anyone, creates=Empty)
 
 
 def test_a_column_of_the_actor_in_a_computed_member() -> None:
