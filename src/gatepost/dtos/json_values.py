@@ -191,7 +191,10 @@ class _DocumentReader:
         if isinstance(node, list):
             names: Iterable[str] = map(str, count())
             return [value for _, value in self._each(zip(names, _items(node, self._bounds), strict=False), below)]
-        return {text_of(name): value for name, value in self._each(cast("dict[str, Any]", node).items(), below)}
+        given = cast("dict[str, Any]", node)
+        for name in given:
+            text_of(name)  # first: what is inside an object with such a name is read nowhere
+        return dict(self._each(given.items(), below))
 
     def _each(self, nodes: Iterable[tuple[str, Any]], level: int) -> list[tuple[str, Any]]:
         """What is inside a list or an object, by name. Raises all violations as one, up to `VIOLATIONS_MAX`."""

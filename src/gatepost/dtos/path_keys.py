@@ -24,6 +24,9 @@ from gatepost.models.entity import Attribute, Entity, Key
 from gatepost.models.shape import Form, plain_type
 from gatepost.out_of_range import OUT_OF_RANGE_TYPES, without_zeros
 
+PATH_TEXT = r"^(?!\.{0,2}$)[^\x00-\x1f\x7f/\\]*$"
+"""What `fits_in_a_path` holds of texts, as a pattern for clients."""
+
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f/\\]")
 
 _WITHOUT_A_PATH = (Form.BYTES, Form.ARRAY, Form.DOCUMENT)

@@ -10,6 +10,7 @@ from typing import Any
 
 from gatepost.declaring.actor_kinds import actors_of_every_kind
 from gatepost.declaring.policies import is_nobody, role_names
+from gatepost.declaring.resource import ACTIONS
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.catalog import ServedModel
@@ -82,6 +83,9 @@ def _of_paths(served: ServedModel) -> Iterator[Problem]:
         if action is not None and not _is_open(served, action):
             hint = f"Open {action}=, or leave it out."
             yield "rate_limit", f"has no effect on {action}: nobody may do it.", hint
+    for action in resource.raises if len(resource.raises) < len(ACTIONS) else ():
+        if not _is_open(served, action):
+            yield "raises", f"has no effect on {action}: nobody may do it.", f"Open {action}=, or leave it out."
     if resource.controller is not None:
         return  # whose endpoints have them
     given: dict[str, Any] = {

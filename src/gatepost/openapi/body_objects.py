@@ -10,6 +10,7 @@ from gatepost.controllers.endpoint_bodies import BodyParameter, BoundDTO
 from gatepost.controllers.signatures import MISSING
 from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.body_envelopes import BodyEnvelope
+from gatepost.dtos.path_keys import PATH_TEXT
 from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
 from gatepost.models.shape import Form
@@ -47,11 +48,16 @@ class BodyObjects:
         shown = {name: item for name, item in attributes.items() if name in settable and not served.fields[name].hidden}
         dto = served.resource.updates if is_change else served.resource.creates
         name = f"{served.entity.name}{verb.title()}" if dto is None else dto.__name__
+        keys = served.addressed.entity.key.names
         schema = self._components.schema(
             ("body", served, verb),
             name,
             lambda: self._schema(
-                shown, frozenset() if is_change else served.required & settable, own_docs(dto) if dto else ""
+                shown,
+                frozenset() if is_change else served.required & settable,
+                own_docs(dto) if dto else "",
+                is_new=not is_change,
+                keys=keys,
             ),
             f"{served.entity.name}{verb.title()}",
         )
@@ -62,7 +68,11 @@ class BodyObjects:
         """The body of an endpoint."""
         is_required = body.default is MISSING
         if body.raw is not None:
-            return {"required": is_required, "content": {"*/*": {"schema": {}}}}
+            return {
+                "required": False,  # what is empty is bytes as well
+                "description": f"At most {body.raw.bytes_max} bytes.",
+                "content": {"*/*": {"schema": {}}},
+            }
         if body.dto is not None:
             schema = or_null(self._dto(body.dto), body.dto.may_be_null)
             return _body(schema, envelope, _types(method, is_merged=body.dto.is_partial), NO_EXAMPLE, is_required)
@@ -79,17 +89,31 @@ class BodyObjects:
         name = f"{bound.dto.__name__}{'Partial' if bound.is_partial else ''}"
         key = ("body", bound.dto, bound.is_partial)
         docs = own_docs(bound.dto)
-        return self._components.schema(key, name, lambda: self._schema(shown, required, docs), f"{name}Body")
+        return self._components.schema(
+            key, name, lambda: self._schema(shown, required, docs, is_new=not bound.is_partial), f"{name}Body"
+        )
 
-    def _schema(self, attributes: Mapping[str, Attribute], required: Collection[str], docs: str) -> Schema:
-        properties = {item.wire_name: self._property(item, is_new=bool(required)) for item in attributes.values()}
+    def _schema(
+        self,
+        attributes: Mapping[str, Attribute],
+        required: Collection[str],
+        docs: str,
+        *,
+        is_new: bool,
+        keys: Collection[str] = (),
+    ) -> Schema:
+        """The schema of a body with these members, of which those in `keys` become a part of the row's path."""
+        properties = {item.wire_name: self._property(item, is_new=is_new) for item in attributes.values()}
+        for item in (attributes[name] for name in keys if name in attributes):
+            if item.shape.form is Form.TEXT:
+                properties[item.wire_name].setdefault("pattern", PATH_TEXT)
         needed = [item.wire_name for name, item in attributes.items() if name in required]
         return described(object_schema(properties, needed, is_closed=True), docs)
 
     def _property(self, attribute: Attribute, *, is_new: bool) -> Schema:
         schema = described(self._shapes.request(attribute.shape, attribute.name), docs_of(attribute))
         default = default_of(attribute) if is_new else NO_EXAMPLE
-        return schema if default is NO_EXAMPLE else {**schema, "default": default}
+        return dict(schema) if default is NO_EXAMPLE else {**schema, "default": default}
 
     def _example(self, attributes: Mapping[str, Attribute], *, is_partial: bool, required: Collection[str]) -> Any:
         found = {

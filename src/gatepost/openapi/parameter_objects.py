@@ -15,6 +15,7 @@ from gatepost.controllers.endpoint_parameters import QueryParameter, TextParamet
 from gatepost.controllers.paging import OFFSET_MAX, PagingParameters
 from gatepost.controllers.signatures import MISSING
 from gatepost.declaring.wire_names import WireName
+from gatepost.dtos.path_keys import PATH_TEXT
 from gatepost.dtos.structured_json import LISTS
 from gatepost.dtos.structured_members import alternatives_of, without_metadata
 from gatepost.models.catalog import ServedModel
@@ -23,6 +24,7 @@ from gatepost.models.dto_members import DTOMembers
 from gatepost.models.entity import Key
 from gatepost.models.filters import Filterable
 from gatepost.models.operators import DEFAULT_OPERATOR, Operator
+from gatepost.models.shape import Form, Shape
 from gatepost.openapi.annotation_schemas import AnnotationSchemas
 from gatepost.openapi.audience import Audience
 from gatepost.openapi.components import Components, Schema
@@ -60,6 +62,16 @@ PAGING: Mapping[str, tuple[Schema, str]] = {
 """The parameters that all lists share."""
 
 
+ENTITY_TAGS = r'^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'
+
+_UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_LISTED: Mapping[Form | None, Schema] = {
+    Form.INTEGER: {"pattern": "^-?[0-9]+(,-?[0-9]+)*$"},
+    Form.UUID: {"pattern": f"^{_UUID}(,{_UUID})*$"},
+}
+"""What several values in one text look like."""
+
+
 class ParameterObjects:
     """The parameters of one document."""
 
@@ -84,10 +96,10 @@ class ParameterObjects:
         """The parameter of a path that names a row."""
         if key.is_composite:
             pattern = ",".join(["[^,]*"] * len(key.attributes))
-            listed = ", ".join(item.wire_name for item in key.attributes)
-            return _in_path(name, {"type": "string", "pattern": f"^{pattern}$"}, f"{listed}, separated by commas")
+            return _in_path(name, {"type": "string", "pattern": f"^{pattern}$"}, "The values, separated by commas")
         attribute = key.attributes[0]
-        return _in_path(name, self._shapes.parameter(attribute.shape, attribute.name))
+        schema = self._shapes.parameter(attribute.shape, attribute.name)
+        return _in_path(name, {**schema, "pattern": PATH_TEXT} if schema == {"type": "string"} else schema)
 
     def of_text(self, parameter: TextParameter) -> Schema:
         """A parameter that an endpoint takes from its path, a header or a cookie."""
@@ -159,7 +171,7 @@ class ParameterObjects:
                 "in": "header",
                 **({"required": True} if is_required else {}),
                 "description": "The `ETag` of the row that was read: it is written only if it has not changed since.",
-                "schema": {"type": "string", "examples": ['"3.5f1c9a40"']},
+                "schema": {"type": "string", "pattern": ENTITY_TAGS},
             },
         )
 
@@ -173,7 +185,7 @@ class ParameterObjects:
                 "name": "If-None-Match",
                 "in": "header",
                 "description": "The `ETag` of what the client has: 304 where it is still the same.",
-                "schema": {"type": "string"},
+                "schema": {"type": "string", "pattern": ENTITY_TAGS},
             },
         )
 
@@ -195,11 +207,11 @@ class ParameterObjects:
                 made = partial(_query, label, schema, f"Rows whose `{sent}` {OPERATORS[operator.name]}")
                 yield self._components.ref("parameters", (served, label), name, made)
 
-    def _operand(self, operator: Operator, shape: Any, name: str) -> Schema:
+    def _operand(self, operator: Operator, shape: Shape | None, name: str) -> Schema:
         if operator.operand == "flag":
             return {"type": "boolean"}
         if operator.operand == "list" or shape is None:
-            return {"type": "string"}
+            return {"type": "string", **_LISTED.get(None if shape is None else shape.form, {})}
         return self._shapes.parameter(shape, name)
 
     def _sort(self, served: ServedModel) -> Schema | None:

@@ -27,7 +27,7 @@ _PLAIN: dict[Form, Schema] = {
     Form.UUID: {"type": "string", "format": "uuid"},
     Form.TIMESTAMP: {"type": "string", "format": "date-time"},
     Form.DATE: {"type": "string", "format": "date"},
-    Form.TIME: {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$"},
+    Form.TIME: {"type": "string", "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?$"},
     Form.INTERVAL: {"type": "string", "format": "duration"},
     Form.BYTES: {"type": "string", "contentEncoding": "base64"},
     Form.DOCUMENT: {},
@@ -85,13 +85,17 @@ class ShapeSchemas:
         )
 
     def _constrained(self, shape: Shape, name: str) -> Schema:
+        found: Schema
         match shape.form:
             case Form.ENUM:
                 return self._enum(shape, name)
             case Form.DOCUMENT if shape.structure is not None:
                 return self._structure(shape.structure, "request")
+            case Form.DOCUMENT if not shape.nullable:
+                found = {"type": ["object", "array", "string", "number", "boolean"]}
             case Form.ARRAY if shape.items is not None:
-                found: Schema = {"type": "array", "items": self.request(shape.items, name)}
+                items = {} if shape.items.is_document else self.request(shape.items, name)
+                found = {"type": "array", "items": items}
             case Form.INTEGER:
                 found = self._integer(shape)
             case Form.DECIMAL:
@@ -103,7 +107,7 @@ class ShapeSchemas:
         return _with_sentences({**found, **_bounds(shape)}, shape)
 
     def _shown(self, shape: Shape, name: str) -> Schema:
-        found = dict(_PLAIN.get(shape.form, {}))
+        found: Schema = dict(_PLAIN.get(shape.form, {}))
         match shape.form:
             case _ if shape.is_converted and shape.structure is None:
                 found = {}  # what the application's code makes of the stored value
@@ -150,9 +154,9 @@ class ShapeSchemas:
         """A number, exact as a text."""
         number: Schema = {"type": "number", **_bounds(shape)}
         whole, scale = shape.digits or (None, None)
-        pattern = r"[0-9]+(\.[0-9]+)?"
+        pattern = r"(0|[1-9][0-9]*)(\.[0-9]+)?"
         if whole is not None and scale is not None:
-            digits = "0" if whole <= 0 else f"[0-9]{{1,{whole}}}"
+            digits = "0" if whole <= 0 else f"(0|[1-9][0-9]{{0,{whole - 1}}})"
             pattern = digits + (rf"(\.[0-9]{{1,{scale}}})?" if scale > 0 else "")
             limit = 10**whole if whole >= 0 else 1
             number = {"exclusiveMinimum": -limit, "exclusiveMaximum": limit, **number}

@@ -96,6 +96,7 @@ def test_a_good_body_is_an_instance(body: bytes, note: Note) -> None:
         ),
         (b'{"freeForm": [1, 2, 3, 4], "text": 1}', [("/freeForm", "too_long"), ("/text", "wrong_type")]),
         (b'{"freeForm": [[[[1]]]], "text": "\\u0000"}', [("/freeForm/0/0/0", "too_deep"), ("/text", "invalid_text")]),
+        (b'{"freeForm": {"\\u0000": "\\u0000"}}', [("/freeForm", "invalid_text")]),
         (b'{"tags": ["a", "\\u0000", 1]}', [("/tags/1", "invalid_text"), ("/tags/2", "wrong_type")]),
         (b'{"range": {"first": 0, "last": 1}}', [("/range/first", "too_small")]),
         (b'{"range": {"first": 2, "last": 1, "lst": 1}}', [("/range/lst", "unknown_field")]),

@@ -10,6 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from gatepost import (
     CORS,
     App,
+    Conflict,
     Field,
     RateLimit,
     Resource,
@@ -48,6 +49,7 @@ class Jar(Base):
 
 by_label = policy(lambda jar, actor: jar.label == "open")
 LIMIT = RateLimit(1, per=minutes(1))
+FULL = Conflict("full", "The jar is full.")
 
 
 def problems_of(*resources: Resource[Any]) -> list[str]:
@@ -99,6 +101,7 @@ def test_a_field_that_somebody_sees_on_every_row_is(read: Any) -> None:
         ({"read": anyone, "create": anyone, "require_if_match": True}, "require_if_match", "nobody may change a row"),
         ({"read": anyone, "rate_limit": {"create": LIMIT}}, "rate_limit", "on create: nobody may do it"),
         ({"rate_limit": LIMIT}, "rate_limit", "opens nothing"),
+        ({"read": anyone, "raises": {"create": [FULL]}}, "raises", "on create: nobody may do it"),
         ({"headers": {"x-shop": "1"}}, "headers", "opens nothing"),
         ({"cors": CORS("https://shop.example")}, "cors", "opens nothing"),
         ({"path": "pots"}, "path", "opens nothing"),

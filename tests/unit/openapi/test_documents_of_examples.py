@@ -103,6 +103,13 @@ def test_a_creation_links_to_what_can_be_done_with_the_row() -> None:
     assert links["get"]["parameters"] == {"id": "$response.body#/data/id"}
 
 
+def test_defaults_stand_in_bodies_of_creations_alone() -> None:
+    schemas = printed(EXAMPLES[0])["components"]["schemas"]
+
+    assert schemas["BookCreate"]["properties"]["stock"]["default"] == 0
+    assert "default" not in schemas["BookUpdate"]["properties"]["stock"]
+
+
 def test_a_patch_is_a_merge_patch_or_plain_json() -> None:
     body = printed(EXAMPLES[0])["paths"]["/api/books/{id}"]["patch"]["requestBody"]
 
