@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from examples.bookshop.accounts import EDITOR, PASSWORD
 from examples.bookshop.app import app
 from gatepost.cli.main import guarded
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -31,6 +32,7 @@ def main() -> None:
     streams = StandardStreams()
     streams.start()
     prepare_environment(host=None, port=options.port, data=options.data)
+    os.environ.setdefault("GATEPOST_DEMO_USER", f"{EDITOR}:{PASSWORD}")
     settings = with_server(load_settings(os.environ), drain_seconds=DRAIN_SECONDS)
     with listen(settings.server.host, settings.server.port) as listener, EmbeddedPostgreSQL(options.data) as server:
         os.environ["DATABASE_URL"] = dsn = server.dsn("gatepost")
@@ -73,11 +75,10 @@ async def _is_filled(dsn: str) -> bool:
 
 
 def _greet(address: str, settings: Settings) -> None:
-    from examples.bookshop.accounts import EDITOR, PASSWORD
-
     api = f"{address}{app.declaration.prefix}"
     lines = (
         f"The bookshop is at {address}",
+        f"  start here {address}/",
         f"  books      {api}/books?sort=-price&expand=author",
         f"  authors    {api}/authors?sort=name",
         f"  readiness  {address}/readyz",

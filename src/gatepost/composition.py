@@ -5,7 +5,7 @@
 Nothing here runs per request.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from joserfc.jwk import OKPKey
@@ -13,6 +13,7 @@ from joserfc.jwk import OKPKey
 from gatepost.accounts.sign_in import SignedIn, SignIn
 from gatepost.accounts.user_accounts import UserAccounts
 from gatepost.auth.access_control import AccessControl
+from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.auth.tokens import Tokens
 from gatepost.call import Endpoint
 from gatepost.controllers.cursors import Cursors
@@ -34,6 +35,7 @@ from gatepost.database.sql_trials import SQLTrials
 from gatepost.database.startup_check import connect_once
 from gatepost.database.trigram_probe import TrigramProbe
 from gatepost.declaration import Declaration
+from gatepost.declaring.controller import Controller
 from gatepost.declaring.dialect import Dialect
 from gatepost.declaring.origins import Origins
 from gatepost.declaring.rate_limits import NamedLimits, named
@@ -56,7 +58,10 @@ from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
 from gatepost.mounts import Mounts
 from gatepost.openapi.described import DescribedAPI, DescribedEndpoint, DescribedVerb
+from gatepost.openapi.docs_page import TokenSignIn
 from gatepost.openapi.openapi_controller import openapi_controller
+from gatepost.openapi.pages import PageOptions, Pages
+from gatepost.openapi.pages_controllers import docs_controller, start_controller
 from gatepost.openapi.served_documents import OpenAPI
 from gatepost.operations import Operation, RouteRules
 from gatepost.routes.dispatch import Dispatch
@@ -378,6 +383,7 @@ class Composition:
             Dialect: self.declaration.dialect,
             Readiness: readiness,
             OpenAPI: self.openapi,
+            Pages: self._pages(),
         }
         providers = Providers(given, mistakes, source=self.declaration.source)
         binder = EndpointBinder(catalog, {}, providers, self.declaration.prefix, mistakes)
@@ -387,17 +393,50 @@ class Composition:
         found = [bound for bound in signing_in if (bound.method.route.method, unnamed(bound.pattern)) not in replaced]
         outside = EndpointBinder(catalog, {}, providers, "", mistakes)
         found += outside.bind(Probes)
-        controller = openapi_controller(self.settings.server.openapi)
-        if controller is not None:
-            describing = outside.bind(controller)
-            found += [each for each in describing if self._is_free(each, replaced)]
+        for controller in self._describing():
+            found += [each for each in outside.bind(controller) if self._is_free(each, replaced)]
         mistakes.raise_any()
         return found, ProvidedValues(providers, self.events)
 
+    def _describing(self) -> Iterator[type[Controller]]:
+        """The controllers that tell clients and people what is served."""
+        document = openapi_controller(self.settings.server.openapi)
+        if document is not None:
+            yield from (document, docs_controller())
+        if self.settings.has_start_page:
+            yield start_controller()
+
+    def _pages(self) -> Pages:
+        settings, dialect = self.settings, self.declaration.dialect
+        replaced = known_patterns(self.declaration.endpoints)
+        login = f"{self.declaration.prefix}/auth/login"
+        bearer = next((each for each in self.declaration.authenticators if isinstance(each, BearerTokens)), None)
+        sign_in = None
+        if bearer is not None and ("POST", login) not in replaced:
+            sign_in = TokenSignIn(
+                login,
+                Envelopes(dialect).of(None, None).key,
+                dialect.names("access_token"),
+                type(bearer).__name__,
+                dialect.scheme,
+            )
+        email, _, password = (settings.server.demo_user or "").partition(":")
+        options = PageOptions(
+            settings.server.openapi != "nobody",
+            sign_in,
+            (email, password) if password else None,
+            shows_policies=not settings.is_production,
+        )
+        return Pages(self.declaration.info, lambda: self.openapi.api, options)
+
     def _is_free(self, bound: BoundEndpoint, replaced: Collection[tuple[str, str]]) -> bool:
         """Whether an app has nothing of its own at the path of an endpoint of Gatepost's."""
-        is_replaced = (bound.method.route.method, unnamed(bound.pattern)) in replaced
-        return not is_replaced and bound.pattern not in self.declaration.mounts
+        if (bound.method.route.method, unnamed(bound.pattern)) in replaced:
+            return False
+        prefixes = [prefix.rstrip("/") for prefix in self.declaration.mounts]
+        return not any(
+            bound.pattern.rstrip("/") == each or (each and bound.pattern.startswith(f"{each}/")) for each in prefixes
+        )
 
     def _own_endpoints(
         self, endpoints: Sequence[BoundEndpoint], plans: Plans, queries: Queries, provided: ProvidedValues

@@ -63,6 +63,11 @@ def check_base_url(value: str) -> str | None:
     return "must be a URL such as https://shop.example/problems, without a query"
 
 
+def _check_demo_user(value: str) -> str | None:
+    email, colon, password = value.partition(":")
+    return None if email and colon and password else "must be an e-mail and a password, such as ada@shop.example:secret"
+
+
 def setting(
     variable: str, default: Any, description: str, *, check: SettingCheck | None = None, secret: bool = False
 ) -> Any:
@@ -92,6 +97,18 @@ class ServerSettings:
         "everyone",
         "who gets `/openapi.json`, and in it what the API would tell them anyway: everyone, signed_in, or nobody",
         check=one_of("everyone", "signed_in", "nobody"),
+    )
+    start_page: str = setting(
+        "GATEPOST_START_PAGE",
+        "development",
+        "where `/` is a page that lists what is served: in development, always, or never",
+        check=one_of("development", "always", "never"),
+    )
+    demo_user: str | None = setting(
+        "GATEPOST_DEMO_USER",
+        None,
+        "e-mail and password, with a colon between them, of a user whom the page at `/` shows; refused in production",
+        check=_check_demo_user,
     )
     host: str = setting("GATEPOST_HOST", "127.0.0.1", "address to listen on")
     port: int = setting("GATEPOST_PORT", 8000, "port to listen on; 0 for any free one", check=between(0, 65_535))
@@ -378,6 +395,12 @@ class Settings:
     def is_production(self) -> bool:
         """True where unsafe settings refuse to start."""
         return self.server.environment == "production"
+
+    @property
+    def has_start_page(self) -> bool:
+        """Whether `/` is the page that lists what is served."""
+        page = self.server.start_page
+        return page == "always" or (page == "development" and not self.is_production)
 
     @property
     def log_form(self) -> str:

@@ -354,6 +354,9 @@ def test_routes_are_listed_for_scripts(gatepost: Gatepost) -> None:
         *(("GET", "/api/things"), ("POST", "/api/things")),
         *((method, "/api/things/{id}") for method in ("GET", "PATCH", "DELETE")),
         *(("POST", "/api/auth/login"), ("GET", "/api/auth/me"), ("GET", "/livez"), ("GET", "/readyz")),
+        ("GET", "/"),
+        ("GET", "/docs"),
+        ("GET", "/docs/{name}"),
         ("GET", "/openapi.json"),
         ("GET", "/problems/{code}"),
     }

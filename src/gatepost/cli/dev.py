@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatepost.cli.dev_migration import migrate
-from gatepost.declaring.policies import anyone
 from gatepost.events import Events
 from gatepost.logging.streams import StandardStreams
 from gatepost.server.development import prepare_environment
@@ -73,6 +72,7 @@ def _with_embedded_database(stack: ExitStack, data: Path, events: Events) -> Set
 def _greet(name: str, address: str, settings: Settings, database: str) -> None:
     lines = [
         f"Gatepost serves {name} on {address}",
+        f"  start here {address}/",
         f"  readiness  {address}/readyz",
         f"  database   {database}",
         f"  limits     times {settings.gate.limit_factor or 1} in development: "
@@ -86,6 +86,8 @@ def _greet(name: str, address: str, settings: Settings, database: str) -> None:
 def _introduce(address: str, app: "App") -> None:
     """Where the API is, by an address that responds to everybody where there is one. The process says it that knows the
     application: its prefix may be another after each reload."""
+    from gatepost.declaring.policies import anyone  # needs SQLAlchemy, which a refused setting does not wait for
+
     declaration = app.declaration
     open_lists = (
         f"at {address}{declaration.prefix}/{served.template}"

@@ -45,7 +45,7 @@ class OpenAPI:
         if known is None:
             async with self._making:
                 if (known := self._documents.get(key)) is None:
-                    for served in self._api.served:
+                    for served in self.api.served:
                         served.view(actor)  # made here, where requests use them: the thread only reads them
                     known = self._documents[key] = await asyncio.to_thread(self._made, actor)
         return known
@@ -62,10 +62,11 @@ class OpenAPI:
         from gatepost.openapi.audience import OwnerAudience
         from gatepost.openapi.document import document_of
 
-        return document_of(self._api, OwnerAudience())
+        return document_of(self.api, OwnerAudience())
 
     @cached_property
-    def _api(self) -> "DescribedAPI":
+    def api(self) -> "DescribedAPI":
+        """What the documents are made of."""
         return self._describe()
 
     @cached_property
@@ -76,7 +77,7 @@ class OpenAPI:
     def _policies(self) -> Sequence[Policy]:
         from gatepost.openapi.audience import deciding_policies
 
-        return deciding_policies(self._api)
+        return deciding_policies(self.api)
 
     def _key(self, actor: Actor) -> Hashable:
         """What the document of an actor depends on: what each policy decides, True, False or (None) for some rows."""
@@ -87,6 +88,6 @@ class OpenAPI:
         from gatepost.openapi.audience import ActorAudience
         from gatepost.openapi.document import document_of
 
-        then = self._api.signed_in() if actor.is_anonymous else None
-        body = KeptBody(msgspec.json.encode(document_of(self._api, ActorAudience(actor, then))))
+        then = self.api.signed_in() if actor.is_anonymous else None
+        body = KeptBody(msgspec.json.encode(document_of(self.api, ActorAudience(actor, then))))
         return EncodedDocument(body, sha256(body).hexdigest()[:16])

@@ -46,4 +46,6 @@ def _unsafe_settings(settings: Settings) -> list[str]:
         )
     if (settings.gate.limit_factor or 1) > 1:
         found.append("GATEPOST_LIMIT_FACTOR raises every limit: set the limits themselves instead.")
+    if settings.server.demo_user:
+        found.append("GATEPOST_DEMO_USER shows a password to everybody: leave it out.")
     return found

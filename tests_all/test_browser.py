@@ -1,0 +1,148 @@
+"""The pages of `make run` in a real browser: what they load, show and do, light, dark and on a phone."""
+
+import asyncio
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from examples.bookshop.accounts import EDITOR, PASSWORD
+from playwright.async_api import Browser, Page, async_playwright
+from tests.acceptance.test_bookshop import Shop
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = "/usr/bin/chromium"
+
+in_module = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a bookshop that runs."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEPOST", "DATABASE_URL"))}
+    shop = Shop(tmp_path_factory.mktemp("browser") / "data", {**kept, "NO_COLOR": "1"})
+    try:
+        yield f"http://127.0.0.1:{shop.ready().port}"
+    finally:
+        shop.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        await found.close()
+
+
+class Visit:
+    """A visit of a page, and what the browser complained about or loaded from elsewhere meanwhile."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self._check(request.url, address))
+
+    def _check(self, url: str, address: str) -> None:
+        if not url.startswith((address, "data:", "blob:")):
+            self.complaints.append(f"loaded {url}")
+
+
+async def visit(browser: Browser, address: str, path: str, **options: Any) -> Visit:
+    """A new visit, in a context of its own."""
+    context = await browser.new_context(**options)
+    found = Visit(await context.new_page(), address)
+    await found.page.goto(address + path)
+    return found
+
+
+async def sign_in(page: Page, password: str = PASSWORD) -> None:
+    """Fill in the form of the documentation."""
+    await page.wait_for_selector(".opblock")
+    await page.fill("#sign-in [name=email]", EDITOR)
+    await page.fill("#sign-in [name=password]", password)
+    await page.click("#sign-in [type=submit]")
+
+
+@in_module
+@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_a_page_fits_and_breaks_no_policy(
+    browser: Browser, address: str, path: str, scheme: Any, width: int
+) -> None:
+    found = await visit(browser, address, path, color_scheme=scheme, viewport={"width": width, "height": 800})
+    await found.page.wait_for_selector(".opblock" if path == "/docs" else "table")
+    shown = await found.page.evaluate(
+        "[document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor]"
+    )
+    background = sum(map(int, re.findall(r"\d+", shown[1])[:3]))
+
+    assert found.complaints == []
+    assert shown[0] <= width
+    assert background < 200 if scheme == "dark" else background > 600
+
+
+@in_module
+async def test_signing_in_shows_what_the_user_may_do(browser: Browser, address: str) -> None:
+    found = await visit(browser, address, "/docs")
+    await sign_in(found.page)
+    creating = found.page.locator(".opblock-post", has_text="/api/books")
+    await creating.wait_for()
+    assert await found.page.inner_text("#sign-in output") == f"Signed in as {EDITOR}"
+
+    await found.page.click("#sign-in [type=button]")
+    await creating.wait_for(state="detached")
+    assert found.complaints == []
+    assert await found.page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
+
+
+@in_module
+async def test_a_wrong_password_is_told(browser: Browser, address: str) -> None:
+    found = await visit(browser, address, "/docs")
+    await sign_in(found.page, "wrong")
+    refusal = found.page.locator("#sign-in output", has_text="password")
+    await refusal.wait_for()
+    assert "Signed in" not in await refusal.inner_text()
+
+
+@in_module
+async def test_a_call_is_tried(browser: Browser, address: str) -> None:
+    found = await visit(browser, address, "/docs")
+    await sign_in(found.page)
+    operation = found.page.locator(".opblock-post", has_text="/api/authors")
+    await operation.wait_for()
+    await operation.locator(".opblock-summary-control").click()
+    await operation.locator("textarea").fill('{"name": "Ursula K. Le Guin"}')
+    async with found.page.expect_response(lambda response: response.url.endswith("/api/authors")) as sent:
+        await operation.get_by_text("Execute", exact=True).click()
+    response = await sent.value
+    assert response.status == 201
+    assert (await response.json())["data"]["name"] == "Ursula K. Le Guin"
+
+
+@in_module
+async def test_commands_are_copied_and_work(browser: Browser, address: str) -> None:
+    found = await visit(browser, address, "/", permissions=["clipboard-read", "clipboard-write"])
+    commands: list[str] = []
+    for button in await found.page.locator("button").all():
+        await button.click()
+        commands.append(await found.page.evaluate("navigator.clipboard.readText()"))
+    assert len(commands) == 2
+    for command in commands:
+        words = [*shlex.split(command), "--fail-with-body"]
+        done = await asyncio.to_thread(subprocess.run, words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        assert '"data"' in done.stdout
+
+
+def test_the_files_of_swagger_ui_are_those_of_its_package() -> None:
+    done = subprocess.run([ROOT / "tests/check-vendored"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
