@@ -78,6 +78,7 @@ class EndpointComposition:
         names = self._declaration.dialect.names
         responses = EndpointResponses(
             bound.method,
+            bound.returned,
             shown,
             described.envelope,
             names,

@@ -24,7 +24,7 @@ from gatepost.controllers.endpoint_parameters import (
     path_value,
 )
 from gatepost.controllers.endpoint_results import Returned, read_returned
-from gatepost.controllers.injection import NOTHING, FromUnit, Injections, of_accounts, of_service, provided_class
+from gatepost.controllers.injection import NOTHING, FromUnit, Injections, OfService, of_accounts, provided_class
 from gatepost.controllers.lost_routes import find_lost_routes, undecorated
 from gatepost.controllers.parameter_markers import Marker, check_given, marker_of, sent_name
 from gatepost.controllers.path_rows import PathRow, check_row, nested, path_row, rows_above
@@ -212,7 +212,7 @@ class EndpointBinder:
         if annotation is Accounts:
             return of_accounts
         model = self._service_model(annotation)
-        return None if model is None else of_service(model)
+        return None if model is None else OfService(model)
 
     def served(self, kind: Any) -> ServedModel | None:
         """The served model that a parameter's type is."""

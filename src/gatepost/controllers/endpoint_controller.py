@@ -47,6 +47,10 @@ class EndpointController:
         self._is_safe = bound.method.route.method in SAFE
         is_list = bound.returned.served is not None and bound.returned.is_select
         self._only_selects = self._is_safe and is_list and bound.body is None and not bound.takes_unit
+        # Services that declare how they are to be isolated work in the transaction of the endpoint.
+        models = {row.served.entity.model for row in bound.rows if answers[row.served.entity.model].asks_service}
+        models.update(bound.injected.services, bound.attributes.services)
+        self._isolation, self._attempts = transactions.declared_by(models)
         self._function = bound.method.function
         self._shared = None if any(bound.attributes) else bound.method.controller()
 
@@ -88,7 +92,9 @@ class EndpointController:
             with self._numbers(found):
                 return await self._responses.respond(call, unit, result, given.query)
 
-        return await self._transactions.run(call, work, is_read_only=self._is_safe)
+        return await self._transactions.run(
+            call, work, isolation=self._isolation, attempts=self._attempts, is_read_only=self._is_safe
+        )
 
     async def _run_statement(self, call: Call, given: Given, provided: Values) -> Response:
         """The response to a request whose method gets nothing of a transaction. The one statement of a `Select` needs

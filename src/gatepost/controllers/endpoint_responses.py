@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 from gatepost.call import JSON_HEADERS, Call, Response, location_field
 from gatepost.controllers.endpoint_binding import EndpointMethod
 from gatepost.controllers.endpoint_lists import EndpointList
+from gatepost.controllers.endpoint_results import Returned
 from gatepost.controllers.envelopes import Envelope
 from gatepost.controllers.plain_values import value_encoder
 from gatepost.controllers.query_strings import RawQuery
@@ -56,6 +57,7 @@ class EndpointResponses:
     def __init__(  # noqa: PLR0913 - what a response is made of
         self,
         method: EndpointMethod,
+        returned: Returned,
         shown: RowAnswers | None,
         envelope: Envelope,
         wire_name: WireName,
@@ -67,6 +69,7 @@ class EndpointResponses:
         self._location = method.location
         self._is_safe = route.method in SAFE
         self.status = route.status
+        self._may_be_missing = self._is_safe and not returned.is_nothing
         self._caching = None if route.cache_control is None else route.cache_control.encode()
         self._shown = shown
         self._envelope = envelope
@@ -154,8 +157,8 @@ class EndpointResponses:
         return row_response(status, row.data, row.tag, *headers, opening=self._envelope.opening)
 
     def _nothing(self) -> Response:
-        """Nothing to show: after a read there is nothing here, after a write there is no more to say."""
-        if self._is_safe:
+        """Nothing to show: where a read shows something, there is nothing here; otherwise there is no more to say."""
+        if self._may_be_missing:
             raise NotFound("not_found", "There is nothing here that you may see.")
         return empty_response(self.status or 204)
 

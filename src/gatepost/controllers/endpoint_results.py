@@ -38,6 +38,11 @@ class Returned(NamedTuple):
     stream: StreamedItems | None = None
 
     @property
+    def is_nothing(self) -> bool:
+        """Whether its annotation is None."""
+        return not (self.parts or self.selected or self.stream)
+
+    @property
     def is_created(self) -> bool:
         """Whether a row may be one that the endpoint has made."""
         return any(get_origin(part) is Created for part in self.parts)

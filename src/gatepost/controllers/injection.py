@@ -5,6 +5,7 @@ Services and `Accounts` are made of the unit of work of a call, the rest is what
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from gatepost.controllers.providers import Providers
@@ -27,6 +28,11 @@ class Injections(NamedTuple):
     of_unit: tuple[tuple[str, FromUnit], ...] = ()
     provided: Injected = ()
 
+    @property
+    def services(self) -> Iterator[type[Any]]:
+        """The models whose services are injected."""
+        return (make.model for _, make in self.of_unit if isinstance(make, OfService))
+
     def values(self, unit: UnitOfWork | None, provided: Mapping[type[Any], Any]) -> Iterator[tuple[str, Any]]:
         """The values in one call, which has a unit of work where there is something to make of it."""
         if unit is not None:
@@ -44,9 +50,15 @@ def of_accounts(unit: UnitOfWork) -> Accounts:
     return unit.accounts
 
 
-def of_service(model: type[Any]) -> FromUnit:
+@dataclass(frozen=True, slots=True)
+class OfService:
     """How the service of a model is made."""
-    return lambda unit: unit.service(model)
+
+    model: type[Any]
+
+    def __call__(self, unit: UnitOfWork) -> Any:
+        """The service of the model in the transaction of a call."""
+        return unit.service(self.model)
 
 
 def provided_class(annotation: Any, providers: Providers, location: str) -> type[Any]:

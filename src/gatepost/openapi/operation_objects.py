@@ -195,7 +195,7 @@ class OperationObjects:
             found[status] = {**also, "content": {**also.get("content", {}), **own["content"]}}
         is_hidden = served is not None and returned.stream is None
         may_be_nothing = returned.may_be_none or not (returned.parts or returned.is_select) or is_hidden
-        if may_be_nothing and route.method != "GET":
+        if returned.is_nothing or (may_be_nothing and route.method != "GET"):
             status = str(route.status or 204)
             found.setdefault(status, self._responses.shown("It is done, and there is nothing to show.", None, limited))
         return found

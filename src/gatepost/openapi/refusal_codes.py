@@ -100,7 +100,11 @@ def _endpoint_codes(endpoint: DescribedEndpoint) -> Iterator[str]:
         yield "invalid_parameter"
     if endpoint.rows is not None:
         yield from ("invalid_cursor", *(("not_filterable", "not_sortable") if endpoint.rows.filters else ()))
-    if bound.rows or any(item.place == "path" for item in bound.texts) or (is_safe and bound.returned.may_be_none):
+    if (
+        bound.rows
+        or any(item.place == "path" for item in bound.texts)
+        or (is_safe and bound.returned.may_be_none and not bound.returned.is_nothing)
+    ):
         yield "not_found"
     if bound.body is not None and bound.body.raw is None:
         yield from _OF_BODIES

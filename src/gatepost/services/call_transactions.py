@@ -1,7 +1,7 @@
 """The transaction of one call: the unit of work that services and endpoints share, and what its failures mean."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
 
 from gatepost.call import Call
 from gatepost.database.database import Database
@@ -19,6 +19,10 @@ class CallTransactions:
     def __init__(self, database: Database, registry: ServiceRegistry) -> None:
         self._database = database
         self._registry = registry
+
+    def declared_by(self, models: Iterable[type[Any]]) -> tuple[str, int]:
+        """The isolation level and the number of attempts that the services of these models declare together."""
+        return self._registry.transaction_of(models)
 
     async def run(  # noqa: PLR0913 - what a transaction is run with
         self,

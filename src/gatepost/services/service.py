@@ -5,14 +5,14 @@ is given. A service without overrides is never instantiated: its verbs are singl
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args, overload
 
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gatepost.actor import Actor
-from gatepost.database.transactions import ISOLATION_LEVELS, AfterCommit
+from gatepost.database.transactions import ISOLATION_LEVELS, READ_COMMITTED, AfterCommit
 from gatepost.declaring.attributes import Attr
 from gatepost.errors import ConfigurationError
 from gatepost.hints import nearest
@@ -36,8 +36,9 @@ class Service(Generic[M]):
     """The verbs of one resource, inside one transaction. One object per transaction, used by one task.
 
     `isolation` is the isolation level of the transaction when a request calls this service. `attempts` is how often the
-    verb may run in total when PostgreSQL reports a deadlock or a serialization failure: raise it only where running the
-    verb again is harmless, which it is as long as effects outside the database use `after_commit`.
+    verb, or the endpoint that takes the service, may run in total when PostgreSQL reports a deadlock or a serialization
+    failure: raise it only where running it again is harmless, which it is as long as effects outside the database use
+    `after_commit`.
     """
 
     isolation: ClassVar[str] = "read committed"
@@ -174,6 +175,14 @@ def served_model(service: type[Any]) -> Any:
         if arguments and isinstance(arguments[0], type) and arguments[0] is not Any:
             return arguments[0]
     return None
+
+
+def transaction_of(services: Collection[type[Service[Any]]]) -> tuple[str, int]:
+    """The isolation level and the number of attempts of a transaction in which several services work: the strictest
+    level, and the fewest attempts, that one of them declares."""
+    levels = [service.isolation for service in services]
+    attempts = [service.attempts for service in services]
+    return max(levels, key=ISOLATION_LEVELS.index, default=READ_COMMITTED), min(attempts, default=1)
 
 
 def check_transactions(service: type[Service[Any]]) -> None:

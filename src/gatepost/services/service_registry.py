@@ -1,13 +1,13 @@
 """Which service and which compiled verbs belong to a model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gatepost.errors import ConfigurationError
 from gatepost.models.orm_reasons import Reasons
 from gatepost.services.accounts import AccountOperations
 from gatepost.services.compiled_verbs import CompiledVerbs
-from gatepost.services.service import Service, overridden
+from gatepost.services.service import Service, overridden, transaction_of
 
 
 class ServiceRegistry:
@@ -53,6 +53,11 @@ class ServiceRegistry:
             raise ConfigurationError(f"{model.__name__} has no resource.", location="service()", hint=hint)
         compiled.database.schema.check((compiled.served.entity.table.fullname,))
         return self._services.get(model, Service)
+
+    def transaction_of(self, models: Iterable[type[Any]]) -> tuple[str, int]:
+        """The isolation level and the number of attempts of a transaction in which the services of these models
+        work."""
+        return transaction_of([self._services.get(model, Service) for model in models])
 
     def inject(self, service: Service[Any]) -> None:
         """Give a service what it has by class."""

@@ -17,7 +17,6 @@ from sqlalchemy.orm.exc import FlushError
 from gatepost.auth.denials import access_denied
 from gatepost.call import Call
 from gatepost.database.database import driver_error
-from gatepost.database.transactions import ISOLATION_LEVELS
 from gatepost.declaring.policies import Decision, decide
 from gatepost.errors import NotFound, Unprocessable
 from gatepost.models.conditions import Below, bind_decision, holds
@@ -35,7 +34,7 @@ from gatepost.services.misfit_values import MisfitValue, misfit_of
 from gatepost.services.own_values import OwnValues
 from gatepost.services.refused_values import refused_by_validator
 from gatepost.services.row_writes import RowChange
-from gatepost.services.service import Service, overridden
+from gatepost.services.service import Service, overridden, transaction_of
 from gatepost.services.service_registry import ServiceRegistry
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.services.verbs import ChangeSet, Row, RowPage, Versions
@@ -57,8 +56,7 @@ class ServiceVerbs:
         self._served = served = compiled.served
         self._service, self._has_others = services[0], len(services) > 1
         # What a write needs is known only once the row is: the strictest that one of them declares.
-        self._isolation = max((item.isolation for item in services), key=ISOLATION_LEVELS.index)
-        self._attempts = min(item.attempts for item in services)
+        self._isolation, self._attempts = transaction_of(services)
         self._model = served.entity.model
         self._overridden = {action for item in services for action in overridden(item)}
         self._make_draft = constructor_of(served.entity) if served.is_possible("create") else None

@@ -275,6 +275,9 @@ class Desk(Controller):
     async def maybe(self, books: Service[Folio], isbn: str) -> Folio | None:
         return (await books.session.scalars(select(Folio).where(Folio.isbn == isbn))).one_or_none()
 
+    @get("/silent", allow=anyone)
+    async def silent(self) -> None: ...
+
     @post("/nothing", allow=anyone, status=202)
     async def nothing(self) -> int:
         return 7

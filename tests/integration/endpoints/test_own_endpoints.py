@@ -28,6 +28,12 @@ async def test_a_row_is_found_by_another_unique_attribute(library: Library) -> N
     assert response.headers["etag"]
 
 
+async def test_a_read_that_shows_nothing_is_204(library: Library) -> None:
+    response = await library.anonymous.get("/api/desk/silent")
+
+    assert (response.status, response.body) == (204, b"")
+
+
 async def test_a_row_that_is_unchanged_is_not_sent_again(library: Library) -> None:
     book = await library.book()
     path = f"/api/books/by-isbn/{book.isbn}"

@@ -1,0 +1,41 @@
+"""Endpoints run in a transaction that is isolated as the services that they take declare."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from isolated_app import app
+from sqlalchemy import MetaData
+
+from gatepost.testing import Client, TestApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases here have the tables of the meters."""
+    return app.metadata
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client(module_database_url: str) -> AsyncIterator[Client]:
+    async with TestApp(app, module_database_url) as started:
+        yield started.anonymous
+
+
+@pytest.mark.parametrize("path", ["meters/{}/by-parameter", "readings/{}", "meters/{}/plain"])
+async def test_no_change_is_lost(client: Client, path: str) -> None:
+    name = path.partition("/")[0] + path.rpartition("/")[2].strip("{}")
+    created = await client.post("/api/meters", json={"name": name})
+
+    path = f"/api/{path.format(name)}"
+    responses = await asyncio.gather(*(client.post(path) for _ in range(8)))
+
+    assert [response.status for response in responses] == [200] * 8
+    assert (await client.get(created.headers["location"])).data["count"] == 8
+
+
+async def test_a_service_by_its_model_declares_the_same(client: Client) -> None:
+    assert (await client.get("/api/meters/level")).data == "serializable"
