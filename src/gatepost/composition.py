@@ -163,8 +163,8 @@ class Composition:
         built_in, provided = self._built_in()
         endpoints = [
             *self._resource_endpoints(queries),
-            *self._own_endpoints(declaration.endpoints, plans, queries, self.provided),
-            *self._own_endpoints(built_in, plans, queries, provided),
+            *self._own_endpoints(declaration.endpoints, plans, queries, self.provided, runs_code=True),
+            *self._own_endpoints(built_in, plans, queries, provided, runs_code=False),
         ]
         raised = (problem for endpoint in endpoints for problem in endpoint.operation.raises)
         problems = {**gatepost_problems(), **declared_problems(raised)}
@@ -439,9 +439,15 @@ class Composition:
         )
 
     def _own_endpoints(
-        self, endpoints: Sequence[BoundEndpoint], plans: Plans, queries: Queries, provided: ProvidedValues
+        self,
+        endpoints: Sequence[BoundEndpoint],
+        plans: Plans,
+        queries: Queries,
+        provided: ProvidedValues,
+        *,
+        runs_code: bool,
     ) -> list[Endpoint]:
-        """The endpoints of controllers."""
+        """The endpoints of controllers, which are the application's where they run code of its own."""
         actor_columns = self.declaration.actor_columns
         composition = EndpointComposition(
             self.declaration,
@@ -460,7 +466,7 @@ class Composition:
             streams=self.streams,
         )
         composed = [composition.endpoint(bound) for bound in endpoints]
-        self._described_endpoints += [described for _, described in composed]
+        self._described_endpoints += [described._replace(runs_code=runs_code) for _, described in composed]
         return [endpoint for endpoint, _ in composed]
 
     def _transactions(self, method: EndpointMethod) -> CallTransactions:

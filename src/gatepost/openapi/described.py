@@ -35,7 +35,8 @@ class DescribedVerb(NamedTuple):
 
 class DescribedEndpoint(NamedTuple):
     """An operation that is written. `dto` is what it shows rows as, in place of their resource's; `rows` is the list
-    that it returns, None where it returns something else."""
+    that it returns, None where it returns something else. `runs_code` says that it is the application's, not
+    Gatepost's."""
 
     operation: Operation
     bound: BoundEndpoint
@@ -43,6 +44,7 @@ class DescribedEndpoint(NamedTuple):
     envelope: Envelope
     body_envelope: BodyEnvelope | None
     rows: EndpointList | None = None
+    runs_code: bool = True
 
 
 Described = DescribedVerb | DescribedEndpoint

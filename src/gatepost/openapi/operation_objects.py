@@ -83,7 +83,7 @@ class OperationObjects:
             found["requestBody"] = self._bodies.of_endpoint(bound.body, route.method, described.body_envelope)
         found["responses"] = {
             **self._endpoint_successes(described),
-            **self._responses.refusals(of_endpoint(described), route.raises, is_own=True),
+            **self._responses.refusals(of_endpoint(described), route.raises, is_own=described.runs_code),
         }
         if _makes_responses(bound):
             found["responses"]["default"] = self._responses.own()
