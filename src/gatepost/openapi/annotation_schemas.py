@@ -166,7 +166,7 @@ def _with_refs(schema: Any, refs: Mapping[str, Schema]) -> Any:
 
 
 def _tuple_schema(items: list[Schema]) -> Schema:
-    return {"type": "array", "prefixItems": items, "items": False, "minItems": len(items), "maxItems": len(items)}
+    return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
 
 
 def _constraint_schema(constraints: Sequence[Any], found: Schema) -> Schema:

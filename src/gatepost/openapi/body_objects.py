@@ -71,7 +71,7 @@ class BodyObjects:
             return {
                 "required": False,  # what is empty is bytes as well
                 "description": f"At most {body.raw.bytes_max} bytes.",
-                "content": {"*/*": {"schema": {}}},
+                "content": {kind: {"schema": {}} for kind in ("application/octet-stream", "*/*")},
             }
         if body.dto is not None:
             schema = or_null(self._dto(body.dto), body.dto.may_be_null)

@@ -92,7 +92,7 @@ class ShapeSchemas:
             case Form.DOCUMENT if shape.structure is not None:
                 return self._structure(shape.structure, "request")
             case Form.DOCUMENT if not shape.nullable:
-                found = {"type": ["object", "array", "string", "number", "boolean"]}
+                found = {"type": ["object", "array", "string", "number", "boolean"], "items": {}}
             case Form.ARRAY if shape.items is not None:
                 items = {} if shape.items.is_document else self.request(shape.items, name)
                 found = {"type": "array", "items": items}
@@ -117,8 +117,9 @@ class ShapeSchemas:
                 # A document that another program stored is shown as it is.
                 found = {"anyOf": [self._structure(shape.structure, "response"), {}]}
             case Form.ARRAY if shape.items is not None:
-                item = or_null(self.response(shape.items, name), True)
-                found = {"type": "array", "items": {"anyOf": [*item.get("anyOf", [item]), {"type": "array"}]}}
+                item = or_null(self.response(shape.items, name), nullable=True)
+                nested = {"type": "array", "items": item}  # PostgreSQL lets any array have more dimensions
+                found = {"type": "array", "items": {"anyOf": [*item.get("anyOf", [item]), nested]} if item else {}}
             case Form.INTEGER if shape.is_text:
                 found = {"type": "string", "format": "int64", "pattern": INTEGER_TEXT}
             case Form.INTEGER:

@@ -83,7 +83,10 @@ async def test_parameters_and_bodies_are_described_by_their_annotations(whole: A
     assert drawing["properties"]["inner"]["anyOf"][0] == {"$ref": "#/components/schemas/Drawing"}
     assert whole["components"]["schemas"]["Note"]["properties"]["text"]["maxLength"] == 100
     assert whole["components"]["schemas"]["Model2"]["properties"]["count"]["maximum"] == 5
-    assert whole["paths"]["/api/kinds/raw"]["post"]["requestBody"]["content"].keys() == {"*/*"}
+    assert whole["paths"]["/api/kinds/raw"]["post"]["requestBody"]["content"].keys() == {
+        "application/octet-stream",
+        "*/*",
+    }
 
 
 async def test_what_decorators_and_docstrings_say_is_there(whole: Any) -> None:
