@@ -56,6 +56,7 @@ PROBLEM_PAGE_PROFILE = {
 PROBLEM_PAGE = {
     "content-type": re.escape("text/html; charset=utf-8"),
     "cache-control": "public, max-age=3600",
+    "vary": "authorization, origin",
 }
 DATA = {"content-type": "application/json"}
 TAG = r'"1\.[0-9a-f]{8}"'
@@ -101,7 +102,7 @@ KINDS = [
          extra=PROBLEM, is_private=True),
     Kind("failure", 500, f"GET /api/broken/{uuid.UUID(int=1)}", extra=PROBLEM),
     Kind("cached", 200, "GET /api/shared", profile=SHARED_PROFILE, extra={
-        **DATA, "cache-control": "public, max-age=60"}),
+        **DATA, "cache-control": "public, max-age=60", "vary": "authorization, origin"}),
     Kind("limited", 429, "GET /api/rare", profile=SHARED_PROFILE, extra={
         **PROBLEM, "retry-after": r"\d+"}, asked_before=1),
     Kind("live", 200, "GET /livez", extra={**DATA, "cache-control": "no-store"}, is_limited=False),

@@ -14,7 +14,15 @@ from gatepost.gateway import cors_rules, header_profiles
 from gatepost.gateway.body_limits import LimitedReceive, PassedReceive
 from gatepost.gateway.compression import BYTES_MIN, compressed, not_modified
 from gatepost.gateway.cors_rules import CORSRules
-from gatepost.gateway.header_profiles import HeaderProfiles, HeaderTable, hsts_of, is_json, vary_of
+from gatepost.gateway.header_profiles import (
+    HeaderProfiles,
+    HeaderTable,
+    hsts_of,
+    is_json,
+    may_be_stored,
+    stored_vary_of,
+    vary_of,
+)
 from gatepost.gateway.large_responses import LARGE_BYTES, LargeResponses
 from gatepost.gateway.limit_sets import TakenTokens
 from gatepost.gateway.queue_lanes import Admission
@@ -47,8 +55,15 @@ class ResponseHeaders:
     ) -> None:
         self.cors = cors
         self.large_responses = large_responses
-        self.profiles = HeaderProfiles(hsts_of(settings), vary_of(credential_headers))
+        self.profiles = HeaderProfiles(
+            hsts_of(settings), vary_of(credential_headers), stored_vary_of(credential_headers)
+        )
         self.compressed_from = BYTES_MIN if settings.compress else sys.maxsize
+
+    def caching(self, cache_control: bytes) -> tuple[Header, ...]:
+        """What tells caches whether, and for whom, they may store a response."""
+        vary = self.profiles.stored_vary if may_be_stored(cache_control) else ()
+        return ((b"cache-control", cache_control), *vary)
 
     def table(self, rules: RouteRules | None, *, is_page: bool, is_caching_decided: bool) -> HeaderTable:
         """The security headers of a response whose route may declare its own."""
@@ -105,7 +120,7 @@ class GateCall(Call, kw_only=True, eq=False):
             *table[(scope["scheme"] == "https") * 2 + is_private],
         ]
         if caching is not None:
-            headers.append((b"cache-control", caching))
+            headers += response_headers.caching(caching)
         if self.taken is not None:
             headers += self.taken.headers()
         if response_headers.cors is not None:

@@ -72,12 +72,21 @@ class HeaderProfiles:
     """The headers to add, by what is sent. `json` is for data, `pages` for everything else that a mounted application
     sends.
 
-    The tables are made once; `is_closing` adds `connection: close` to all of them, for draining.
+    The tables are made once; `is_closing` adds `connection: close` to all of them, for draining. What caches may store
+    has `stored_vary` beside `vary`.
     """
 
-    def __init__(self, hsts: Header, vary: tuple[Header, ...] = (), *, is_closing: bool = False) -> None:
+    def __init__(
+        self,
+        hsts: Header,
+        vary: tuple[Header, ...] = (),
+        stored_vary: tuple[Header, ...] = (),
+        *,
+        is_closing: bool = False,
+    ) -> None:
         self._hsts = hsts
         self._vary = vary
+        self.stored_vary = stored_vary
         self._is_closing = is_closing
         self.json, _, self.pages, _ = self._tables(None)
         self._declared: dict[Headers, tuple[HeaderTable, ...]] = {}
@@ -92,13 +101,14 @@ class HeaderProfiles:
 
     def closing(self) -> "HeaderProfiles":
         """The same, for a server that is about to stop."""
-        return HeaderProfiles(self._hsts, self._vary, is_closing=True)
+        return HeaderProfiles(self._hsts, self._vary, self.stored_vary, is_closing=True)
 
     def _tables(self, headers: Headers | None) -> tuple[HeaderTable, ...]:
         return tuple(
             tuple(
                 _merged(_profile(is_page, is_tls, self._hsts), headers, is_private, is_caching_decided)
                 + self._vary
+                + self.stored_vary * (not is_caching_decided and _may_be_stored(headers))
                 + (CLOSE,) * self._is_closing
                 for is_tls in (False, True)
                 for is_private in (False, True)
@@ -128,9 +138,25 @@ def hsts_of(settings: GateSettings) -> Header:
     return b"strict-transport-security", f"max-age={seconds}{subdomains}{preload}".encode()
 
 
+def stored_vary_of(credential_headers: Sequence[str]) -> tuple[Header, ...]:
+    """`Vary` of responses that a declared rule lets caches store: `public` permits shared ones to store what was sent
+    to a client with `Authorization`, and to send it to others (RFC 9111, section 3.5)."""
+    return ((b"vary", b"authorization"),) if "authorization" in credential_headers else ()
+
+
+def may_be_stored(cache_control: bytes) -> bool:
+    """Whether a `Cache-Control` lets caches store a response."""
+    return b"no-store" not in cache_control
+
+
+def _may_be_stored(headers: Headers | None) -> bool:
+    given = () if headers is None else headers.values
+    return any(name == NO_STORE[0] and may_be_stored(value) for name, value in given)
+
+
 def vary_of(credential_headers: Sequence[str]) -> tuple[Header, ...]:
-    """`Vary` for shared caches: they know of `Authorization` (RFC 9111, section 3.5), not of other headers by which
-    responses differ."""
+    """`Vary` for shared caches: without a rule that permits it, they store nothing that was sent to a client with
+    `Authorization` (RFC 9111, section 3.5), but do not know of other headers by which responses differ."""
     names = [name for name in credential_headers if name != "authorization"]
     return ((b"vary", ", ".join(names).encode()),) if names else ()
 

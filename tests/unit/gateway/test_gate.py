@@ -112,8 +112,10 @@ async def test_declared_headers_are_on_all_responses_of_a_route_and_cache_contro
     refused = await ask(behind(signed_in(raising(Conflict("out_of_stock", "No.")))))
     assert (refused.status, refused.header("cache-control")) == (409, "no-store")
     assert refused.header("x-frame-options") is None
+    assert "authorization" not in (refused.header("vary") or "")
     shown = await ask(behind(signed_in(responding())))
     assert (shown.status, shown.header("cache-control")) == (200, "public, max-age=60")
+    assert "authorization" in (shown.header("vary") or ""), "a shared cache tells clients apart"
 
 
 async def test_messages_of_the_application_are_not_changed() -> None:
