@@ -43,6 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
         "write-own-endpoints",
         "shape-responses-and-bodies",
         "stream-events",
+        "send-files",
         "speak-another-dialect",
         "delete-softly",
         "use-enums",

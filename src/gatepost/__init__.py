@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gatepost.declaring.cors import CORS
     from gatepost.declaring.dialect import CamelCase, Dialect
     from gatepost.declaring.dto import DTO, Created, computed, first
+    from gatepost.declaring.files import File
     from gatepost.declaring.mount import Mount
     from gatepost.declaring.parameters import Cookie, Header, Locked, Query, RawBody
     from gatepost.declaring.policies import Policy, anyone, authenticated, nobody, owner, policy, role
@@ -75,6 +76,7 @@ __all__ = [
     "Events",
     "Field",
     "FieldError",
+    "File",
     "Forbidden",
     "Header",
     "JSONOf",
@@ -158,6 +160,7 @@ _NAMES = {
     "models.naive_utc": "NaiveUTC",
     "operations": "Operation",
     "call": "Call Response",
+    "declaring.files": "File",
     "declaring.mount": "Mount",
     "declaring.parameters": "Cookie Header Locked Query RawBody",
     "declaring.provided": "per_call",

@@ -13,12 +13,14 @@ from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.endpoint_requests import EndpointRequests
 from gatepost.controllers.endpoint_responses import EndpointResponses, location_writer
 from gatepost.controllers.envelopes import Envelope, Envelopes
+from gatepost.controllers.file_endpoints import FileEndpoint
 from gatepost.controllers.open_streams import OpenStreams
 from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.queries import Queries
 from gatepost.controllers.row_endpoints import RowEndpoint, handed_back
-from gatepost.controllers.streamed_endpoints import StreamedEndpoint, StreamSending, UnsentResults
+from gatepost.controllers.streamed_endpoints import StreamedEndpoint, StreamSending
 from gatepost.controllers.streamed_items import plain_items, row_items
+from gatepost.controllers.unsent_results import UnsentResults
 from gatepost.declaration import Declaration
 from gatepost.declaring.dto import DTO, declared_of
 from gatepost.declaring.rate_limits import NamedLimits, named
@@ -85,18 +87,22 @@ class EndpointComposition:
             listed=listed,
             write_location=location_writer(bound.returned.served, self._declaration.prefix, bound.nesting),
         )
-        if bound.returned.stream is None and row is not None and shown is not None and not shown.asks_service:
+        stream, is_file = bound.returned.stream, bound.returned.is_file
+        is_sent_later = stream is not None or is_file
+        if not is_sent_later and row is not None and shown is not None and not shown.asks_service:
             return RowEndpoint(bound, row, shown.reader(row.attribute), responses).handle
         requests = EndpointRequests(bound, listed, self._bounds(bound.method), described.body_envelope, names)
-        stream, transactions = bound.returned.stream, self._find_transactions(bound.method)
+        transactions = self._find_transactions(bound.method)
         controller = EndpointController(
             bound,
             requests,
-            responses if stream is None else UnsentResults(),
+            UnsentResults() if is_sent_later else responses,
             transactions=transactions,
             answers=self._answers,
             provided=self._provided,
         )
+        if is_file:
+            return FileEndpoint(controller, responses, self._streams.events, described.operation.source).handle
         if stream is None:
             return controller.handle
         location = bound.method.location

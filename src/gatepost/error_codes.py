@@ -24,6 +24,7 @@ from gatepost.errors import (
     PreconditionFailed,
     PreconditionRequired,
     Problem,
+    RangeNotSatisfiable,
     RequestTimeout,
     ServiceUnavailable,
     TooManyRequests,
@@ -244,6 +245,18 @@ CODES: dict[str, ErrorCode] = {
         "The row has changed since the version in `If-Match`.",
         "Another client has changed it since you read it.",
         "Read the row again, and decide again.",
+    ),
+    "precondition_failed": ErrorCode(
+        PreconditionFailed,
+        "The file is not the one that the request asks for.",
+        "`If-Match` or `If-Unmodified-Since` with an endpoint that sends a file, which has changed since.",
+        "Download it anew, without the condition.",
+    ),
+    "range_not_satisfiable": ErrorCode(
+        RangeNotSatisfiable,
+        "The file has none of the bytes that `Range` asks for.",
+        "A download is continued behind the end of the file: it is complete already, or has become shorter.",
+        "Compare what you have with the length in `Content-Range`, or download it anew without `Range`.",
     ),
     "version_required": ErrorCode(
         PreconditionRequired,

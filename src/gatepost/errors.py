@@ -123,6 +123,10 @@ class UnsupportedMediaType(Problem, status=415, title="Unsupported media type"):
     """415: the body's content type is not one that the route accepts."""
 
 
+class RangeNotSatisfiable(Problem, status=416, title="Range not satisfiable"):
+    """416: the file has none of the bytes that are asked for. Carries `Content-Range` with its length."""
+
+
 class ExpectationFailed(Problem, status=417, title="Expectation failed"):
     """417: `Expect` wants something other than 100-continue."""
 

@@ -251,6 +251,15 @@ class AfterCommitFailed(msgspec.Struct):
     error: BaseException
 
 
+class FileRefused(msgspec.Struct):
+    """An endpoint returned a path at which there is no file to send, for this `reason`; the client got a 404."""
+
+    request_id: str
+    endpoint: str
+    path: str
+    reason: str
+
+
 class AfterResponseFailed(msgspec.Struct):
     """A function that ran after the response of a request raised, or was still running when the process stopped."""
 

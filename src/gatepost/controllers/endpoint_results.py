@@ -7,7 +7,13 @@ from typing import Any, NamedTuple, Never, NoReturn, Protocol, Union, cast, get_
 from gatepost.call import Response
 from gatepost.controllers.returned_data import ReturnedData
 from gatepost.controllers.select_annotations import selected_of
-from gatepost.controllers.streamed_annotations import StreamedItems, is_stream, read_streamed
+from gatepost.controllers.streamed_annotations import (
+    StreamedItems,
+    is_file,
+    is_stream,
+    read_streamed,
+    sends_file,
+)
 from gatepost.declaring.controller import Route
 from gatepost.declaring.dto import Created, model_of
 from gatepost.dtos.structured_members import without_metadata
@@ -27,7 +33,7 @@ class Returned(NamedTuple):
     """What an endpoint returns: rows of `served` (one, several, created, or a `Select`), or plain data. `is_open` says
     that its annotation leaves open what it is, such as `Any`. `parts` are the types that its annotation admits besides
     None; a `Select` is in `selected` by what it selects, and a `Stream`, whose items are such rows or such data, in
-    `stream`."""
+    `stream`; `is_file` says that it is a `File`."""
 
     served: ServedModel | None
     is_select: bool = False
@@ -36,6 +42,7 @@ class Returned(NamedTuple):
     selected: tuple[Any, ...] = ()
     may_be_none: bool = False
     stream: StreamedItems | None = None
+    is_file: bool = False
 
     @property
     def is_nothing(self) -> bool:
@@ -81,11 +88,12 @@ def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) ->
             location=location,
             hint="Return None, or leave out status=.",
         )
-    stream = read_streamed(parts, method.route, location)
+    stream, has_file = read_streamed(parts, method.route, location), sends_file(parts, method.route, location)
     is_select = any(is_select_type(part) for part in parts)
     selected = selected_of(method.function, location) if is_select else []
     returned = [*selected]
-    returned += [part for part in parts if not (is_select_type(part) or _is_response(part) or is_stream(part))]
+    sent = (is_select_type, _is_response, is_stream, is_file)
+    returned += [part for part in parts if not any(is_kind(part) for is_kind in sent)]
     model = _model_of(returned, catalog, location) if stream is None else _item_model(stream, catalog, location)
     answers = method.route.answers
     if answers is not None and (shown := model_of(answers)) is not model:
@@ -111,6 +119,7 @@ def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) ->
         tuple(selected),
         len(parts) < len(_alternatives(annotation)),
         stream,
+        has_file,
     )
 
 

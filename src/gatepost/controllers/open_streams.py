@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from gatepost.call import Call
-from gatepost.errors import Overloaded
+from gatepost.errors import Overloaded, ServiceUnavailable
 from gatepost.events import Events
 from gatepost.settings import StreamSettings
 
@@ -44,7 +44,7 @@ class OpenStreams:
         """A place for one stream, until the end of the block. Raises 503 `overloaded` where there is none, and
         `shutting_down` where the process is about to stop."""
         if self.is_draining:
-            raise Overloaded("shutting_down", "This instance is about to stop; try again.", retry_after_seconds=1)
+            raise ServiceUnavailable("shutting_down", "This instance is about to stop; try again.")
         if self._count >= self.settings.streams_max:
             raise Overloaded("overloaded", "There are too many streams.", retry_after_seconds=RETRY_SECONDS)
         self._count += 1

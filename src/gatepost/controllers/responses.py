@@ -61,9 +61,15 @@ def wanted_versions(header: bytes | None) -> tuple[str, ...] | None:
     A version is what stands before the dot of an entity tag, or the whole of one without a dot: a change is about the
     row, whichever of its fields the client was shown. Weak tags never match strongly (RFC 9110, section 13.1.1).
     """
-    if header is None or header.strip() == b"*":
+    tags = None if header is None else strong_tags(header)
+    return None if tags is None else tuple(tag.partition(".")[0] for tag in tags)
+
+
+def strong_tags(header: bytes) -> tuple[str, ...] | None:
+    """The entity tags that `If-Match` accepts, without those that are weak; None for `*`. Raises `BadRequest`."""
+    if header.strip() == b"*":
         return None
-    return tuple(tag[1:-1].decode().partition(".")[0] for tag in _tags(header) if not tag.startswith(b"W/"))
+    return tuple(tag[1:-1].decode() for tag in _tags(header) if not tag.startswith(b"W/"))
 
 
 def is_unchanged(header: bytes, tag: str) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 
 from gatepost.call import Call, Response
 from gatepost.declaring.dto import DTO, Created
+from gatepost.declaring.files import File
 from gatepost.declaring.streams import Stream
 from gatepost.dtos.structured_json import LISTS, column_type_of
 from gatepost.dtos.structured_members import has_members, has_places, members_of, without_metadata
@@ -114,7 +115,7 @@ def _of_responses(kind: Any, name: str) -> tuple[str, str] | None:
     """The same, of a class that is a response, or a request."""
     if issubclass(kind, AsyncIterable):
         return f"returns {name}, which is the source of a stream.", "Return Stream(source()), as Stream[...]."
-    if is_select_type(kind) or issubclass(kind, Response | Stream):
+    if is_select_type(kind) or issubclass(kind, Response | Stream | File):
         return f"returns {name} inside of other data.", "Return it alone."
     return (f"returns {name}, which is the request.", _HINT) if issubclass(kind, Call) else None
 

@@ -15,6 +15,7 @@ from typing import Any, cast
 from gatepost.asgi import Message, Receive, Send
 from gatepost.background import background, is_failure, report
 from gatepost.call import Call
+from gatepost.controllers.interruptions import Interruption, watch_client
 from gatepost.controllers.open_streams import OpenStreams
 from gatepost.controllers.stream_formats import StreamFormat
 from gatepost.declaring.streams import ServerSentEvent, Stream
@@ -52,8 +53,7 @@ class RunningStream:
         self._streams = streams
         self._location = location
         self._closing = closing
-        self._ending: Ending | Exception | None = None
-        self._task: asyncio.Task[Any] | None = None
+        self._interruption = Interruption[Ending | Exception]()
         self._turn = asyncio.Lock()
 
     def failure(self, problem: bytes) -> bytes | None:
@@ -78,36 +78,31 @@ class RunningStream:
 
     def interrupt(self) -> None:
         """End the stream at once; its client may connect again."""
-        self._end(Ending.INTERRUPTED)
+        self._interruption.end(Ending.INTERRUPTED)
 
     async def _run(self, receive: Receive, send: Send) -> None:
-        task = self._task = asyncio.current_task()
-        helpers = [
-            background(self._watch(receive), f"the client of {self._call.id}", self._streams.events),
-            background(self._keep_alive(send), f"the heartbeats of {self._call.id}", self._streams.events),
-        ]
-        self._streams.add(self)
-        try:
-            await self._send_items(send)
-        except BaseException as error:
-            if self._ending is None:
-                if isinstance(error, Exception):
+        events, name = self._streams.events, self._call.id
+        with self._interruption as interruption:
+            helpers = [
+                watch_client(receive, interruption, Ending.GONE, f"the client of {name}", events),
+                background(self._keep_alive(send), f"the heartbeats of {name}", events),
+            ]
+            self._streams.add(self)
+            try:
+                await self._send_items(send)
+            except Exception as error:
+                if interruption.reason is None:
                     error.add_note(f"Raised by the stream of {self._location}.")
-                raise
-            if not isinstance(error, asyncio.CancelledError):
+                    raise
                 self._report(error)
-        finally:
-            self._task = None
-            self._streams.remove(self)
-            for helper in helpers:
-                helper.cancel()
-            if self._ending is not None and task is not None:
-                task.uncancel()
-        if task is not None and task.cancelling():  # by someone else as well
-            raise asyncio.CancelledError
-        if isinstance(self._ending, Exception):
-            raise self._ending
-        if self._ending is None or (self._ending is Ending.INTERRUPTED and self._form.is_resumed):
+            finally:
+                self._streams.remove(self)
+                for helper in helpers:
+                    helper.cancel()
+        ending = interruption.reason
+        if isinstance(ending, Exception):
+            raise ending
+        if ending is None or (ending is Ending.INTERRUPTED and self._form.is_resumed):
             await self._send_part(send, b"", is_last=True)
 
     async def _send_items(self, send: Send) -> None:
@@ -115,7 +110,7 @@ class RunningStream:
         async for item in self._source:
             event = cast("ServerSentEvent[object]", item) if isinstance(item, ServerSentEvent) else None
             data = await self._encode(self._call, item if event is None else event.data)
-            if self._ending is not None:  # a source may have caught its cancellation
+            if self._interruption.reason is not None:  # a source may have caught its cancellation
                 return
             if data is not None:
                 await self._send_part(send, self._form.part(data, event))
@@ -123,16 +118,6 @@ class RunningStream:
     async def _send_part(self, send: Send, part: bytes, *, is_last: bool = False) -> None:
         async with self._turn:
             await self._call.send_part(send, part, is_last=is_last)
-
-    async def _watch(self, receive: Receive) -> None:
-        """End the stream when its client has gone."""
-        try:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-        except Exception as error:  # a body that breaks a limit
-            self._end(error)
-        else:
-            self._end(Ending.GONE)
 
     async def _keep_alive(self, send: Send) -> None:
         """Ask with each heartbeat who the client is, as a new request would be asked. An error ends the stream: what
@@ -144,19 +129,13 @@ class RunningStream:
             try:
                 is_same = await self._streams.confirm(self._call)
             except Exception as error:
-                self._end(error)
+                self._interruption.end(error)
                 return
             if not is_same:
                 break
             if not self._turn.locked():  # else something is being sent
                 await self._send_part(send, self._form.heartbeat)
-        self._end(Ending.INTERRUPTED)
-
-    def _end(self, ending: Ending | Exception) -> None:
-        """End the stream by cancelling its task, unless it has ended."""
-        if self._task is not None and self._ending is None:
-            self._ending = ending
-            self._task.cancel()
+        self._interruption.end(Ending.INTERRUPTED)
 
     async def _close_source(self) -> None:
         close = getattr(self._source, "aclose", None)

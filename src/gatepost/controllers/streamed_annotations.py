@@ -5,9 +5,15 @@ from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from gatepost.call import Response
 from gatepost.declaring.controller import Route
+from gatepost.declaring.files import File
 from gatepost.declaring.streams import ServerSentEvent, Stream
 from gatepost.dtos.structured_members import without_metadata
 from gatepost.errors import ConfigurationError
+
+
+def is_file(annotation: Any) -> bool:
+    """Whether an annotation is that of a file."""
+    return _class_of(annotation) is File
 
 
 class StreamedItems(NamedTuple):
@@ -42,6 +48,26 @@ def read_streamed(parts: Sequence[Any], route: Route, location: str) -> Streamed
         )
     arguments = get_args(streams[0])
     return _read_items(arguments[0] if arguments else Any, location)
+
+
+def sends_file(parts: Sequence[Any], route: Route, location: str) -> bool:
+    """Whether a file is among the types that an endpoint returns. Raises `ConfigurationError` for anything else beside
+    it, and for what a file has not."""
+    if not any(is_file(part) for part in parts):
+        return False
+    if not all(is_file(part) or _is_response(part) for part in parts):
+        raise ConfigurationError(
+            "returns a file or something else.",
+            location=location,
+            hint="Return File; what is none can be None or a Response.",
+        )
+    if route.status is not None:
+        raise ConfigurationError(
+            f"returns a file, and has status={route.status}.",
+            location=location,
+            hint="Leave it out: 200, 206 and 304 follow from what the client asks for.",
+        )
+    return True
 
 
 def _read_items(annotation: Any, location: str) -> StreamedItems:

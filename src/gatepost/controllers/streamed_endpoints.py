@@ -8,44 +8,17 @@ from gatepost.call import Call, Response
 from gatepost.controllers.endpoint_controller import EndpointController
 from gatepost.controllers.endpoint_responses import EndpointResponses
 from gatepost.controllers.open_streams import OpenStreams
-from gatepost.controllers.query_strings import RawQuery
 from gatepost.controllers.running_streams import Encode, RunningStream
 from gatepost.controllers.stream_formats import EVENTS, StreamFormat, preferred_format
 from gatepost.controllers.streamed_annotations import StreamedItems
+from gatepost.controllers.unsent_results import result_of
 from gatepost.declaring.streams import Stream
 from gatepost.errors import Header
-from gatepost.services.unit_of_work import UnitOfWork
 
 CACHING = b"no-store, no-transform"
 
 HEADERS: tuple[Header, ...] = ((b"x-accel-buffering", b"no"),)
 """Proxies are to pass on each part at once."""
-
-
-class UnsentResult(Response, kw_only=True):
-    """What an endpoint returned, before it is sent."""
-
-    result: Any
-
-
-class UnsentResults:
-    """Leaves the result of an endpoint as it is, in place of `EndpointResponses`."""
-
-    async def respond(self, call: Call, unit: UnitOfWork, result: Any, query: RawQuery | None) -> Response:
-        """The result."""
-        return UnsentResult(200, result=result)
-
-    async def page(self, call: Call, unit: UnitOfWork | None, selected: Any, raw: RawQuery) -> Response:
-        """Of a list, which no stream is."""
-        raise NotImplementedError
-
-    def plain(self, result: Any) -> Response:
-        """The result."""
-        return UnsentResult(200, result=result)
-
-    def cached(self, response: Response) -> Response:
-        """The response."""
-        return response
 
 
 class StreamSending(NamedTuple):
@@ -82,8 +55,7 @@ class StreamedEndpoint:
         """The response to one request. Takes a place for the stream first, so that a refusal undoes nothing."""
         async with AsyncExitStack() as closing:
             closing.enter_context(self._sending.streams.place())
-            response = await self._controller.respond(call, closing)
-            result = cast("UnsentResult", response).result
+            result = await result_of(self._controller, call, closing)
             if isinstance(result, Stream):
                 return self._sending.begin(call, cast("Any", result), self._responses.status or 200, closing.pop_all())
         return self._responses.cached(self._responses.plain(result))

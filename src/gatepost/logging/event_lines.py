@@ -55,6 +55,7 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.SignInFailed: Line("sign_in_failed", logging.WARNING),
     events.SignInSucceeded: Line("sign_in_succeeded", logging.INFO),
     events.AfterCommitFailed: Line("after_commit_failed", logging.ERROR),
+    events.FileRefused: Line("file_refused", logging.WARNING),
     events.AfterResponseFailed: Line("after_response_failed", logging.ERROR),
     events.IdentitiesNotCached: Line("identities_not_cached", logging.WARNING),
     events.PolicyMayFail: Line("policy_may_fail", logging.WARNING),

@@ -7,8 +7,6 @@ from typing import Any, get_origin
 from gatepost.call import Response
 from gatepost.controllers.endpoint_binding import BoundEndpoint
 from gatepost.controllers.envelopes import Envelope
-from gatepost.controllers.stream_formats import EVENTS, JSON_LINES
-from gatepost.controllers.streamed_annotations import StreamedItems
 from gatepost.declaring.policies import Policy, is_everyone
 from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import DTOMembers
@@ -23,6 +21,7 @@ from gatepost.openapi.refusal_codes import of_endpoint, of_verb
 from gatepost.openapi.response_objects import ALWAYS, HEADERS, LIMITED, ResponseObjects
 from gatepost.openapi.row_schemas import RowSchemas
 from gatepost.openapi.security_schemes import SecuritySchemes
+from gatepost.openapi.sent_objects import of_file, of_stream
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 
@@ -167,6 +166,8 @@ class OperationObjects:
                 yield from self._parameters.filters(served)
         elif served is not None and bound.method.route.method == "GET" and bound.returned.has_one:
             yield self._parameters.if_none_match()
+        if bound.returned.is_file and bound.method.route.method == "GET":
+            yield from (self._parameters.if_none_match(), self._parameters.range())
 
     def _endpoint_successes(self, described: DescribedEndpoint) -> Schema:
         bound = described.bound
@@ -174,8 +175,13 @@ class OperationObjects:
         limited = ALWAYS if route.probe else LIMITED
         found: Schema = {}
         served = returned.served
-        if returned.stream is not None:
-            found[str(route.status or 200)] = self._stream(described, returned.stream)
+        if returned.is_file:
+            found.update(of_file(self._responses, route.method))
+        elif (stream := returned.stream) is not None:
+            item = (
+                self._plain(stream.item) if served is None else self._rows.row(served, described.dto or served.answers)
+            )
+            found[str(route.status or 200)] = of_stream(self._responses, stream, item)
         elif served is not None:
             found.update(self._rows_shown(described, served))
         elif returned.is_select:
@@ -235,12 +241,6 @@ class OperationObjects:
         kinds = selected[0] if len(selected) == 1 else selected
         has_several = isinstance(kinds, tuple) or get_origin(kinds) is tuple
         return {"type": "object"} if has_several else self._plain(kinds)
-
-    def _stream(self, described: DescribedEndpoint, stream: StreamedItems) -> Schema:
-        served = described.bound.returned.served
-        item = self._plain(stream.item) if served is None else self._rows.row(served, described.dto or served.answers)
-        forms = [form.content_type.decode() for form in ((EVENTS,) if stream.are_events else (JSON_LINES, EVENTS))]
-        return self._responses.streamed("The items, while they are made.", item, forms)
 
     def _plain(self, annotation: Any) -> Schema:
         return AnnotationSchemas(self._components, "response", self._wire_name).schema(annotation)

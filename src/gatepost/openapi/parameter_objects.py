@@ -175,6 +175,20 @@ class ParameterObjects:
             },
         )
 
+    def range(self) -> Schema:
+        """The bytes that a client wants of a file."""
+        return self._components.ref(
+            "parameters",
+            "Range",
+            "Range",
+            lambda: {
+                "name": "Range",
+                "in": "header",
+                "description": "The bytes that the client wants, such as `bytes=0-1023`: 206 with these alone.",
+                "schema": {"type": "string"},
+            },
+        )
+
     def if_none_match(self) -> Schema:
         """The entity tag of what a client has."""
         return self._components.ref(

@@ -100,12 +100,12 @@ def _endpoint_codes(endpoint: DescribedEndpoint) -> Iterator[str]:
         yield "invalid_parameter"
     if endpoint.rows is not None:
         yield from ("invalid_cursor", *(("not_filterable", "not_sortable") if endpoint.rows.filters else ()))
-    if (
-        bound.rows
-        or any(item.place == "path" for item in bound.texts)
-        or (is_safe and bound.returned.may_be_none and not bound.returned.is_nothing)
-    ):
+    returned = bound.returned
+    may_be_absent = returned.is_file or (is_safe and returned.may_be_none and not returned.is_nothing)
+    if bound.rows or any(item.place == "path" for item in bound.texts) or may_be_absent:
         yield "not_found"
+    if bound.returned.is_file and is_safe:
+        yield from ("precondition_failed", "range_not_satisfiable")
     if bound.body is not None and bound.body.raw is None:
         yield from _OF_BODIES
     makers = [make for _, make in (*bound.injected.of_unit, *bound.attributes.of_unit)]

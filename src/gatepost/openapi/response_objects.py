@@ -24,6 +24,19 @@ HEADERS: Mapping[str, Schema] = {
         "description": "The version of what is shown, for `If-None-Match` and `If-Match`.",
         "schema": {"type": "string"},
     },
+    "Last-Modified": {"description": "When a file was changed.", "schema": {"type": "string"}},
+    "Accept-Ranges": {
+        "description": "Whether parts of a file can be asked for by `Range`: `bytes` or `none`.",
+        "schema": {"enum": ["bytes", "none"]},
+    },
+    "Content-Range": {
+        "description": "Which bytes of a file are sent, and how many there are; of one range alone.",
+        "schema": {"type": "string"},
+    },
+    "Content-Disposition": {
+        "description": "Whether a file is shown or saved, and under which name (RFC 6266).",
+        "schema": {"type": "string"},
+    },
     "Location": {"description": "The path of what was made.", "schema": {"type": "string", "format": "uri-reference"}},
     "Content-Location": {
         "description": "The new path of the row, where the change moved it.",
@@ -50,7 +63,7 @@ HEADERS: Mapping[str, Schema] = {
 }
 """Gatepost's own headers."""
 
-_HEADERS_OF_STATUSES = {"Retry-After": {429, 503}, "WWW-Authenticate": {401}}
+_HEADERS_OF_STATUSES = {"Retry-After": {429, 503}, "WWW-Authenticate": {401}, "Content-Range": {416}}
 """Headers that refusals of these statuses have besides."""
 
 ALWAYS = ("X-Request-Id",)
@@ -73,13 +86,6 @@ class ResponseObjects:
         """A success that shows what has this schema, None for nothing."""
         found: Schema = {"description": description, "headers": self.headers(headers)}
         return found if schema is None else {**found, "content": {JSON: {"schema": schema}}}
-
-    def streamed(self, description: str, item: Schema, content_types: Sequence[str]) -> Schema:
-        """A success whose body is a stream, in one of several forms. OpenAPI 3.1 has no schema for the items of one:
-        the body is a text, and `x-item-schema` is that of the JSON in its lines or events."""
-        body: Schema = {"schema": {"type": "string"}, "x-item-schema": item}
-        found: Schema = {"description": description, "headers": self.headers(LIMITED)}
-        return {**found, "content": dict.fromkeys(content_types, body)}
 
     def one(self, name: str, row: Schema, envelope: Envelope) -> Schema:
         """A reference to the schema of one thing in its envelope."""

@@ -1,4 +1,4 @@
-"""Endpoints that stream, in the OpenAPI document."""
+"""Endpoints that send streams and files, in the OpenAPI document."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from msgspec import Struct
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from sqlalchemy.orm import Mapped
 
-from gatepost import DTO, App, Controller, Model, Resource, ServerSentEvent, Stream, anyone, get, post, system
+from gatepost import DTO, App, Controller, File, Model, Resource, ServerSentEvent, Stream, anyone, get, post, system
 from gatepost.settings import Settings
 
 
@@ -38,6 +38,16 @@ class Pulses(Controller):
     async def rows(self) -> Stream[Signal]: ...
 
 
+class Papers(Controller):
+    path = "papers"
+
+    @get("", allow=anyone)
+    async def read(self) -> File: ...
+
+    @post("", allow=anyone)
+    async def make(self) -> File: ...
+
+
 def test_a_stream_is_described_by_its_forms_and_its_items() -> None:
     app = App(Resource(Signal, read=anyone), controllers=[Pulses])
     found = json.loads(app.composed(Settings()).openapi.document(system).body)
@@ -66,3 +76,18 @@ def item(document: Any, content: Any) -> Any:
     """The properties of the items."""
     name = content["text/event-stream"]["x-item-schema"]["$ref"].rpartition("/")[2]
     return document["components"]["schemas"][name]["properties"]
+
+
+def test_a_file_is_described_whole_in_parts_and_unchanged() -> None:
+    app = App(Resource(Signal, read=anyone), controllers=[Papers])
+    found = json.loads(app.composed(Settings()).openapi.document(system).body)
+    assert [error.message for error in OpenAPIV31SpecValidator(found).iter_errors()] == []
+
+    read, made = found["paths"]["/api/papers"]["get"], found["paths"]["/api/papers"]["post"]
+
+    assert {"200", "206", "304", "404", "412", "416"} <= read["responses"].keys()
+    assert {"206", "304", "412", "416"}.isdisjoint(made["responses"])
+    assert [*read["responses"]["206"]["content"]] == ["*/*"]
+    refusal = found["components"]["responses"][read["responses"]["416"]["$ref"].rpartition("/")[2]]
+    assert "Content-Range" in refusal["headers"]
+    assert [each["$ref"].rpartition("/")[2] for each in read["parameters"]] == ["If-None-Match", "Range"]
