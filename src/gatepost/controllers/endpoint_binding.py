@@ -335,7 +335,16 @@ class _Binding:
             return
         if attribute is not None:
             check_named(served, attribute, self._location)
-        name = attribute or served.addressed.entity.single_key.name
+        key = served.addressed.entity.key
+        if attribute is None and key.is_composite:
+            raise ConfigurationError(
+                f"takes {parameter.name!r}, a row of {served.entity.name}, whose key has several columns: "
+                f"{', '.join(key.names)}.",
+                location=self._location,
+                hint=f'Take the values, "/{"/".join(f"{{{name}}}" for name in key.names)}", and read the row by its '
+                "service: `await service.get((a, b), actor)`.",
+            )
+        name = attribute or key.names[0]
         self._add_row(parameter, marker, path_row(parameter.name, place, served, name))
 
     def _add_row(self, parameter: SignedParameter, marker: Marker | None, row: PathRow) -> None:
@@ -429,6 +438,8 @@ class _Binding:
             )
         if isinstance(kind, EnumType) and not [*kind]:
             hint = f"Give {shown} values: none can be chosen."
+        elif isinstance(kind, type) and kind.__module__.startswith("sqlalchemy."):
+            hint = f"{shown} of SQLAlchemy is the type of a column: write that of its values, such as uuid.UUID."
         elif isinstance(kind, type) and kind not in _UNPROVIDED:
             hint = (
                 f"Write App(provide={{{shown}: ...}}) with a function that makes it; a class for the body is a DTO, a "

@@ -5,8 +5,9 @@ from enum import Enum, StrEnum
 from typing import Annotated, Any
 
 import pytest
+import sqlalchemy as sa
 from msgspec import Struct
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost import (
     Accounts,
@@ -22,6 +23,7 @@ from gatepost import (
     Query,
     RawBody,
     Resource,
+    Row,
     Service,
     anyone,
     get,
@@ -33,6 +35,13 @@ class Crate(Model):
     __tablename__ = "parameter_mistake_crates"
 
     title: Mapped[str]
+
+
+class Shelved(Row):
+    __tablename__ = "parameter_mistake_shelved"
+
+    shelf: Mapped[int] = mapped_column(primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
 
 
 class Search(Struct):
@@ -49,7 +58,7 @@ def app_of(path: str, annotation: Any, **defaults: Any) -> App:
     method.__defaults__ = tuple(defaults.values()) or None
     endpoint = post(path, allow=anyone)(method)
     controller = type("Wrong", (Controller,), {"path": "things", "__module__": __name__, "method": endpoint})
-    return App(Resource(Crate, read=anyone), controllers=[controller])
+    return App(Resource(Crate, read=anyone), Resource(Shelved, read=anyone), controllers=[controller])
 
 
 @pytest.mark.parametrize(
@@ -94,6 +103,7 @@ class Named(StrEnum):
         (Choice, "'given' of type Choice, which no request can give. Give Choice values: none can be chosen."),
         (Named, "'given' of type Named, which no request can give. Give Named values: none can be chosen."),
         (list[Choice], "which no request can give. It is a scalar or a list of them"),
+        (sa.UUID, "UUID of SQLAlchemy is the type of a column: write that of its values, such as uuid.UUID."),
         (Any, "'given' of type Any, which no request can give. It is a scalar or a list of them, as list[str]"),
         (list, "'given' of type list, which no request can give. It is a scalar or a list of them, as list[str]"),
         (Search | int, "which no request can give. It is a scalar or a list of them, as list[str]"),
@@ -104,6 +114,12 @@ def test_a_type_that_no_request_can_give(annotation: Any, words: str) -> None:
         app_of("/a", annotation)
 
     assert words in str(error.value)
+
+
+def test_a_row_with_a_composite_key_in_a_path() -> None:
+    words = r"takes 'given', a row of Shelved, whose key has several columns: shelf, place\. Take the values, "
+    with pytest.raises(ConfigurationError, match=words + r'"/\{shelf\}/\{place\}"'):
+        app_of("/{given}", Shelved)
 
 
 @pytest.mark.parametrize("annotation", [Call, Actor, Accounts, Service[Crate]])
