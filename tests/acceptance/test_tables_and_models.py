@@ -138,7 +138,7 @@ def test_commands_refuse_policies_that_postgresql_refuses(
     execute(existing["DATABASE_URL"], FIXED)
     (project / "app.py").write_text(APP + POLICY)
     line = 1 + (APP + POLICY).splitlines().index("def allowed(m, actor):")
-    words = f"app.py:{line}: the policy allowed is refused by PostgreSQL: operator does not exist: text > integer"
+    words = f"app.py:{line}: the policy allowed is refused by PostgreSQL: operator does not exist: text > bigint"
     served = run("serve", "--port", "0", cwd=project, environ=existing)
     assert served.returncode == 2
     assert words in served.stderr

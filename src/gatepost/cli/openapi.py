@@ -44,7 +44,7 @@ def check_document(reference: str | None, file: Path, *, as_json: bool) -> bool:
     except InvalidDocument as error:
         raise ConfigurationError(str(error), location=str(file), hint=_WRITE.format(file)) from None
     if as_json:
-        print_json([change._asdict() for change in found])
+        print_json(found)
     elif found:
         sys.stdout.write("".join(f"{change}\n" for change in found))
         print_error(

@@ -5,6 +5,7 @@ depending on the statement, so its condition must mean the same on both. `check_
 when the app is built if that shows with made-up actors, otherwise before the first statement is compiled.
 """
 
+import inspect
 import re
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, cast
@@ -74,7 +75,10 @@ def condition_on(
 
 
 def failure_of(where: Where, entity: Entity, actor: Actor) -> Exception | None:
-    """What the function raises for an actor; None where it returns."""
+    """What the function raises for an actor; None where it returns. An asynchronous one is not called: nothing would
+    await it."""
+    if inspect.iscoroutinefunction(where.function):
+        return TypeError(f"{name_of(where)} is asynchronous")
     try:
         without_truth_values(where.function, entity.model, actor)
     except NoTruthValueError as error:

@@ -5,7 +5,9 @@ An operation is the same where method and path are, whatever the parameters of t
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
+
+import msgspec
 
 from gatepost.openapi.schema_comparison import Direction, SchemaComparison
 from gatepost.openapi.schema_variants import InvalidDocument, SchemaReader
@@ -23,7 +25,7 @@ Part = Mapping[str, Any]
 EMPTY: Part = {}
 
 
-class BreakingChange(NamedTuple):
+class BreakingChange(msgspec.Struct, frozen=True):
     """What breaks: of which operation (`GET /api/books`), where in it, and what."""
 
     operation: str

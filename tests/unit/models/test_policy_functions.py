@@ -240,7 +240,7 @@ def test_an_unknown_negation_is_not_taken_for_true(inverted: bool) -> None:
     sql = Statement(select(condition.is_(True))).sql
     # Without the parentheses NOT would be of the whole: `NOT (NULL IS true)` is true.
     assert "(NOT (members" in sql
-    assert ("= $2::INTEGER)) IS NOT true" if inverted else "= $2::INTEGER)) IS true") in sql
+    assert ("= $2::BIGINT)) IS NOT true" if inverted else "= $2::BIGINT)) IS true") in sql
 
 
 def test_a_list_of_texts_is_compared_as_it_is() -> None:

@@ -29,6 +29,7 @@ PRINTED = Path(__file__).with_name("shapes.txt")
 OTHER_READERS = {
     "accounts/credentials.py": "declares constraints",
     "accounts/models.py": "declares constraints",
+    "database/compiler.py": "the types by which compared numbers are bound",
     "database/arrays.py": "the types by which the driver sends arrays",
     "migrations/enums.py": "types that a database has",
     "migrations/losses.py": "types that a database has",
