@@ -108,5 +108,5 @@ class RecordedResponses:
 def _is_documented(composition: Composition, operation: Any) -> bool:
     if operation.name == "problem":
         return False
-    bound = next((item.bound for item in composition._described_endpoints if item.operation is operation), None)
+    bound = next((item.bound for item in composition.described.endpoints if item.operation is operation), None)
     return bound is None or bound.method.route.document

@@ -21,7 +21,6 @@ from gatepost.controllers.derived_routes import derived_route
 from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder, EndpointMethod, known_patterns, unnamed
 from gatepost.controllers.envelopes import Envelopes
 from gatepost.controllers.open_streams import OpenStreams
-from gatepost.controllers.paging import PagingParameters
 from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.providers import Providers
 from gatepost.controllers.queries import Queries, QueryParsers
@@ -57,12 +56,12 @@ from gatepost.models.orm_reasons import Reasons, orm_reasons
 from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
 from gatepost.mounts import Mounts
-from gatepost.openapi.described import DescribedAPI, DescribedEndpoint, DescribedVerb
 from gatepost.openapi.docs_page import TokenSignIn
 from gatepost.openapi.openapi_controller import openapi_controller
 from gatepost.openapi.pages import PageOptions, Pages
 from gatepost.openapi.pages_controllers import docs_controller, start_controller
 from gatepost.openapi.served_documents import OpenAPI
+from gatepost.openapi_composition import DerivedOperation, OpenAPIComposition
 from gatepost.operations import Operation, RouteRules
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
@@ -157,9 +156,8 @@ class Composition:
         )
         self.streams = OpenStreams(settings.streams, events, access.confirm)
         queries = self._queries(secret)
-        self.openapi = OpenAPI(lambda: self._described(queries))
-        self._described_verbs: list[DescribedVerb] = []
-        self._described_endpoints: list[DescribedEndpoint] = []
+        self.described = described = OpenAPIComposition(declaration)
+        self.openapi = OpenAPI(lambda: described.described(queries.parsers, self.accounts.authenticators))
         built_in, provided = self._built_in()
         endpoints = [
             *self._resource_endpoints(queries),
@@ -328,45 +326,10 @@ class Composition:
                 if (operation.method, unnamed(operation.path)) not in replaced
             ]
             endpoints += [Endpoint(operation, controller.handler(verb)) for verb, operation in derived]
-            self._described_verbs += [
-                self._described_verb(served, verb, operation, reader.paging) for verb, operation in derived
+            self.described.derived += [
+                DerivedOperation(operation, served, verb, reader.paging) for verb, operation in derived
             ]
         return endpoints
-
-    def _described_verb(
-        self, served: ServedModel, verb: str, operation: Operation, paging: PagingParameters
-    ) -> DescribedVerb:
-        envelopes, resource = Envelopes(self.declaration.dialect), served.resource
-        services, others = self.declaration.services, [item.model for item in served.others]
-        service = services.get(served.entity.model)
-        method = None if service is None else overridden(service).get(verb)
-        body = resource.updates if verb == "update" else resource.creates
-        return DescribedVerb(
-            operation,
-            served,
-            verb,
-            paging,
-            envelopes.of(resource.answers, resource.lists),
-            envelopes.of_body(body, resource.answers),
-            None if method is None else getattr(service, method),
-            runs_code=any(
-                verb in overridden(services[each]) for each in (served.entity.model, *others) if each in services
-            ),
-        )
-
-    def _described(self, queries: Queries) -> DescribedAPI:
-        """What the OpenAPI document is made of, at its first request."""
-        declaration, catalog = self.declaration, self.declaration.catalog
-        return DescribedAPI(
-            declaration.info,
-            declaration.dialect,
-            self._described_verbs,
-            self._described_endpoints,
-            (*catalog.served, *catalog.narrowed),
-            {served: parsers.filterable for served, parsers in queries.parsers.items()},
-            [*zip(declaration.authenticators, self.accounts.authenticators, strict=True)],
-            declaration.sample_user,
-        )
 
     def _built_in(self) -> tuple[list[BoundEndpoint], ProvidedValues]:
         """The endpoints of Gatepost's own controllers: sign-in, which an app may replace, and the probes; and what they
@@ -466,7 +429,7 @@ class Composition:
             streams=self.streams,
         )
         composed = [composition.endpoint(bound) for bound in endpoints]
-        self._described_endpoints += [described._replace(runs_code=runs_code) for _, described in composed]
+        self.described.endpoints += [described._replace(runs_code=runs_code) for _, described in composed]
         return [endpoint for endpoint, _ in composed]
 
     def _transactions(self, method: EndpointMethod) -> CallTransactions:

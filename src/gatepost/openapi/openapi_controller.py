@@ -1,5 +1,7 @@
 """`GET /openapi.json`, as an application would write it: public names only, beside the documents themselves."""
 
+from functools import cache
+
 from gatepost import Actor, Call, Controller, Response, anyone, authenticated, get
 from gatepost.openapi import served_documents
 
@@ -10,6 +12,7 @@ _CACHING = "private, no-cache"
 actor."""
 
 
+@cache
 def openapi_controller(audience: str) -> type[Controller] | None:
     """What serves the document to `everyone`, or to those who are `signed_in`; None for `nobody`."""
     if audience not in _POLICIES:
