@@ -56,6 +56,18 @@ class ResponseAdditions(msgspec.Struct, eq=False):
         else:
             self.fields[name] = field
 
+    def copy(self) -> "ResponseAdditions":
+        """The same additions, to which others can be added."""
+        return ResponseAdditions(
+            dict(self.fields),
+            dict(self.varies_by),
+            dict(self.cookies),
+            self.cache_control,
+            list(self.callbacks),
+            self.is_kept,
+            self.streamed,
+        )
+
     def headers(self, given: Iterable[Header]) -> tuple[Header, ...]:
         """The headers of a response together with these, which replace those of the same name."""
         replaced = self.fields.keys() - _LISTS

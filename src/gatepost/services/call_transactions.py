@@ -37,12 +37,13 @@ class CallTransactions:
         """Run the work of a call. It may run several times: what it has made of the call is undone before it runs
         again, and where it fails. Where it `is_read_only`, PostgreSQL refuses writes in it; work that promises to
         write nothing (`may_write`) has no unknown outcome."""
-        actor, tries = call.actor, call.attempts
+        actor, tries, additions = call.actor, call.attempts, call.additions
 
         async def in_transaction(transaction: Transaction) -> T:
             unit = call.unit = UnitOfWork(transaction, self._registry, self._database.backlog, call)
             unit.act_as(actor, None)
             call.attempts = tries
+            call.additions = None if additions is None else additions.copy()
             try:
                 return await work(unit)
             finally:

@@ -1,8 +1,13 @@
 """Counters whose service says how its transactions are isolated, and endpoints that take it."""
 
+import asyncio
+
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gatepost import Actor, App, Changes, Controller, Locked, Model, Resource, Service, anyone, get, post
+from gatepost import Actor, App, Call, Changes, Controller, Locked, Model, Resource, Service, anyone, get, post
+
+notes: asyncio.Queue[str] = asyncio.Queue()
+"""What ran after responses."""
 
 
 class Meter(Model):
@@ -21,6 +26,13 @@ class MeterRoutes(Controller[Meter]):
     @post("/{meter:name}/by-parameter", allow=anyone)
     async def by_parameter(self, meter: Meter, meters: Meters, actor: Actor) -> Meter:
         return await meters.update(meter, Changes[Meter]({Meter.count: meter.count + 1}), actor)
+
+    @post("/{meter:name}/noted", allow=anyone)
+    async def noted(self, meter: Meter, meters: Meters, call: Call, note: str) -> Meter:
+        call.after_response(lambda: notes.put_nowait(note))
+        call.set_header(f"x-{meter.count}", "seen")
+        meter.count += 1
+        return meter
 
     @get("/level", allow=anyone)
     async def level(self, meters: Service[Meter]) -> str:

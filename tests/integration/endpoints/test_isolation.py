@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from isolated_app import app
+from isolated_app import app, notes
 from sqlalchemy import MetaData
 
 from gatepost.testing import Client, TestApp
@@ -35,6 +35,17 @@ async def test_no_change_is_lost(client: Client, path: str) -> None:
 
     assert [response.status for response in responses] == [200] * 8
     assert (await client.get(created.headers["location"])).data["count"] == 8
+
+
+async def test_what_an_attempt_added_that_ran_again_is_undone(client: Client) -> None:
+    await client.post("/api/meters", json={"name": "noted"})
+
+    responses = await asyncio.gather(*(client.post(f"/api/meters/noted/noted?note={each}") for each in range(8)))
+    noted = [await asyncio.wait_for(notes.get(), 10) for _ in responses]
+
+    assert sorted(noted) == [str(each) for each in range(8)], "once for each response"
+    seen = [name for response in responses for name in response.headers if name.removeprefix("x-").isdigit()]
+    assert sorted(seen) == [f"x-{each}" for each in range(8)], "what the last attempt saw"
 
 
 async def test_a_service_by_its_model_declares_the_same(client: Client) -> None:
