@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.controllers.endpoint_binding import unnamed
 from gatepost.models.nesting import PLACE
 from gatepost.openapi.annotation_schemas import AnnotationSchemas
@@ -41,7 +42,11 @@ class _Document:
             rows,
             BodyObjects(components, shapes, audience, wire_name),
             ParameterObjects(components, shapes, rows, audience, filterable=api.filterable, wire_name=wire_name),
-            ResponseObjects(components, api.dialect),
+            ResponseObjects(
+                components,
+                api.dialect,
+                has_own_credentials=not all(isinstance(declared, BearerTokens) for declared, _ in api.authenticators),
+            ),
             security=SecuritySchemes(components, api.authenticators),
             wire_name=wire_name,
         )

@@ -71,9 +71,11 @@ LIMITED = ("RateLimit", "RateLimit-Policy", *ALWAYS)
 
 
 class ResponseObjects:
-    """The responses of one document. `problem_path` is where the codes have their pages."""
+    """The responses of one document. `has_own_credentials` says that the application reads credentials by code of its
+    own, which may refuse them with codes of its own."""
 
-    def __init__(self, components: Components, dialect: Dialect) -> None:
+    def __init__(self, components: Components, dialect: Dialect, *, has_own_credentials: bool = False) -> None:
+        self._has_own_credentials = has_own_credentials
         self._components = components
         self._dialect = dialect
         self._problem = components.schema("Problem", "Problem", _problem_schema)
@@ -125,10 +127,13 @@ class ResponseObjects:
     ) -> dict[str, Schema]:
         """The refusals of an operation by status, and those of any request. Where the operation `is_own` code of the
         application's, it may raise others as well."""
+        own_of = {401} if self._has_own_credentials else set[int]()
         details = {problem.code: problem.detail for problem in declared if problem.code not in CODES}
         found = {
-            str(status): self._refusal(status, codes, details, is_own=is_own) for status, codes in refusals.items()
+            str(status): self._refusal(status, codes, details, is_own=is_own or status in own_of)
+            for status, codes in refusals.items()
         }
+        is_own = is_own or bool(own_of)
         name = "RefusedByApplication" if is_own else "Refused"
         made = partial(self._made, EVERYWHERE, {}, is_own=is_own)
         return {**found, "default": self._components.ref("responses", name, name, made)}
