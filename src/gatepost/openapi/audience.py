@@ -66,9 +66,16 @@ class ActorAudience:
         return decision if isinstance(decision, bool) else None
 
     def may_call(self, policy: Policy) -> bool:
-        if decide(policy, self._actor) is not False:
-            return True
-        return self._then is not None and decide(policy, self._then) is not False
+        return decide(policy, self._actor) is not False or self._would_open(policy)
+
+    def _would_open(self, policy: Policy) -> bool:
+        """Whether signing in would help."""
+        if self._then is None:
+            return False
+        try:
+            return decide(policy, self._then) is not False
+        except Exception:  # a user who is made up has not everything that a policy of the application's may ask for
+            return False
 
     def relation(self, served: ServedModel, name: str, *, expands: bool) -> ServedModel | None:
         find = find_expandable if expands else _find_filterable

@@ -1,12 +1,13 @@
 """What an app declares for its description: titles, the arguments of decorators, and the problems of services."""
 
+import json
 from typing import Any
 
 import pytest
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from gatepost import App, Conflict, Controller, NotFound, Resource, anyone, get
+from gatepost import Actor, App, Conflict, Controller, NotFound, Policy, Resource, anonymous, anyone, get
 from gatepost.declaring.info import title_of
 from gatepost.errors import ConfigurationError
 from gatepost.settings import Settings
@@ -92,6 +93,22 @@ def test_problems_of_a_service_are_described_where_they_are_raised() -> None:
     assert operations["described_jars.create"].raises == (full,)
     assert "- `full`: The shelf is full." in found["components"]["responses"][name]["description"]
     assert "`full`" not in str(found["paths"]["/api/described_jars"]["get"])
+
+
+class OfTenant(Policy):
+    """Asks of users what only real ones have."""
+
+    def decide(self, actor: Actor) -> bool:
+        return actor.user is not None and actor.user.tenant == "ours"
+
+
+def test_a_policy_that_made_up_users_cannot_answer_opens_nothing_to_the_anonymous() -> None:
+    resource = Resource(DescribedJar, read=anyone, write=OfTenant())
+    openapi = app_of(resource).composed(Settings()).openapi
+    paths = json.loads(openapi.document(anonymous).body)["paths"]
+
+    assert paths["/api/described_jars"].keys() == {"get"}
+    assert openapi.full()["paths"]["/api/described_jars"].keys() == {"get", "post"}
 
 
 def test_the_names_of_operations_are_unique() -> None:
