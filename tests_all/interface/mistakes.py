@@ -3,8 +3,9 @@
 A type checker accepts every line but those that end with `# E`: each of these is a mistake that it has to find.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, assert_type
 from uuid import UUID
 
@@ -22,13 +23,16 @@ from gatepost import (
     Changes,
     Controller,
     Created,
+    File,
     Locked,
     Model,
     Partial,
     Policy,
     Problem,
     Resource,
+    ServerSentEvent,
     Service,
+    Stream,
     UserColumns,
     actor_column,
     actor_id,
@@ -138,6 +142,10 @@ class Restock(msgspec.Struct):
     copies: Annotated[int, Ge(1), Le(1000)]
 
 
+async def sold() -> AsyncIterator[ServerSentEvent[Book]]:
+    yield ServerSentEvent(Book(title="Emma"), id="1")
+
+
 class BookRoutes(Controller[Book]):
     @post("/{id}/restock", allow=authenticated)
     async def restock(self, id: UUID, body: Restock, books: Books, actor: Actor) -> Book:
@@ -172,6 +180,23 @@ class BookRoutes(Controller[Book]):
     @post("/other", allow=authenticated, answers=BookCard)  # E
     async def other(self) -> Created[Article]:
         return Created(Article())
+
+    @get("/follow", allow=anyone, answers=BookCard)
+    async def follow(self) -> Stream[ServerSentEvent[Book]]:
+        return Stream(sold())
+
+    @get("/rows", allow=anyone, answers=BookCard)
+    async def rows(self) -> Stream[Book]:
+        return Stream(sold())  # E
+
+    @get("/articles", allow=anyone, answers=BookCard)  # E
+    async def articles(self) -> Stream[Article]:
+        raise NotImplementedError
+
+    @get("/cover", allow=anyone)
+    async def cover(self, name: str) -> File | None:
+        wrong = File(name)  # E
+        return File(Path(name), root=Path("covers")) if name else wrong
 
     @get("/open")  # E
     async def open(self) -> list[str]:

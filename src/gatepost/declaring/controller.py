@@ -19,6 +19,7 @@ from gatepost.declaring.cors import CORS
 from gatepost.declaring.dto import DTO, Created
 from gatepost.declaring.policies import Policy, role_names
 from gatepost.declaring.rate_limits import Limits, limits_by_action
+from gatepost.declaring.streams import ServerSentEvent, Stream
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.response_fields import FIELD_VALUE
 from gatepost.sources import caller_location
@@ -227,6 +228,10 @@ class _Of(Protocol[M]):
     def __call__(self, function: Method[P, Sequence[M]], /) -> Method[P, Sequence[M]]: ...
     @overload
     def __call__(self, function: Method[P, M | None], /) -> Method[P, M | None]: ...
+    @overload
+    def __call__(self, function: Method[P, Stream[M]], /) -> Method[P, Stream[M]]: ...
+    @overload
+    def __call__(self, function: Method[P, Stream[ServerSentEvent[M]]], /) -> Method[P, Stream[ServerSentEvent[M]]]: ...
 
 
 class RouteDecorator:

@@ -1,0 +1,56 @@
+"""Streams and files behind middlewares, which read what is sent."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import MetaData
+from wrapped_app import in_task, lines, marked
+
+from gatepost.testing import Client, TestApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+EVENTS = {"accept": "text/event-stream"}
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    return marked.metadata
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=[marked, in_task], ids=["plain", "in a task"])
+async def wrapped(request: pytest.FixtureRequest, module_database_url: str) -> AsyncIterator[TestApp]:
+    async with TestApp(request.param, module_database_url) as started:
+        yield started
+
+
+@pytest.fixture
+def client(wrapped: TestApp) -> Client:
+    lines.clear()
+    return wrapped.anonymous
+
+
+async def test_middlewares_see_what_is_streamed(client: Client) -> None:
+    response = await client.get("/api/numbers")
+    file = await client.get("/api/numbers/file", headers={"range": "bytes=2-3"})
+
+    assert (response.body, response.headers["x-marked"]) == (b"0\n1\n", "yes")
+    assert (file.status, file.body, file.headers["x-marked"]) == (206, b"23", "yes")
+    assert lines == ["closed"]
+
+
+async def test_a_client_that_goes_ends_a_stream_behind_them(client: Client) -> None:
+    async with asyncio.timeout(10), client.stream("GET", "/api/numbers?count=1000000") as response:
+        await anext(response.lines())
+
+    assert lines == ["closed"]
+
+
+async def test_an_error_is_told_behind_them(client: Client) -> None:
+    async with client.stream("GET", "/api/numbers?fails=true", headers=EVENTS) as response:
+        events = [event async for event in response.events()]
+
+    assert [event.name for event in events] == [None, None, "error"]
+    assert events[-1].data["code"] == "internal_error"
