@@ -93,13 +93,14 @@ class RecordedResponses:
         described = self._described.get(composition.declaration)
         if described is None:
             described = self._described[composition.declaration] = _Described(composition)
-        kind = (operation.name, method, status, call.code, frozenset(HEADERS & headers.keys()))
+        code = call.code if status >= 400 else None  # else that of a stream, whose status was sent before
+        kind = (operation.name, method, status, code, frozenset(HEADERS & headers.keys()))
         count = described.seen[kind] = described.seen.get(kind, 0) + 1
-        if call.code is None and composition.declaration.middleware and status >= 400:
+        if code is None and composition.declaration.middleware and status >= 400:
             return  # a middleware of the application has responded
         if count == 1:
-            is_own = call.code not in CODES
-            self._found += described.whole.undescribed(method, path, status, headers, call.code, is_own=is_own)
+            is_own = code not in CODES
+            self._found += described.whole.undescribed(method, path, status, headers, code, is_own=is_own)
         if count <= BODIES_MAX and method != "HEAD" and "content-encoding" not in headers:
             document = described.of_actor(composition, call)
             self._found += document.misfits(method, path, status, headers.get("content-type", ""), body)

@@ -59,6 +59,10 @@ class Numbers(Controller):
     async def long(self) -> Stream[dict[str, int | str]]:
         return Stream(source("long", "x" * 100_000))
 
+    @get("/eager", allow=anyone)
+    async def eager(self) -> Stream[dict[str, int | str]]:
+        return Stream(source("eager", "x"))
+
     @get("/failing", allow=anyone)
     async def failing(self) -> Stream[dict[str, int | str]]:
         return Stream(source("failing", fails=True))
@@ -168,6 +172,17 @@ def test_items_arrive_as_they_are_made_and_a_client_that_goes_closes_the_source(
     line = access_line(server, "/api/numbers")
     assert line["status"] == 200
     assert 0.1 <= line["seconds"] < 30
+
+
+def test_a_source_that_never_waits_lets_others_run_and_ends_with_its_client(server: Running, connect: Connect) -> None:
+    client = connect(server, "/api/numbers/eager")
+    client.until(b'"number":1000,')
+    assert server.get("/api/marks")[0] == 200
+
+    client.socket.close()
+
+    wait_for((server.folder / "closed-eager").exists, "the end of the source")
+    assert server.get("/api/marks")[0] == 200
 
 
 def test_sigterm_ends_streams_at_once(server: Running, connect: Connect) -> None:

@@ -4,6 +4,7 @@ Lower layers know it as the `Call` in `scope["gatepost"]`. The response passes t
 adds the gate's headers to whatever the application sends.
 """
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Generator, Iterable, Sequence
 
@@ -151,6 +152,9 @@ class GateCall(Call, kw_only=True, eq=False):
     async def send_part(self, send: Send, part: bytes, *, is_last: bool = False) -> None:
         """Send a part of a body, and wait until there is room for it."""
         await self.response_headers.large_responses.send_part(send, part, self.deadline, is_last=is_last)
+        # Servers take parts without waiting while there is room, and all of them for a client that has gone: a source
+        # that never waits would let nothing else run, not even what notices that.
+        await asyncio.sleep(0)
 
     @property
     def body_refusal(self) -> Problem | None:

@@ -64,7 +64,7 @@ class ResponseCollector(msgspec.Struct, eq=False):
 
     async def send(self, message: Message) -> None:
         """The `send` of the outermost middleware."""
-        if not self.is_whole:
+        if not self.is_whole or self._is_streamed:
             await self.pass_on(message)
         elif message["type"] == "http.response.start":
             self.start = message
@@ -72,6 +72,11 @@ class ResponseCollector(msgspec.Struct, eq=False):
             self.body += message.get("body", b"")
             if not message.get("more_body", False):
                 await self._respond(self.start)
+
+    @property
+    def _is_streamed(self) -> bool:
+        """Whether the endpoint sends its body while it is made: such a body is never in memory as a whole."""
+        return self.call.additions is not None and self.call.additions.streamed is not None
 
     async def _respond(self, start: Message) -> None:
         given = [(name.lower(), value) for name, value in start.get("headers", ())]

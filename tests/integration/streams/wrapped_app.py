@@ -1,5 +1,6 @@
 """An app whose endpoints stream and send files behind middlewares."""
 
+import math
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -40,10 +41,12 @@ async def in_a_task(request: Request, call_next: RequestResponseEndpoint) -> Sta
     return await call_next(request)
 
 
-async def numbers(count: int, *, fails: bool) -> AsyncIterator[int]:
+async def numbers(count: float, *, fails: bool) -> AsyncIterator[int]:
     try:
-        for number in range(count):
+        number = 0
+        while number < count:
             yield number
+            number += 1
         if fails:
             raise RuntimeError("no more")
     finally:
@@ -54,8 +57,13 @@ class Numbers(Controller):
     path = "numbers"
 
     @get("", allow=anyone)
-    async def numbers(self, count: int = 2, fails: bool = False) -> Stream[int]:
-        return Stream(numbers(count, fails=fails))
+    async def numbers(self, fails: bool = False) -> Stream[int]:
+        return Stream(numbers(2, fails=fails))
+
+    @get("/endless", allow=anyone)
+    async def endless(self) -> Stream[int]:
+        """Its source never waits."""
+        return Stream(numbers(math.inf, fails=False))
 
     @get("/file", allow=anyone)
     async def file(self) -> File:
