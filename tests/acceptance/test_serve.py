@@ -126,4 +126,5 @@ def test_a_database_that_refuses_is_a_sentence_and_one_that_is_away_is_waited_fo
     away = start("serve", "--port", "0", environ={**production, "DATABASE_URL": f"{there}/test?host={project}"})
     wait_for(lambda: away.responds("/readyz", 503), "the server to say that the database is away")
     assert (away.get("/livez")[0], away.get("/api/notes")[0]) == (200, 503)
+    wait_for(lambda: '"event":"database_lost"' in away.output, "the line")
     assert away.output.count('"event":"database_lost"') == 1

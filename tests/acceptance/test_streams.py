@@ -23,7 +23,7 @@ APP = """
 import asyncio
 from pathlib import Path
 
-from gatepost import App, Controller, Model, Resource, Stream, anyone, authenticated, get
+from gatepost import App, Controller, Model, Resource, Stream, anyone, authenticated, get, post
 
 
 class Mark(Model):
@@ -44,6 +44,14 @@ async def source(name, text="", fails=False):
         Path(f"closed-{name}").touch()
 
 
+async def wait(name):
+    try:
+        await asyncio.sleep(3)
+        Path(f"{name}-to-the-end").touch()
+    finally:
+        Path(f"{name}-ended").touch()
+
+
 class Numbers(Controller):
     path = "numbers"
 
@@ -62,6 +70,14 @@ class Numbers(Controller):
     @get("/eager", allow=anyone)
     async def eager(self) -> Stream[dict[str, int | str]]:
         return Stream(source("eager", "x"))
+
+    @get("/slow", allow=anyone)
+    async def slow(self) -> None:
+        await wait("read")
+
+    @post("/slow", allow=anyone)
+    async def slowly(self) -> None:
+        await wait("written")
 
     @get("/failing", allow=anyone)
     async def failing(self) -> Stream[dict[str, int | str]]:
@@ -121,10 +137,10 @@ def server(start: Callable[..., Running], streaming: Mapping[str, str]) -> Runni
 class Connection:
     """A client that reads a stream as it comes."""
 
-    def __init__(self, server: Running, path: str, *headers: str) -> None:
+    def __init__(self, server: Running, path: str, *headers: str, method: str = "GET") -> None:
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=60)
         lines = "".join(f"{line}\r\n" for line in headers)
-        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode())
+        self.socket.sendall(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode())
         self.read = b""
 
     def until(self, wanted: bytes) -> None:
@@ -149,12 +165,24 @@ def connect() -> Iterator[Connect]:
     """Opens connections, and closes them after the test."""
     with contextlib.ExitStack() as opened:
 
-        def open_one(server: Running, path: str, *headers: str) -> Connection:
-            connection = Connection(server, path, *headers)
+        def open_one(server: Running, path: str, *headers: str, method: str = "GET") -> Connection:
+            connection = Connection(server, path, *headers, method=method)
             opened.enter_context(connection.socket)
             return connection
 
         yield open_one
+
+
+def test_a_client_that_goes_ends_a_read_and_no_write(server: Running, connect: Connect) -> None:
+    for method, name in (("GET", "read"), ("POST", "written")):
+        client = connect(server, "/api/numbers/slow", method=method)
+        time.sleep(0.3)  # it has arrived, and waits
+        client.socket.close()
+        wait_for((server.folder / f"{name}-ended").exists, f"the end of {method}")
+
+    assert not (server.folder / "read-to-the-end").exists()
+    assert (server.folder / "written-to-the-end").exists()
+    assert access_line(server, "/api/numbers/slow")["status"] == 499
 
 
 def test_items_arrive_as_they_are_made_and_a_client_that_goes_closes_the_source(

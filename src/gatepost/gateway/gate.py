@@ -86,7 +86,7 @@ class GateMiddleware:
         self._cors = compile_cors(settings, routes, match, credential_headers)
         self._compresses = settings.compress
         self._queue = AdmissionQueue(settings, events, is_known)
-        self._deadlines = RequestDeadlines(settings, self._queue, find_writing)
+        self._deadlines = RequestDeadlines(settings, self._queue, find_writing, events)
         self._response_headers = ResponseHeaders(
             self._cors,
             settings,
@@ -210,6 +210,8 @@ class GateMiddleware:
         return await self.callbacks.wait_idle(seconds_left) and is_idle
 
     async def _refuse(self, call: GateCall, error: BaseException) -> None:
+        if call.deadline.is_abandoned:
+            return  # nobody would read it
         if call.held_start is not None:  # nothing has been sent yet
             call.held_start, call.status = None, 0
         problem = self._problem(call, error)

@@ -8,13 +8,16 @@ import asyncio
 import time
 from asyncio import current_task, get_running_loop
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import chain, takewhile
 from typing import Any, TypeAlias
 
 import msgspec
 
+from gatepost.background import background
 from gatepost.call import Call
 from gatepost.errors import GatewayTimeout, Problem, RequestTimeout
+from gatepost.events import Events
 from gatepost.gateway.admission import AdmissionQueue
 from gatepost.gateway.header_profiles import CLOSE
 from gatepost.gateway.queue_lanes import Admission
@@ -22,6 +25,11 @@ from gatepost.settings import GateSettings
 
 SWEEP_SECONDS = 0.1
 NANOSECONDS = 1_000_000_000
+
+SAFE = ("GET", "HEAD")
+
+WATCH_SECONDS = 0.5
+"""The age at which the client of a safe request begins to be watched: most responses are sent before."""
 
 OUTCOME_SECONDS = 5.0
 """How much longer a request whose time is up waits for the response to a COMMIT that was sent: cancelling would not
@@ -37,11 +45,14 @@ def find_no_writing(task: "asyncio.Task[Any]") -> None:
 
 class Deadline(msgspec.Struct, eq=False):
     """The time of one request, which `RequestDeadlines` alone writes. `task` is what to cancel, and `expired` the
-    refusal to send once it was. `waits` counts its waits for its client, the first of which began at `paused_at`."""
+    refusal to send once it was. `waits` counts its waits for its client, the first of which began at `paused_at`.
+    `watch` waits for its client to disconnect; `is_abandoned` says that the client did, and the task was cancelled."""
 
     admission: Admission
     task: asyncio.Task[object] | None = None
     expired: Problem | None = None
+    watch: asyncio.Task[None] | None = None
+    is_abandoned: bool = False
     waits: int = 0
     paused_at: int = 0
 
@@ -67,13 +78,19 @@ class RequestDeadlines:
     request that waits to begin is left to the admission queue, which refuses it as overload, at the cost of no token.
     One that waits to hear whether it was written continues for OUTCOME_SECONDS; then `find_writing` tells what ends
     the wait.
+
+    A safe request (RFC 9110, section 9.2.1) is cancelled as well when its client disconnects before the response
+    begins: nobody would read it. Whatever may write goes on.
     """
 
-    def __init__(self, settings: GateSettings, queue: AdmissionQueue, find_writing: FindWriting) -> None:
+    def __init__(
+        self, settings: GateSettings, queue: AdmissionQueue, find_writing: FindWriting, events: Events
+    ) -> None:
         self._find_writing = find_writing
         self._request_ns = int(settings.request_seconds * NANOSECONDS)
         self._body_ns = int(settings.body_seconds * NANOSECONDS)
         self._queue = queue
+        self._events = events
         self.in_flight: dict[Deadline, Call] = {}
         self._streaming: dict[Deadline, Call] = {}
         self._waits: dict[ClientWait, None] = {}  # in the order in which they began
@@ -98,7 +115,9 @@ class RequestDeadlines:
 
     def leave(self, deadline: Deadline) -> None:
         """The request is over."""
-        if deadline.expired is not None and deadline.task is not None:
+        if deadline.watch is not None:
+            deadline.watch.cancel()
+        if (deadline.expired is not None or deadline.is_abandoned) and deadline.task is not None:
             deadline.task.uncancel()
         del self.in_flight[deadline]
         if self._idle is not None and self._is_idle and not self._idle.done():
@@ -107,6 +126,8 @@ class RequestDeadlines:
     def begin_streaming(self, deadline: Deadline) -> None:
         """The body of the response is sent while it is made, which may take any time: from now on only the wait for its
         client to take a part is bounded, and the request stands in nobody's way."""
+        if deadline.watch is not None:
+            deadline.watch.cancel()
         self._streaming[deadline] = self.in_flight.pop(deadline)
         self._queue.release(deadline.admission)
 
@@ -168,8 +189,30 @@ class RequestDeadlines:
             call = self.in_flight.get(wait.deadline) or self._streaming.get(wait.deadline)
             if call is not None and not (call.status and call.is_foreign):
                 _expire(wait.deadline, _late_body())
+        self._watch_clients(now - int(WATCH_SECONDS * NANOSECONDS))
         loop = self._loop
         self._timer = None if self._is_idle or loop is None else loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def _watch_clients(self, bound: int) -> None:
+        """Begin to watch the clients of safe requests that arrived before this time. Applications behind the gate
+        watch for themselves."""
+        for deadline, call in takewhile(lambda each: each[0].admission.arrived_at <= bound, self.in_flight.items()):
+            is_watched = deadline.watch is not None or call.status or call.is_foreign
+            if not is_watched and call.scope["method"] in SAFE:
+                deadline.watch = background(_watch(call, deadline), "watch-client", self._events)
+
+
+async def _watch(call: Call, deadline: Deadline) -> None:
+    """Cancel a request when its client has disconnected, unless its response has begun."""
+    with suppress(Problem):  # of a body that breaks a limit
+        message = await call.receive()
+        if message["type"] == "http.request":  # the body, of which there is none
+            message = await call.receive()
+        if message["type"] != "http.disconnect":
+            return
+        is_waiting = deadline.admission.pending is not None or call.status
+        if not is_waiting and deadline.expired is None and deadline.task is not None and deadline.task.cancel():
+            deadline.is_abandoned = True
 
 
 def _expire(deadline: Deadline, problem: Problem) -> None:
