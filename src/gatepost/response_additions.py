@@ -21,7 +21,9 @@ _LISTS = frozenset({b"vary", b"link"})
 
 
 class StreamedBody(Protocol):
-    """A body that is made while it is sent."""
+    """A body that is made while it is sent. `is_sent` says that its last part is on its way."""
+
+    is_sent: bool
 
     async def send(self, start: Message, receive: Receive, send: Send) -> None:
         """Send the response. Raises what ends it before its end."""

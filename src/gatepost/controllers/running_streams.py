@@ -53,6 +53,7 @@ class RunningStream:
         self._streams = streams
         self._location = location
         self._closing = closing
+        self.is_sent = False
         self._interruption = Interruption[Ending | Exception]()
         self._turn = asyncio.Lock()
 
@@ -66,6 +67,7 @@ class RunningStream:
             try:
                 await send(start)
                 if self._call.scope["method"] == "HEAD":
+                    self.is_sent = True
                     await send({"type": "http.response.body", "body": b""})
                     return
                 self._call.begin_streaming()
@@ -103,6 +105,7 @@ class RunningStream:
         if isinstance(ending, Exception):
             raise ending
         if ending is None or (ending is Ending.INTERRUPTED and self._form.is_resumed):
+            self.is_sent = True
             await self._send_part(send, b"", is_last=True)
 
     async def _send_items(self, send: Send) -> None:

@@ -31,6 +31,7 @@ class SentFile:
         self._events = events
         self._location = location
         self._closing = closing
+        self.is_sent = False
 
     def failure(self, problem: bytes) -> bytes | None:
         """A body that is shorter than its length tells it."""
@@ -41,6 +42,7 @@ class SentFile:
         async with self._closing:
             await send(start)
             if self._call.scope["method"] == "HEAD":
+                self.is_sent = True
                 await send({"type": "http.response.body", "body": b""})
                 return
             self._call.begin_streaming()
@@ -73,4 +75,5 @@ class SentFile:
         except Exception as error:
             error.add_note(f"Raised by the file of {self._location}.")
             raise
+        self.is_sent = True
         await self._call.send_part(send, b"", is_last=True)

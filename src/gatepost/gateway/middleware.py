@@ -16,6 +16,7 @@ from gatepost.declaring.middleware import Wrap
 from gatepost.errors import ConfigurationError, Header
 from gatepost.gateway.body_limits import PassedReceive
 from gatepost.gateway.gate_call import GateCall, may_clash
+from gatepost.response_additions import StreamedBody
 
 COLLECTOR = "gatepost.response"
 """Where a scope has the `ResponseCollector` of its request."""
@@ -64,8 +65,12 @@ class ResponseCollector(msgspec.Struct, eq=False):
 
     async def send(self, message: Message) -> None:
         """The `send` of the outermost middleware."""
-        if not self.is_whole or self._is_streamed:
+        if not self.is_whole:
             await self.pass_on(message)
+        elif (streamed := self._streamed) is not None:
+            # A middleware may end a body whose source has failed, before it passes on the error.
+            is_cut = message["type"] == "http.response.body" and not streamed.is_sent
+            await self.pass_on({**message, "more_body": True} if is_cut else message)
         elif message["type"] == "http.response.start":
             self.start = message
         elif message["type"] == "http.response.body" and self.start is not None:
@@ -74,9 +79,9 @@ class ResponseCollector(msgspec.Struct, eq=False):
                 await self._respond(self.start)
 
     @property
-    def _is_streamed(self) -> bool:
-        """Whether the endpoint sends its body while it is made: such a body is never in memory as a whole."""
-        return self.call.additions is not None and self.call.additions.streamed is not None
+    def _streamed(self) -> StreamedBody | None:
+        """The body that the endpoint sends while it is made, which is never in memory as a whole."""
+        return None if self.call.additions is None else self.call.additions.streamed
 
     async def _respond(self, start: Message) -> None:
         given = [(name.lower(), value) for name, value in start.get("headers", ())]
