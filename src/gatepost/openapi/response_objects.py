@@ -165,7 +165,8 @@ class ResponseObjects:
         schema = {**self._problem, "properties": {"code": {"anyOf": [code, {"type": "string"}]} if is_own else code}}
         content: dict[str, Any] = {PROBLEM_JSON: {"schema": schema}}
         if self._dialect.has_problems:
-            content[JSON] = {"schema": {}, **self._dialect_examples(codes)}
+            # First: clients that read one form of a refusal read this one, which is the usual one.
+            content = {JSON: {"schema": {}, **self._dialect_examples(codes)}, **content}
         return {
             "description": "\n".join(f"- `{code}`: {_meaning(code, details)}" for code in codes),
             "headers": self.headers([*LIMITED, *further]),

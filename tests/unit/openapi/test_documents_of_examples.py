@@ -126,6 +126,12 @@ def test_refusals_name_their_codes_and_the_gate_s_are_one_default() -> None:
     assert "Retry-After" in found["components"]["responses"]["Refused"]["headers"]
 
 
+def test_the_form_of_a_dialect_is_the_first_of_a_refusal() -> None:
+    found = printed(EXAMPLES[1])["components"]["responses"]["Refused"]
+
+    assert list(found["content"]) == ["application/json", "application/problem+json"]
+
+
 def test_the_dialect_decides_names_envelopes_scheme_and_form_of_refusals() -> None:
     found = printed(EXAMPLES[1])
     listed = found["paths"]["/api/articles"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
