@@ -59,10 +59,11 @@ test: $(READY) ## Run the tests that need nothing but Python, in random order (S
 	@$(BIN)/python -m pytest $(ORDER) $(PARALLEL) -m "not alone" tests
 	@$(BIN)/python -m pytest $(ORDER) -m alone tests
 
-# Node.js, which pyright and two peers of the benchmarks are written for: the machine's, or a wheel where it has none or
-# an old one, as Debian 12 has.
+# Node.js, which pyright, a generator of clients and two peers of the benchmarks are written for: the machine's, or a wheel
+# where it has none or one older than 22.18, as Debian 12 has.
+NODE_IS_NEW := const [a, b] = process.versions.node.split("."); process.exit(+(a < 22 || (a == 22 && b < 18)))
 node: $(READY)
-	@{ node -e 'process.exit(parseInt(process.versions.node) < 20)' && npm --version; } >/dev/null 2>&1 || \
+	@{ node -e '$(NODE_IS_NEW)' && npm --version; } >/dev/null 2>&1 || \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python -r $(NODE_LOCK)
 
 test-all: $(READY) node ## Run the tests that make test leaves out; installs the programs of Debian that they need

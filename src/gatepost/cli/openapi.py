@@ -20,7 +20,7 @@ _WRITE = "Write it with `gatepost openapi --output {}`."
 
 def print_document(reference: str | None, *, output: Path | None) -> None:
     """Print the document of the application, or write it to a file: everything that some client may see."""
-    text = msgspec.json.format(msgspec.json.encode(_document(reference)), indent=2).decode() + "\n"
+    text = msgspec.json.format(msgspec.json.encode(document_of(reference)), indent=2).decode() + "\n"
     if output is None:
         typer.echo(text, nl=False)
         return
@@ -40,7 +40,7 @@ def check_document(reference: str | None, file: Path, *, as_json: bool) -> bool:
     Raises `ConfigurationError` for a file that is not an OpenAPI document.
     """
     try:
-        found = breaking_changes(_read(file), _document(reference))
+        found = breaking_changes(_read(file), document_of(reference))
     except InvalidDocument as error:
         raise ConfigurationError(str(error), location=str(file), hint=_WRITE.format(file)) from None
     if as_json:
@@ -56,7 +56,8 @@ def check_document(reference: str | None, file: Path, *, as_json: bool) -> bool:
     return not found
 
 
-def _document(reference: str | None) -> dict[str, Any]:
+def document_of(reference: str | None) -> dict[str, Any]:
+    """The document of the application, with everything that some client may see."""
     return find_app(reference_of(reference)).composed(quiet_settings()).openapi.full()
 
 

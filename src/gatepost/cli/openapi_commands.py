@@ -1,4 +1,4 @@
-"""`gatepost openapi`: options; the work is in `openapi.py`."""
+"""`gatepost openapi`: options; the work is in `openapi.py` and `openapi_clients.py`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +8,8 @@ import typer
 from gatepost.cli.options import AppOption, JSONOption
 
 FileArgument = Annotated[Path, typer.Argument(help="The document that clients were made for.")]
+PythonOption = Annotated[Path | None, typer.Option("--python", metavar="FOLDER", help="Write a Python package here.")]
+TypeScriptOption = Annotated[Path | None, typer.Option("--typescript", metavar="FOLDER", help="Write TypeScript here.")]
 
 openapi = typer.Typer(
     help="Print the OpenAPI document of the whole API: everything that some client may see.",
@@ -41,3 +43,16 @@ def check(file: FileArgument = Path("openapi.json"), app: AppOption = None, json
 
     if not check_document(app, file, as_json=json):
         raise typer.Exit(1)
+
+
+@openapi.command(epilog="Example: gatepost openapi client --python bookshop_client --typescript web/src/client")
+def client(app: AppOption = None, python: PythonOption = None, typescript: TypeScriptOption = None) -> None:
+    """Make a typed client of the API, in Python, in TypeScript or in both.
+
+    A folder is replaced as a whole by a later run, where it holds nothing but a client. The generators are fetched at
+    the first run: openapi-python-client by uvx, which comes with uv, and @hey-api/openapi-ts by npx of Node.js 22.18 or
+    newer.
+    """
+    from gatepost.cli.openapi_clients import write_clients
+
+    write_clients(app, python=python, typescript=typescript)
