@@ -19,6 +19,7 @@ from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.auth.keys import signing_key
 from gatepost.call import Call
 from gatepost.composition import Composition
+from gatepost.database.database import Database
 from gatepost.declaration import Declaration
 from gatepost.declaring.arguments import Declared, declared
 from gatepost.declaring.controller import Controller
@@ -116,9 +117,10 @@ class App(Declared):
         """Every endpoint: what `gatepost routes` shows. Needs neither a database nor a start."""
         return (self._composition or self.composed(Settings())).operations
 
-    def composed(self, settings: Settings) -> Composition:
+    def composed(self, settings: Settings, database_type: type[Database] = Database) -> Composition:
         """The layers as these settings make them, to look at: `operations`, and the `rules` of their `table`."""
-        return Composition(self.declaration, settings, OKPKey.generate_key("Ed25519"), Events())
+        key = OKPKey.generate_key("Ed25519")
+        return Composition(self.declaration, settings, key, Events(), database_type=database_type)
 
     @property
     def running(self) -> Composition:

@@ -92,16 +92,17 @@ class Composition:
         *,
         providers: Providers | None = None,
         app: Any = None,
+        database_type: type[Database] = Database,
     ) -> None:
         """`providers` stand in place of those that are declared; `app` is the one that mounted applications find in
-        their scopes."""
+        their scopes; `database_type` makes the database."""
         self.declaration = declaration
         self.settings = settings
         self.events = events
         dialect = declaration.dialect
         metadatas = dict.fromkeys(item.table.metadata for item in declaration.entities)
         violations = ConstraintErrors(metadatas, dialect.names)
-        self.database = Database(
+        self.database = database_type(
             settings.database.url or "", settings.database, events, violations, declaration.expected_tables
         )
         self.tokens = Tokens(settings.auth, key, dialect.scheme)

@@ -6,11 +6,13 @@ from typing import Any
 
 from gatepost.accounts.models import normalise_email
 from gatepost.accounts.passwords import Passwords, check_new_password
-from gatepost.accounts.user_store import UserStore
-from gatepost.actor import ActorId
+from gatepost.accounts.user_store import StoredCredentials, UserStore
+from gatepost.actor import Actor, ActorId
 from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
 from gatepost.errors import ConfigurationError
+
+_LISTED = "`gatepost users list` shows them all."
 
 
 async def create_user(  # noqa: PLR0913 - what a user consists of
@@ -40,8 +42,23 @@ async def create_user(  # noqa: PLR0913 - what a user consists of
 
 async def issue_token(database: Database, model: type[Any], tokens: Tokens, email: str) -> str:
     """A token for the user with this e-mail, for commands. Raises `ConfigurationError` where there is none."""
-    user = await UserStore(database, model).find_credentials(normalise_email(email))
+    user = await _active_user(UserStore(database, model), email)
+    return tokens.issue(user.subject, user.password_version)
+
+
+async def actor_of_user(database: Database, model: type[Any], email: str) -> Actor:
+    """The actor of requests of the user with this e-mail, for commands. Raises `ConfigurationError` where there is
+    none."""
+    store = UserStore(database, model)
+    identity = await store.find((await _active_user(store, email)).subject)
+    if identity is None:  # deactivated in between
+        raise ConfigurationError(f"The user {email} is inactive.", hint=_LISTED)
+    return identity.actor
+
+
+async def _active_user(store: UserStore, email: str) -> StoredCredentials:
+    user = await store.find_credentials(normalise_email(email))
     if user is None or not user.is_active:
         state = "is inactive" if user is not None else "does not exist"
-        raise ConfigurationError(f"The user {email} {state}.", hint="`gatepost users list` shows them all.")
-    return tokens.issue(user.subject, user.password_version)
+        raise ConfigurationError(f"The user {email} {state}.", hint=_LISTED)
+    return user

@@ -8,7 +8,7 @@ import typer
 from gatepost.cli.limits_commands import limits
 from gatepost.cli.migrate import migrate
 from gatepost.cli.openapi_commands import openapi
-from gatepost.cli.options import AppArgument, JSONOption
+from gatepost.cli.options import AppArgument, AppOption, JSONOption
 from gatepost.cli.users import users
 
 gatepost = typer.Typer(
@@ -104,6 +104,39 @@ def routes(app: AppArgument = None, json: JSONOption = False) -> None:
     from gatepost.cli.routes import print_routes
 
     print_routes(app, as_json=json)
+
+
+@gatepost.command(
+    epilog='Example: gatepost explain "GET /api/books?price[lt]=5"   or: '
+    "gatepost explain 'PATCH /api/books/1' --role editor --body '{\"stock\": 3}'"
+)
+def explain(  # noqa: PLR0913, PLR0917 - the options of a command
+    request: Annotated[str, typer.Argument(help='Method, path and query string: "GET /api/books?price[lt]=5".')],
+    as_: Annotated[str | None, typer.Option("--as", help="E-mail address of the user who sends it.")] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option("--role", "-r", help="A role of a made-up user who sends it; may be repeated."),
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", "-H", help="A header, as 'If-Match: \"1\"'; may be repeated.")
+    ] = None,
+    body: Annotated[
+        str | None, typer.Option("--body", help="The JSON body. Default: the example of the OpenAPI document.")
+    ] = None,
+    app: AppOption = None,
+    json: JSONOption = False,
+) -> None:
+    """Print what a request goes through, without running it. Exit status 1 where it would be refused.
+
+    Limits, allow rule, handler with file and line, the SQL with the policy and the values in it, the index that
+    PostgreSQL uses, and whether caches may store the response. Without --as and --role the client is anonymous.
+    """
+    from gatepost.cli.explain import Sender
+    from gatepost.cli.explain import explain as explain_request
+    from gatepost.cli.explained_request import parse_request
+
+    asked = parse_request(request, header or [], body)
+    raise typer.Exit(0 if explain_request(asked, Sender(as_, role or []), app, as_json=json) else 1)
 
 
 @config.command(epilog="Example: gatepost config show --json")

@@ -37,7 +37,7 @@ async def examine_database(settings: Settings, app: "App | None") -> list[Doctor
     database = Database(str(settings.database.url), settings.database, Events())
     found: list[DoctorFinding] = []
     try:
-        async with _connected(database) as connection:
+        async with connected(database) as connection:
             found += [await _version(connection), await _clock(connection), await _session(connection)]
             found.append(await examine_connections(connection, settings))  # first: others need more than one
             found += [await _pooling(database), await _prepared(connection, database)]
@@ -51,7 +51,8 @@ async def examine_database(settings: Settings, app: "App | None") -> list[Doctor
 
 
 @asynccontextmanager
-async def _connected(database: "Database") -> AsyncGenerator["RawConnection"]:
+async def connected(database: "Database") -> AsyncGenerator["RawConnection"]:
+    """A connection of the kind that a server opens. Raises `ConfigurationError` where there is none."""
     import asyncpg
 
     from gatepost.database.connection_errors import connection_error
@@ -111,7 +112,7 @@ async def _pooling(database: "Database") -> DoctorFinding:
     from gatepost.database.connection_errors import transaction_pooling_error
     from gatepost.database.pooler_detection import is_transaction_pooled
 
-    async with _connected(database) as connection:
+    async with connected(database) as connection:
         if await is_transaction_pooled(connection, database.connect):
             return failed("pooling", transaction_pooling_error())
     return DoctorFinding("pooling", True, "no connection lends its backend to another one")
@@ -126,7 +127,7 @@ async def _prepared(connection: "RawConnection", database: "Database") -> Doctor
     try:
         async with AsyncExitStack() as stack:
             for _ in range(OTHERS):
-                other = await stack.enter_async_context(_connected(database))
+                other = await stack.enter_async_context(connected(database))
                 await other.execute("BEGIN")
                 await statement.fetchval()
     except asyncpg.InvalidSQLStatementNameError:

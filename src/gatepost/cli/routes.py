@@ -32,12 +32,13 @@ def _row(operation: Operation, settings: Settings) -> dict[str, Any]:
         "path": operation.path,
         "operation": operation.name,
         "allow": repr(operation.allow),
-        "rate_limit": _limit(operation.rules, settings),
-        "handler": _handler(operation),
+        "rate_limit": limit_of(operation.rules, settings),
+        "handler": handler_of(operation),
     }
 
 
-def _handler(operation: Operation) -> str:
+def handler_of(operation: Operation) -> str:
+    """What responds, and where it is written."""
     if operation.replaces is not None:
         return f"{operation.source}, in place of what is derived from {operation.replaces}"
     if not operation.orm_reasons:
@@ -51,12 +52,13 @@ def _mount_row(rules: RouteRules, settings: Settings) -> dict[str, Any]:
         "path": rules.pattern,
         "operation": f"mount {rules.pattern.removesuffix('/*')}",
         "allow": repr(anyone),
-        "rate_limit": _limit(rules, settings),
+        "rate_limit": limit_of(rules, settings),
         "handler": "mount=",
     }
 
 
-def _limit(rules: RouteRules, settings: Settings) -> str:
+def limit_of(rules: RouteRules, settings: Settings) -> str:
+    """The limits of a route, those of its kind where it declares none."""
     if rules.limits:
         return ", ".join(str(limit) for _, limit in rules.limits)
     if rules.kind == "system":

@@ -6,7 +6,7 @@ makes handlers of what is bound here.
 
 import inspect
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import EnumType
 from functools import partial
 from typing import Any, Literal, NamedTuple, cast, get_args, get_origin
@@ -54,6 +54,9 @@ _UNPROVIDED = (Any, object, type(None), list, tuple, set, frozenset, dict)
 
 BODYLESS = ("GET", "DELETE")
 """Methods whose endpoints take no body."""
+
+SAFE = ("GET", "HEAD")
+"""Methods that only read: their transactions are READ ONLY (RFC 9110, section 9.2.1)."""
 
 
 class EndpointMethod(NamedTuple):
@@ -117,6 +120,20 @@ class BoundEndpoint(NamedTuple):
     def takes_unit(self) -> bool:
         """Whether its method gets something of the transaction: rows of the path, services."""
         return bool(self.rows or self.injected.of_unit or self.attributes.of_unit)
+
+    @property
+    def only_selects(self) -> bool:
+        """Whether it returns a `Select` of a served model and its method gets nothing of a transaction: then its one
+        statement needs none."""
+        route, returned = self.method.route, self.returned
+        is_list = returned.served is not None and returned.is_select
+        return route.method in SAFE and is_list and self.body is None and not self.takes_unit
+
+    def isolating(self, asks_service: Callable[[type[Any]], bool]) -> set[type[Any]]:
+        """The models whose services work in its transaction, which is isolated as they declare. `asks_service` says
+        whether the rows of a model are asked of a service."""
+        rows = {row.served.entity.model for row in self.rows}
+        return {*filter(asks_service, rows), *self.injected.services, *self.attributes.services}
 
 
 class EndpointBinder:

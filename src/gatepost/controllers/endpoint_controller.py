@@ -10,10 +10,10 @@ from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 from gatepost.call import Call, Response
-from gatepost.controllers.endpoint_binding import BoundEndpoint
+from gatepost.controllers.endpoint_binding import SAFE, BoundEndpoint
 from gatepost.controllers.endpoint_lists import refused_number
 from gatepost.controllers.endpoint_requests import EndpointRequests, Given
-from gatepost.controllers.endpoint_responses import SAFE, ResultResponses
+from gatepost.controllers.endpoint_responses import ResultResponses
 from gatepost.controllers.path_rows import NamedRow
 from gatepost.controllers.provided_values import ProvidedValues, Values
 from gatepost.errors import Problem
@@ -45,11 +45,7 @@ class EndpointController:
         taken = (*bound.injected.provided, *bound.attributes.provided)
         self._of_call = provided.of_call({key for _, key in taken})
         self._is_safe = bound.method.route.method in SAFE
-        is_list = bound.returned.served is not None and bound.returned.is_select
-        self._only_selects = self._is_safe and is_list and bound.body is None and not bound.takes_unit
-        # Services that declare how they are to be isolated work in the transaction of the endpoint.
-        models = {row.served.entity.model for row in bound.rows if answers[row.served.entity.model].asks_service}
-        models.update(bound.injected.services, bound.attributes.services)
+        models = bound.isolating(lambda model: answers[model].asks_service)
         self._isolation, self._attempts = transactions.declared_by(models)
         self._function = bound.method.function
         self._shared = None if any(bound.attributes) else bound.method.controller()
@@ -75,7 +71,7 @@ class EndpointController:
         try:
             if not self._bound.needs_unit:
                 return self._responses.plain(await self._result(given.arguments, None, provided))
-            if self._only_selects:
+            if self._bound.only_selects:
                 return await self._run_statement(call, given, provided)
             return await self._run_in_transaction(call, given, provided)
         except Problem as problem:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 from gatepost.call import JSON_HEADERS, Call, Response, location_field
-from gatepost.controllers.endpoint_binding import EndpointMethod
+from gatepost.controllers.endpoint_binding import SAFE, EndpointMethod
 from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.endpoint_results import Returned
 from gatepost.controllers.envelopes import Envelope
@@ -23,9 +23,6 @@ from gatepost.models.nesting import Nesting
 from gatepost.services.answers import RowAnswers, is_select, select_plainly
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.services.verbs import Row
-
-SAFE = ("GET", "HEAD")
-"""Methods that only read: their transactions are READ ONLY (RFC 9110, section 9.2.1)."""
 
 WriteLocation = Callable[[Call, Any], str]
 """The path of a row by what it has as its key."""

@@ -7,8 +7,9 @@ from typing import cast
 
 from gatepost.call import Call, Response
 from gatepost.controllers.byte_ranges import ByteRange, Multipart, wanted_ranges
+from gatepost.controllers.endpoint_binding import SAFE
 from gatepost.controllers.endpoint_controller import EndpointController
-from gatepost.controllers.endpoint_responses import SAFE, EndpointResponses
+from gatepost.controllers.endpoint_responses import EndpointResponses
 from gatepost.controllers.file_contents import FileContent, FileRefusal, open_content
 from gatepost.controllers.file_headers import POLICY, SANDBOX, content_type_of, disposition_of, is_active
 from gatepost.controllers.sent_files import SentFile

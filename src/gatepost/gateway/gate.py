@@ -24,6 +24,7 @@ from gatepost.gateway.cors_rules import PREFLIGHT, compile_cors, is_preflight
 from gatepost.gateway.dialect_problems import DialectProblems
 from gatepost.gateway.gate_call import GateCall, ResponseHeaders
 from gatepost.gateway.header_checks import HeaderChecks
+from gatepost.gateway.header_profiles import NO_STORE
 from gatepost.gateway.large_responses import LargeResponses
 from gatepost.gateway.limiter import Limiter
 from gatepost.gateway.paths import check_path
@@ -195,6 +196,12 @@ class GateMiddleware:
         except RuntimeError:  # a thread without a loop
             return None
         return None if task is None else self._deadlines.find(task)
+
+    def find_caching(self, rules: RouteRules, *, is_private: bool) -> str | None:
+        """The `Cache-Control` of data that a path sends without one of its own, to a signed-in user where it
+        `is_private`; None where it has none."""
+        table = self._response_headers.table(rules, is_page=False, is_caching_decided=False)
+        return dict(table[is_private]).get(NO_STORE[0], b"").decode() or None
 
     def drain(self) -> None:
         """From now on every response closes its connection. The readiness probe reads `is_draining`."""
