@@ -99,6 +99,30 @@ def test_an_earlier_client_outlives_a_generator_that_fails(programs: Path, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["programs", "shop_client"]
 
 
+def test_a_later_client_replaces_an_earlier_one_and_what_is_left_out_is_said(
+    programs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = " ".join(f'"$folder/{name}"' for name in PYTHON.made)
+    find = 'while [ "$1" != --output-path ]; do shift; done; folder=$2; mkdir "$folder"'
+    program(programs / "uvx", f"{find}; touch {made}; echo '*args: object' >$folder/client.py; cat \"$0.says\"")
+    says = programs / "uvx.says"
+    says.write_text("Generating\n")
+    folder = tmp_path / "below" / "shop_client"
+
+    write_clients(BOOKSHOP, python=folder, typescript=None)
+    assert capsys.readouterr().err == ""
+    assert (folder / "client.py").read_text() == "*args: Any\n"
+
+    (folder / "gone.py").write_text("")
+    says.write_text("Warning(s) encountered while generating.\nWARNING parsing GET /odd\n")
+    write_clients(BOOKSHOP, python=folder, typescript=None)
+    said = capsys.readouterr()
+    assert "left something out:\nWarning(s) encountered" in said.err
+    assert f"{folder} is a client, made by openapi-python-client==" in said.out
+    assert sorted(path.name for path in folder.iterdir()) == sorted(PYTHON.made)
+    assert [path.name for path in folder.parent.iterdir()] == ["shop_client"]
+
+
 def test_the_python_generator_reads_one_media_type_and_no_optional_sign_in() -> None:
     json = {"schema": {"type": "object"}}
     document: dict[str, Any] = {
