@@ -48,7 +48,8 @@ def _of_object(given: dict[str, Any], value: Any, pointer: str) -> Iterator[Viol
         yield from _compared(given, known, pointer, is_open=value.model_config.get("extra") is not None)
     elif is_struct(value.__class__) or dataclasses.is_dataclass(value):
         document = document_of(value)
-        yield from _compared(given, document, pointer) if isinstance(document, dict) else ()
+        if isinstance(document, dict):
+            yield from _compared(given, cast("dict[str, Any]", document), pointer)
 
 
 _pydantic_keys = lru_cache(1024)(pydantic_keys)
