@@ -121,6 +121,9 @@ auth.me                 401  200  200  200
 livez                   200  200  200  200
 readyz                  200  200  200  200
 openapi.document        200  200  200  200
+docs.docs               200  200  200  200
+docs.file               404  404  404  404
+startpage.start         200  200  200  200
 problem                 404  404  404  404
 """
 

@@ -112,7 +112,7 @@ def of_an_object(m: Any, actor: Actor) -> Any:
 
 
 def too_large(m: Any, actor: Actor) -> Any:
-    return m.n == 10**12
+    return m.n == 10**20
 
 
 def misspelt(m: Any, actor: Actor) -> Any:
@@ -162,13 +162,13 @@ REFUSED: dict[Callable[[Any, Actor], Any], str] = {
     aggregated: "aggregate functions are not allowed in WHERE",
     windowed: "window functions are not allowed in WHERE",
     of_an_object: "cannot be interpreted as an integer",
-    too_large: "value out of int32 range",
+    too_large: "value out of int64 range",
     misspelt: "function lowre(character varying) does not exist",
     no_operator: "operator does not exist: integer @> character varying",
     of_a_number: "'int' object has no attribute 'lower'",
     not_a_uuid: "invalid UUID 'abc'",
     of_an_unknown_table: 'relation "elsewhere" does not exist',
-    of_the_age: "operator does not exist: character varying = integer",
+    of_the_age: "operator does not exist: character varying = bigint",
     of_the_age_in_letters: "'int' object has no attribute 'lower'",
     for_users: "operator does not exist: integer = character varying",
     for_editors: "operator does not exist: integer = character varying",
@@ -274,7 +274,7 @@ async def test_more_policies_than_are_tried_at_a_time_are_all_tried(database_url
     found = app_of(read=combined(map(numbered, range(2 * BATCH + 2)))).declaration.sql_trials()
     assert len(found) == 2 * BATCH + 2
     refused = (await try_all(other, found, ())).refused
-    assert ["operator does not exist: character varying > integer" in str(error) for error in refused] == [True]
+    assert ["operator does not exist: character varying > bigint" in str(error) for error in refused] == [True]
 
 
 async def test_statements_that_are_in_order_are_sent_together(
