@@ -87,9 +87,12 @@ def _wide(operand: Any) -> Any:
         made.clauses = bounds
         return made
     kind = _widest(cast("Any", operand).type) if isinstance(operand, sa.BindParameter) else None
-    if kind is None:
-        return cast("Any", operand)
-    made = cast("Any", operand)._clone(maintain_key=True)
+    return cast("Any", operand) if kind is None else retyped(operand, kind)
+
+
+def retyped(bind: Any, kind: Any) -> Any:
+    """A copy of a bind with another type. Its value is found by its key, as that of the original."""
+    made = bind._clone(maintain_key=True)
     made.type = kind
     return made
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression
 
-from gatepost.database.compiler import TextNotingCompiler
+from gatepost.database.compiler import TextNotingCompiler, retyped
 
 _MEMBERSHIP = (operators.in_op, operators.not_in_op)
 
@@ -93,9 +93,8 @@ class BindReplacingCompiler(TextNotingCompiler):
                 if not self._own.for_one_call:
                     raise UnboundValueError
             else:
-                bindparam = (
-                    _of_type(found.made, bindparam.type) if bindparam.type is not found.bind.type else found.made
-                )
+                is_widened = bindparam.type is not found.bind.type
+                bindparam = retyped(found.made, bindparam.type) if is_widened else found.made
         elif bindparam.expanding and not bindparam.required:
             options["literal_binds"] = True
         return cast("str", cast("Any", super()).visit_bindparam(bindparam, *arguments, **options))
@@ -119,13 +118,6 @@ def _membership(binary: Any, members: Any) -> Any:
     if is_in:
         return cast("Any", BinaryExpression)(binary.left, sa.any_(members), operators.eq)
     return cast("Any", BinaryExpression)(binary.left, sa.all_(members), operators.ne)
-
-
-def _of_type(bind: Any, kind: Any) -> Any:
-    """A bind as it is compiled where a comparison has widened its type."""
-    made = bind._clone(maintain_key=True)
-    made.type = kind
-    return made
 
 
 def _value(value: Any, kind: Any) -> sa.BindParameter[Any]:
