@@ -19,6 +19,9 @@ from gatepost.response_additions import AfterResponse, ResponseAdditions, Stream
 from gatepost.response_fields import SameSite, cookie_field, field_value, response_field
 from gatepost.view import NO_FIELDS, View
 
+SAFE = ("GET", "HEAD")
+"""Methods that only read (RFC 9110, section 9.2.1): transactions are READ ONLY, and a client that goes ends them."""
+
 METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
 """The methods that this server knows, in the order of `Allow`."""
 

@@ -12,7 +12,7 @@ import msgspec
 from gatepost.actor import Actor
 from gatepost.auth.access_control import ROLE_REFUSAL
 from gatepost.auth.denials import access_denied
-from gatepost.call import Endpoint
+from gatepost.call import SAFE, Endpoint
 from gatepost.cli.explained_endpoints import parameters_of, reads_its_row_alone, transaction_of
 from gatepost.cli.explained_request import AskedRequest
 from gatepost.cli.explanations import ExplainedStatement, Explanation, Refusal
@@ -193,7 +193,7 @@ class Walk:
     def _explain_caching(self, rules: RouteRules) -> None:
         method, found = self._asked.method, self.found
         sent = self._composition.gate.find_caching(rules, is_private=self._actor.id is not None)
-        if method not in ("GET", "HEAD"):
+        if method not in SAFE:
             found.caching = f"no, as no response to {method} is"
         elif sent is None:
             found.caching = "as each cache decides, because the response has no Cache-Control"
@@ -202,7 +202,7 @@ class Walk:
         else:
             reason = "the path declares it" if rules.headers is not None else "the client is signed in"
             found.caching = f"no: Cache-Control: {sent}, because {reason}"
-        if method in ("GET", "HEAD") and not found.statements:
+        if method in SAFE and not found.statements:
             found.caching += "; a Response with a cache_control= of its own decides otherwise"
 
     def _step_of(self, problem: Problem) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple, cast, get_args, get_origin
 
 from gatepost.actor import Actor
-from gatepost.call import Call
+from gatepost.call import SAFE, Call
 from gatepost.controllers.endpoint_bodies import BodyParameter, compile_body_reader, find_body
 from gatepost.controllers.endpoint_parameters import (
     QueryParameter,
@@ -54,9 +54,6 @@ _UNPROVIDED = (Any, object, type(None), list, tuple, set, frozenset, dict)
 
 BODYLESS = ("GET", "DELETE")
 """Methods whose endpoints take no body."""
-
-SAFE = ("GET", "HEAD")
-"""Methods that only read: their transactions are READ ONLY (RFC 9110, section 9.2.1)."""
 
 
 class EndpointMethod(NamedTuple):

@@ -9,8 +9,8 @@ from collections.abc import Generator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
-from gatepost.call import Call, Response
-from gatepost.controllers.endpoint_binding import SAFE, BoundEndpoint
+from gatepost.call import SAFE, Call, Response
+from gatepost.controllers.endpoint_binding import BoundEndpoint
 from gatepost.controllers.endpoint_lists import refused_number
 from gatepost.controllers.endpoint_requests import EndpointRequests, Given
 from gatepost.controllers.endpoint_responses import ResultResponses

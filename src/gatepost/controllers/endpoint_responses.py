@@ -5,8 +5,8 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
-from gatepost.call import JSON_HEADERS, Call, Response, location_field
-from gatepost.controllers.endpoint_binding import SAFE, EndpointMethod
+from gatepost.call import JSON_HEADERS, SAFE, Call, Response, location_field
+from gatepost.controllers.endpoint_binding import EndpointMethod
 from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.endpoint_results import Returned
 from gatepost.controllers.envelopes import Envelope

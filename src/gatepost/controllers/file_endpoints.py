@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import cast
 
-from gatepost.call import Call, Response
+from gatepost.call import SAFE, Call, Response
 from gatepost.controllers.byte_ranges import ByteRange, Multipart, wanted_ranges
-from gatepost.controllers.endpoint_binding import SAFE
 from gatepost.controllers.endpoint_controller import EndpointController
 from gatepost.controllers.endpoint_responses import EndpointResponses
 from gatepost.controllers.file_contents import FileContent, FileRefusal, open_content

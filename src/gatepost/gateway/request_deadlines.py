@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from gatepost.background import background
-from gatepost.call import Call
+from gatepost.call import SAFE, Call
 from gatepost.errors import GatewayTimeout, Problem, RequestTimeout
 from gatepost.events import Events
 from gatepost.gateway.admission import AdmissionQueue
@@ -25,8 +25,6 @@ from gatepost.settings import GateSettings
 
 SWEEP_SECONDS = 0.1
 NANOSECONDS = 1_000_000_000
-
-SAFE = ("GET", "HEAD")
 
 WATCH_SECONDS = 0.5
 """The age at which the client of a safe request begins to be watched: most responses are sent before."""

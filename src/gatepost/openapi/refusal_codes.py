@@ -6,7 +6,7 @@ names those of the same status as well.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from gatepost.controllers.endpoint_binding import SAFE
+from gatepost.call import SAFE
 from gatepost.controllers.injection import of_accounts
 from gatepost.declaring.policies import Policy, authenticated, is_everyone
 from gatepost.error_codes import CODES

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gatepost.controllers.endpoint_binding import SAFE
+from gatepost.call import SAFE
 from gatepost.controllers.stream_formats import EVENTS, JSON_LINES
 from gatepost.controllers.streamed_annotations import StreamedItems
 from gatepost.openapi.components import Schema
