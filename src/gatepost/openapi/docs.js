@@ -30,7 +30,8 @@ const ui = window.SwaggerUIBundle({
 
 function use(token) {
   authorization = token && `${scheme} ${token.value}`;
-  if (token) ui.preauthorizeApiKey(token.name, token.value);
+  // Tools add "Bearer" themselves; any other scheme is described to them as the whole header.
+  if (token) ui.preauthorizeApiKey(token.name, scheme.toLowerCase() === "bearer" ? token.value : authorization);
   else ui.authActions.logout([root.dataset.security]);
   ui.specActions.download(description);
 }

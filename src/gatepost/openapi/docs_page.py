@@ -44,15 +44,13 @@ _SIGN_IN = (
 
 class TokenSignIn(NamedTuple):
     """How the page signs users in: the path, the keys that lead to the token in the response, the security scheme that
-    the token is for, and what stands before it in `Authorization`. `is_header` where tools know the scheme as a header
-    alone."""
+    the token is for, and what stands before it in `Authorization`."""
 
     path: str
     envelope: str
     token: str
     security: str
     scheme: str
-    is_header: bool = False
 
 
 def docs_page(title: str, sign_in: TokenSignIn | None) -> HTMLPage:
@@ -65,7 +63,6 @@ def docs_page(title: str, sign_in: TokenSignIn | None) -> HTMLPage:
             "token": sign_in.token,
             "security": sign_in.security,
             "scheme": sign_in.scheme,
-            "header": "yes" if sign_in.is_header else "",
         }
     text = Template((_FOLDER / "docs_page.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(title),
