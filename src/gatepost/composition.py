@@ -159,6 +159,7 @@ class Composition:
         queries = self._queries(secret)
         self.described = described = OpenAPIComposition(declaration)
         self.openapi = OpenAPI(lambda: described.described(queries.parsers, self.accounts.authenticators))
+        self._replaced = known_patterns(declaration.endpoints)
         built_in, provided = self._built_in()
         endpoints = [
             *self._resource_endpoints(queries),
@@ -297,7 +298,6 @@ class Composition:
         catalog = self.declaration.catalog
         prefix, dialect = self.declaration.prefix, self.declaration.dialect
         envelopes = Envelopes(dialect)
-        replaced = known_patterns(self.declaration.endpoints)
         services = {
             served.entity.model: self._through_service(served).get_above
             for served in catalog.served
@@ -324,7 +324,7 @@ class Composition:
             derived = [
                 (verb, operation)
                 for verb, operation in operations
-                if (operation.method, unnamed(operation.path)) not in replaced
+                if (operation.method, unnamed(operation.path)) not in self._replaced
             ]
             endpoints += [Endpoint(operation, controller.handler(verb)) for verb, operation in derived]
             self.described.derived += [
@@ -352,13 +352,12 @@ class Composition:
         providers = Providers(given, mistakes, source=self.declaration.source)
         binder = EndpointBinder(catalog, {}, providers, self.declaration.prefix, mistakes)
         controllers = [SignIn, SignedIn] if self.accounts.accepts_tokens else [SignedIn]
-        replaced = known_patterns(self.declaration.endpoints)
         signing_in = (bound for controller in controllers for bound in binder.bind(controller))
-        found = [bound for bound in signing_in if (bound.method.route.method, unnamed(bound.pattern)) not in replaced]
+        found = [bound for bound in signing_in if not self._is_replaced(bound)]
         outside = EndpointBinder(catalog, {}, providers, "", mistakes)
         found += outside.bind(Probes)
         for controller in self._describing():
-            found += [each for each in outside.bind(controller) if self._is_free(each, replaced)]
+            found += [each for each in outside.bind(controller) if self._is_free(each)]
         mistakes.raise_any()
         return found, ProvidedValues(providers, self.events)
 
@@ -372,11 +371,10 @@ class Composition:
 
     def _pages(self) -> Pages:
         settings, dialect = self.settings, self.declaration.dialect
-        replaced = known_patterns(self.declaration.endpoints)
         login = f"{self.declaration.prefix}/auth/login"
         bearer = next((each for each in self.declaration.authenticators if isinstance(each, BearerTokens)), None)
         sign_in = None
-        if bearer is not None and ("POST", login) not in replaced:
+        if bearer is not None and ("POST", login) not in self._replaced:
             sign_in = TokenSignIn(
                 login,
                 Envelopes(dialect).of(None, None).key,
@@ -393,9 +391,12 @@ class Composition:
         )
         return Pages(self.declaration.info, lambda: self.openapi.api, options)
 
-    def _is_free(self, bound: BoundEndpoint, replaced: Collection[tuple[str, str]]) -> bool:
+    def _is_replaced(self, bound: BoundEndpoint) -> bool:
+        return (bound.method.route.method, unnamed(bound.pattern)) in self._replaced
+
+    def _is_free(self, bound: BoundEndpoint) -> bool:
         """Whether an app has nothing of its own at the path of an endpoint of Gatepost's."""
-        if (bound.method.route.method, unnamed(bound.pattern)) in replaced:
+        if self._is_replaced(bound):
             return False
         prefixes = [prefix.rstrip("/") for prefix in self.declaration.mounts]
         return not any(
