@@ -71,6 +71,11 @@ class Numbers(Controller):
     async def eager(self) -> Stream[dict[str, int | str]]:
         return Stream(source("eager", "x"))
 
+    @get("/late", allow=anyone)
+    async def late(self) -> Stream[dict[str, int | str]]:
+        await asyncio.sleep(1)  # longer than a request goes without a watch on its client
+        return Stream(source("late"))
+
     @get("/slow", allow=anyone)
     async def slow(self) -> None:
         await wait("read")
@@ -171,6 +176,14 @@ def connect() -> Iterator[Connect]:
             return connection
 
         yield open_one
+
+
+def test_a_stream_that_begins_late_ends_with_its_client(server: Running, connect: Connect) -> None:
+    client = connect(server, "/api/numbers/late")
+    client.until(b'{"number":2,"text":""}\n')
+    client.socket.close()
+
+    wait_for((server.folder / "closed-late").exists, "the end of the source")
 
 
 def test_a_client_that_goes_ends_a_read_and_no_write(server: Running, connect: Connect) -> None:
