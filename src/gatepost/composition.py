@@ -5,42 +5,27 @@
 Nothing here runs per request.
 """
 
-from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from joserfc.jwk import OKPKey
 
-from gatepost.accounts.sign_in import SignedIn, SignIn
 from gatepost.accounts.user_accounts import UserAccounts
 from gatepost.auth.access_control import AccessControl
-from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.auth.tokens import Tokens
-from gatepost.call import Endpoint
+from gatepost.built_in_controllers import BuiltInControllers
 from gatepost.controllers.cursors import Cursors
-from gatepost.controllers.derived_routes import derived_route
-from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder, EndpointMethod, known_patterns, unnamed
-from gatepost.controllers.envelopes import Envelopes
+from gatepost.controllers.endpoint_binding import known_patterns
 from gatepost.controllers.open_streams import OpenStreams
 from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.providers import Providers
-from gatepost.controllers.queries import Queries, QueryParsers
-from gatepost.controllers.resource_controller import ResourceController
-from gatepost.controllers.rows_above import RowsAbove
 from gatepost.database.database import Database
 from gatepost.database.fair_sharing import ACCOUNTS
-from gatepost.database.listeners import Listener
-from gatepost.database.session_listeners import session_listeners
 from gatepost.database.sql_trials import SQLTrials
 from gatepost.database.startup_check import connect_once
 from gatepost.database.trigram_probe import TrigramProbe
 from gatepost.declaration import Declaration
-from gatepost.declaring.controller import Controller
-from gatepost.declaring.dialect import Dialect
 from gatepost.declaring.origins import Origins
-from gatepost.declaring.rate_limits import NamedLimits, named
-from gatepost.declaring.resource import ACTIONS
 from gatepost.device_cookies import Devices
-from gatepost.endpoint_composition import EndpointComposition, bounds_of
 from gatepost.events import Events, OwnerNotIndexed, PolicyMayFail, ValueMayBeTooLong
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.cross_site_requests import CrossSiteRequests
@@ -48,35 +33,19 @@ from gatepost.gateway.dialect_problems import DialectProblems
 from gatepost.gateway.gate import GateMiddleware, make_limiter
 from gatepost.gateway.middleware import MiddlewareStack
 from gatepost.gateway.problem_pages import ProblemPages, declared_problems, gatepost_problems, problem_types
-from gatepost.health import AWAY, NO_CONNECTION, NOTHING_FITS, OK, READ_ONLY, SCHEMA_CHANGED, Probes, Readiness
-from gatepost.mistakes import Mistakes, together
-from gatepost.models.catalog import ServedModel
+from gatepost.health import AWAY, NO_CONNECTION, NOTHING_FITS, OK, READ_ONLY, SCHEMA_CHANGED, Readiness
+from gatepost.mistakes import together
 from gatepost.models.constraint_violations import ConstraintErrors
-from gatepost.models.orm_reasons import Reasons, orm_reasons
 from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
 from gatepost.mounts import Mounts
-from gatepost.openapi.docs_page import TokenSignIn
-from gatepost.openapi.openapi_controller import openapi_controller
-from gatepost.openapi.pages import PageOptions, Pages
-from gatepost.openapi.pages_controllers import docs_controller, start_controller
 from gatepost.openapi.served_documents import OpenAPI
-from gatepost.openapi_composition import DerivedOperation, OpenAPIComposition
-from gatepost.operations import Operation, RouteRules
+from gatepost.openapi_composition import OpenAPIComposition
+from gatepost.resource_composition import ResourceComposition, SharedParts
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
-from gatepost.services.answers import RowAnswers
-from gatepost.services.call_transactions import CallTransactions
-from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.plans import Plans
-from gatepost.services.service import ROW_WRITES, Service, overridden
-from gatepost.services.service_registry import ServiceRegistry
-from gatepost.services.service_verbs import ServiceVerbs
-from gatepost.services.verbs import Verbs
 from gatepost.settings import Settings
-from gatepost.sources import location_of
-
-"""Those of the derived verbs, except for that of updates, which is a matter of the dialect."""
 
 
 class Composition:
@@ -119,30 +88,7 @@ class Composition:
             devices=devices,
             authenticators=declaration.authenticators,
         )
-        plans = Plans(Options(settings.gate.page_bytes_max))
-        self._compiled = {
-            served.entity.model: CompiledVerbs(
-                served,
-                declaration.catalog,
-                self.database.for_resource(served.path),
-                plans,
-                bounds_of(served.resource, settings.gate),
-            )
-            for served in declaration.catalog.served
-        }
-        listeners = session_listeners()
-        self._orm_reasons = {
-            served.entity.model: self._reasons(served, listeners) for served in declaration.catalog.served
-        }
         self.provided = ProvidedValues(providers or declaration.providers, events)
-        self.registry = ServiceRegistry(
-            self._compiled,
-            declaration.services,
-            self._orm_reasons,
-            self.accounts,
-            injected=declaration.injected,
-            provided=self.provided.values,
-        )
         self._served_tables = frozenset(served.entity.table.fullname for served in declaration.catalog.served)
         self.is_leaving = False
         self._trigrams = Trigrams()
@@ -156,16 +102,29 @@ class Composition:
             refuses_unclaimed=True,
         )
         self.streams = OpenStreams(settings.streams, events, access.confirm)
-        queries = self._queries(secret)
         self.described = described = OpenAPIComposition(declaration)
-        self.openapi = OpenAPI(lambda: described.described(queries.parsers, self.accounts.authenticators))
-        self._replaced = known_patterns(declaration.endpoints)
-        built_in, provided = self._built_in()
-        endpoints = [
-            *self._resource_endpoints(queries),
-            *self._own_endpoints(declaration.endpoints, plans, queries, self.provided, runs_code=True),
-            *self._own_endpoints(built_in, plans, queries, provided, runs_code=False),
-        ]
+        replaced = known_patterns(declaration.endpoints)
+        shared = SharedParts(
+            settings,
+            self.database,
+            Plans(Options(settings.gate.page_bytes_max)),
+            self.accounts,
+            self.provided,
+            Cursors(secret),
+            self._trigrams,
+            self.streams,
+            described,
+            replaced,
+        )
+        resources = ResourceComposition(declaration, shared)
+        self.registry = resources.registry
+        if resources.searches_by_trigrams:
+            self._trigram_probe = TrigramProbe(self.database, self._trigrams, events)
+        self.openapi = OpenAPI(lambda: described.described(resources.parsers, self.accounts.authenticators))
+        built_in = BuiltInControllers(declaration, settings, self.openapi, replaced)
+        bound, given = built_in.bind(self._readiness(), accepts_tokens=self.accounts.accepts_tokens)
+        endpoints = resources.endpoints()
+        endpoints += resources.own_endpoints(bound, ProvidedValues(given, events), runs_code=False)
         raised = (problem for endpoint in endpoints for problem in endpoint.operation.raises)
         problems = {**gatepost_problems(), **declared_problems(raised)}
         endpoints += ProblemPages(problems).endpoints()
@@ -272,6 +231,14 @@ class Composition:
         self.gate.drain()
         self.streams.drain()
 
+    def _readiness(self) -> Readiness:
+        return Readiness(
+            self._database_state,
+            lambda: self.is_leaving,
+            lambda: self.buckets.details,
+            needs_writes=self.settings.database.ready_needs_writes,
+        )
+
     def _database_state(self) -> str:
         """How the database is, for readiness, as the listener knows it."""
         reachability = self.database.pool.reachability
@@ -285,220 +252,3 @@ class Composition:
         if self.database.is_read_only:
             return READ_ONLY
         return SCHEMA_CHANGED if changed else OK
-
-    def _queries(self, secret: bytes) -> Queries:
-        """What query strings of lists are read with."""
-        catalog = self.declaration.catalog
-        parsers = {served: QueryParsers(served) for served in (*catalog.served, *catalog.narrowed)}
-        if any(item.filterable.by_trigrams for item in parsers.values()):
-            self._trigram_probe = TrigramProbe(self.database, self._trigrams, self.events)
-        return Queries(parsers, Cursors(secret), self._trigrams, self.declaration.paging)
-
-    def _resource_endpoints(self, queries: Queries) -> list[Endpoint]:
-        catalog = self.declaration.catalog
-        prefix, dialect = self.declaration.prefix, self.declaration.dialect
-        envelopes = Envelopes(dialect)
-        services = {
-            served.entity.model: self._through_service(served).get_above
-            for served in catalog.served
-            if "get" in self.registry.overridden(served.entity.model)
-        }
-        endpoints: list[Endpoint] = []
-        for served in catalog.served:
-            if not served.resource.routes:
-                continue
-            is_derived = "list" not in overridden(self.declaration.services.get(served.entity.model, Service))
-            reader = queries.reader(served, offers_total=is_derived)
-            controller = ResourceController(
-                served,
-                self._verbs(served),
-                reader,
-                prefix,
-                bounds=bounds_of(served.resource, self.settings.gate),
-                wire_name=dialect.names,
-                envelopes=envelopes,
-                above=RowsAbove.of(served, self._compiled[served.entity.model].key_above, services),
-            )
-            origin = f"derived from {served.entity.name} {location_of(served.entity.model)}"
-            operations = [(verb, self._operation(served, verb, origin)) for verb in ACTIONS if served.offers(verb)]
-            derived = [
-                (verb, operation)
-                for verb, operation in operations
-                if (operation.method, unnamed(operation.path)) not in self._replaced
-            ]
-            endpoints += [Endpoint(operation, controller.handler(verb)) for verb, operation in derived]
-            self.described.derived += [
-                DerivedOperation(operation, served, verb, reader.paging) for verb, operation in derived
-            ]
-        return endpoints
-
-    def _built_in(self) -> tuple[list[BoundEndpoint], ProvidedValues]:
-        """The endpoints of Gatepost's own controllers: sign-in, which an app may replace, and the probes; and what they
-        take."""
-        readiness = Readiness(
-            self._database_state,
-            lambda: self.is_leaving,
-            lambda: self.buckets.details,
-            needs_writes=self.settings.database.ready_needs_writes,
-        )
-        mistakes, catalog = Mistakes(), self.declaration.catalog
-        given = {
-            Settings: self.settings,
-            Dialect: self.declaration.dialect,
-            Readiness: readiness,
-            OpenAPI: self.openapi,
-            Pages: self._pages(),
-        }
-        providers = Providers(given, mistakes, source=self.declaration.source)
-        binder = EndpointBinder(catalog, {}, providers, self.declaration.prefix, mistakes)
-        controllers = [SignIn, SignedIn] if self.accounts.accepts_tokens else [SignedIn]
-        signing_in = (bound for controller in controllers for bound in binder.bind(controller))
-        found = [bound for bound in signing_in if not self._is_replaced(bound)]
-        outside = EndpointBinder(catalog, {}, providers, "", mistakes)
-        found += outside.bind(Probes)
-        for controller in self._describing():
-            found += [each for each in outside.bind(controller) if self._is_free(each)]
-        mistakes.raise_any()
-        return found, ProvidedValues(providers, self.events)
-
-    def _describing(self) -> Iterator[type[Controller]]:
-        """The controllers that tell clients and people what is served."""
-        document = openapi_controller(self.settings.server.openapi)
-        if document is not None:
-            yield from (document, docs_controller())
-        if self.settings.has_start_page:
-            yield start_controller()
-
-    def _pages(self) -> Pages:
-        settings, dialect = self.settings, self.declaration.dialect
-        login = f"{self.declaration.prefix}/auth/login"
-        bearer = next((each for each in self.declaration.authenticators if isinstance(each, BearerTokens)), None)
-        sign_in = None
-        if bearer is not None and ("POST", login) not in self._replaced:
-            sign_in = TokenSignIn(
-                login,
-                Envelopes(dialect).of(None, None).key,
-                dialect.names("access_token"),
-                type(bearer).__name__,
-                dialect.scheme,
-            )
-        email, _, password = (settings.server.demo_user or "").partition(":")
-        options = PageOptions(
-            settings.server.openapi != "nobody",
-            sign_in,
-            (email, password) if password else None,
-            shows_policies=not settings.is_production,
-        )
-        return Pages(self.declaration.info, lambda: self.openapi.api, options)
-
-    def _is_replaced(self, bound: BoundEndpoint) -> bool:
-        return (bound.method.route.method, unnamed(bound.pattern)) in self._replaced
-
-    def _is_free(self, bound: BoundEndpoint) -> bool:
-        """Whether an app has nothing of its own at the path of an endpoint of Gatepost's."""
-        if self._is_replaced(bound):
-            return False
-        prefixes = [prefix.rstrip("/") for prefix in self.declaration.mounts]
-        return not any(
-            bound.pattern.rstrip("/") == each or (each and bound.pattern.startswith(f"{each}/")) for each in prefixes
-        )
-
-    def _own_endpoints(
-        self,
-        endpoints: Sequence[BoundEndpoint],
-        plans: Plans,
-        queries: Queries,
-        provided: ProvidedValues,
-        *,
-        runs_code: bool,
-    ) -> list[Endpoint]:
-        """The endpoints of controllers, which are the application's where they run code of its own."""
-        actor_columns = self.declaration.actor_columns
-        composition = EndpointComposition(
-            self.declaration,
-            self.settings,
-            {
-                model: RowAnswers(
-                    compiled,
-                    asks_service="get" in self.registry.overridden(model),
-                    actor_columns=actor_columns,
-                )
-                for model, compiled in self._compiled.items()
-            },
-            queries,
-            self._transactions,
-            provided=provided,
-            streams=self.streams,
-        )
-        composed = [composition.endpoint(bound) for bound in endpoints]
-        self.described.endpoints += [described._replace(runs_code=runs_code) for _, described in composed]
-        return [endpoint for endpoint, _ in composed]
-
-    def _transactions(self, method: EndpointMethod) -> CallTransactions:
-        """The transactions of calls: what they borrow counts for their resource, or for sign-in."""
-        path = ACCOUNTS if method.route.auth else None if method.served is None else method.served.path
-        database = self.database if path is None else self.database.for_resource(path)
-        return CallTransactions(database, self.registry)
-
-    def _verbs(self, served: ServedModel) -> dict[str, Verbs]:
-        model = served.entity.model
-        through = self.registry.overridden(model) | self._orm_reasons[model].keys()
-        through_service = self._through_service(served)
-        return {action: through_service if action in through else self._compiled[model] for action in ACTIONS}
-
-    def _through_service(self, served: ServedModel) -> ServiceVerbs:
-        """The verbs of a resource through its service, and through those of subclasses with resources."""
-        services = self.declaration.services
-        found = [services[item.model] for item in served.others if item.model in services]
-        others = [service for service in found if ROW_WRITES & overridden(service).keys()]
-        own = services.get(served.entity.model, Service)
-        return ServiceVerbs((own, *others), self._compiled[served.entity.model], self.registry)
-
-    def _reasons(self, served: ServedModel, listeners: Collection[Listener]) -> dict[str, Reasons]:
-        """Why verbs that the resource's service does not override go through the ORM. A row that belongs to the
-        resource of a subclass is written by that one's service."""
-        found = dict(orm_reasons(served.entity, listeners))
-        for item in served.others:
-            for action in ROW_WRITES:
-                overriding = _overriding(self.declaration.services.get(item.model), action)
-                if overriding is not None:
-                    found[action] = (*found.get(action, ()), overriding)
-        return found
-
-    def _operation(self, served: ServedModel, verb: str, origin: str) -> Operation:
-        resource = served.resource
-        method, path = derived_route(served, verb, self.declaration.prefix, self.declaration.dialect)
-        overriding = _overriding(self.declaration.services.get(served.entity.model), verb)
-        return Operation(
-            name=f"{served.name}.{verb}",
-            method=method,
-            raises=resource.raises.get(verb, ()),
-            rules=RouteRules(
-                pattern=path,
-                limits=self._limits(served, verb),
-                body_bytes_max=resource.body_bytes_max,
-                headers=resource.headers,
-                cors=resource.cors,
-            ),
-            allow=served.policies[verb],
-            source=overriding or origin,
-            resource=served.path,
-            orm_reasons=() if overriding else self._orm_reasons[served.entity.model].get(verb, ()),
-            envelope=served.row_name,
-        )
-
-    def _limits(self, served: ServedModel, action: str) -> NamedLimits:
-        """The limits of an action, or those that it shares with the rest of its resource; none for the default."""
-        declared = served.resource.rate_limits
-        name, limits = f"{served.name}.{action}", declared.get(action, ())
-        if not limits:
-            name, limits = served.name, declared.get(None, ())
-        factor = self.settings.gate.limit_factor or 1
-        return named(name, [limit.times(factor) for limit in limits]) if limits else ()
-
-
-def _overriding(service: type[Service[Any]] | None, action: str) -> str | None:
-    """The method of a service that overrides an action, and its location; None where none does."""
-    if service is not None and (method := overridden(service).get(action)) is not None:
-        return f"{service.__name__}.{method} {location_of(getattr(service, method))}"
-    return None
