@@ -103,7 +103,7 @@ class Composition:
         )
         self.streams = OpenStreams(settings.streams, events, access.confirm)
         self.described = described = OpenAPIComposition(declaration)
-        replaced = known_patterns(declaration.endpoints)
+        replaced = known_patterns(declaration.own.endpoints)
         shared = SharedParts(
             settings,
             self.database,
@@ -114,9 +114,10 @@ class Composition:
             self._trigrams,
             self.streams,
             described,
+            declaration.actor_columns,
             replaced,
         )
-        resources = ResourceComposition(declaration, shared)
+        resources = ResourceComposition(declaration.own, shared)
         self.registry = resources.registry
         if resources.searches_by_trigrams:
             self._trigram_probe = TrigramProbe(self.database, self._trigrams, events)

@@ -1,4 +1,4 @@
-"""Own endpoints, composed: what `declaration.py` has bound becomes operations with handlers. Used by
+"""Own endpoints, composed: what `declared_resources.py` has bound becomes operations with handlers. Used by
 `composition.py`."""
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from gatepost.controllers.row_endpoints import RowEndpoint, handed_back
 from gatepost.controllers.streamed_endpoints import StreamedEndpoint, StreamSending
 from gatepost.controllers.streamed_items import plain_items, row_items
 from gatepost.controllers.unsent_results import UnsentResults
-from gatepost.declaration import Declaration
+from gatepost.declared_resources import DeclaredResources
 from gatepost.declaring.dto import DTO, declared_of
 from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import Resource
@@ -43,7 +43,7 @@ class EndpointComposition:
 
     def __init__(  # noqa: PLR0913 - what endpoints are composed of
         self,
-        declaration: Declaration,
+        declared: DeclaredResources,
         settings: Settings,
         answers: Mapping[type[Any], RowAnswers],
         queries: Queries,
@@ -52,15 +52,15 @@ class EndpointComposition:
         provided: ProvidedValues,
         streams: OpenStreams,
     ) -> None:
-        self._declaration = declaration
+        self._declared = declared
         self._gate = settings.gate
         self._answers = answers
         self._queries = queries
         self._provided = provided
         self._streams = streams
         self._find_transactions = find_transactions
-        self._envelopes = Envelopes(declaration.dialect)
-        self._derived = derived_routes(declaration.catalog.served, declaration.prefix, declaration.dialect)
+        self._envelopes = Envelopes(declared.dialect)
+        self._derived = derived_routes(declared.catalog.served, declared.prefix, declared.dialect)
 
     def endpoint(self, bound: BoundEndpoint) -> tuple[Endpoint, DescribedEndpoint]:
         """One endpoint: what it is, with its handler, and what describes it."""
@@ -77,7 +77,7 @@ class EndpointComposition:
     def _handler(self, described: DescribedEndpoint) -> Handler:
         bound, listed = described.bound, described.rows
         row, shown = handed_back(bound), self._shown(bound)
-        names = self._declaration.dialect.names
+        names = self._declared.dialect.names
         responses = EndpointResponses(
             bound.method,
             bound.returned,
@@ -85,7 +85,7 @@ class EndpointComposition:
             described.envelope,
             names,
             listed=listed,
-            write_location=location_writer(bound.returned.served, self._declaration.prefix, bound.nesting),
+            write_location=location_writer(bound.returned.served, self._declared.prefix, bound.nesting),
         )
         stream, is_file = bound.returned.stream, bound.returned.is_file
         is_sent_later = stream is not None or is_file
@@ -118,7 +118,7 @@ class EndpointComposition:
     def _dto(self, bound: BoundEndpoint) -> DTOMembers | None:
         """What an endpoint shows rows as."""
         answers = bound.method.route.answers
-        return None if answers is None else self._declaration.dtos.read(answers)
+        return None if answers is None else self._declared.dtos.read(answers)
 
     def _envelope(self, bound: BoundEndpoint) -> Envelope:
         """What stands around that which an endpoint returns."""

@@ -50,7 +50,7 @@ class OpenAPIComposition:
         )
 
     def _verb(self, item: DerivedOperation) -> DescribedVerb:
-        served, verb, services = item.served, item.verb, self._declaration.services
+        served, verb, services = item.served, item.verb, self._declaration.own.services
         resource, own = served.resource, services.get(served.entity.model)
         method = None if own is None else overridden(own).get(verb)
         running = [own, *(services.get(other.model) for other in served.others)]

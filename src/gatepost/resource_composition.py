@@ -19,10 +19,11 @@ from gatepost.database.database import Database
 from gatepost.database.fair_sharing import ACCOUNTS
 from gatepost.database.listeners import Listener
 from gatepost.database.session_listeners import session_listeners
-from gatepost.declaration import Declaration
+from gatepost.declared_resources import DeclaredResources
 from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import ACTIONS
 from gatepost.endpoint_composition import EndpointComposition, bounds_of
+from gatepost.models.actor_columns import ActorColumns
 from gatepost.models.catalog import ServedModel
 from gatepost.models.orm_reasons import Reasons, orm_reasons
 from gatepost.models.trigrams import Trigrams
@@ -42,7 +43,8 @@ from gatepost.sources import location_of
 
 class SharedParts(NamedTuple):
     """What all resources of an app are composed with. `provided` is what the app provides, `described` notes every
-    operation, and `replaced` are the methods and paths of the app's own endpoints."""
+    operation, `actor_columns` are those that expressions may name, and `replaced` are the methods and paths of the
+    app's own endpoints."""
 
     settings: Settings
     database: Database
@@ -53,40 +55,41 @@ class SharedParts(NamedTuple):
     trigrams: Trigrams
     streams: OpenStreams
     described: OpenAPIComposition
+    actor_columns: ActorColumns | None
     replaced: Collection[tuple[str, str]]
 
 
 class ResourceComposition:
     """The layers of the resources of an app, from controllers to compiled statements."""
 
-    def __init__(self, declaration: Declaration, shared: SharedParts) -> None:
-        self._declaration = declaration
+    def __init__(self, declared: DeclaredResources, shared: SharedParts) -> None:
+        self._declared = declared
         self._shared = shared
         self._compiled = {
             served.entity.model: CompiledVerbs(
                 served,
-                declaration.catalog,
+                declared.catalog,
                 shared.database.for_resource(served.path),
                 shared.plans,
                 bounds_of(served.resource, shared.settings.gate),
             )
-            for served in declaration.catalog.served
+            for served in declared.catalog.served
         }
         listeners = session_listeners()
         self._orm_reasons = {
-            served.entity.model: self._reasons(served, listeners) for served in declaration.catalog.served
+            served.entity.model: self._reasons(served, listeners) for served in declared.catalog.served
         }
         self.registry = ServiceRegistry(
             self._compiled,
-            declaration.services,
+            declared.services,
             self._orm_reasons,
             shared.accounts,
-            injected=declaration.injected,
+            injected=declared.injected,
             provided=shared.provided.values,
         )
-        catalog = declaration.catalog
+        catalog = declared.catalog
         self.parsers = {served: QueryParsers(served) for served in (*catalog.served, *catalog.narrowed)}
-        self._queries = Queries(self.parsers, shared.cursors, shared.trigrams, declaration.paging)
+        self._queries = Queries(self.parsers, shared.cursors, shared.trigrams, declared.paging)
 
     @property
     def searches_by_trigrams(self) -> bool:
@@ -95,15 +98,15 @@ class ResourceComposition:
 
     def endpoints(self) -> list[Endpoint]:
         """Those that are derived, then those of the application's controllers."""
-        return [*self._derived_endpoints(), *self.own_endpoints(self._declaration.endpoints, self._shared.provided)]
+        return [*self._derived_endpoints(), *self.own_endpoints(self._declared.endpoints, self._shared.provided)]
 
     def own_endpoints(
         self, endpoints: Sequence[BoundEndpoint], provided: ProvidedValues, *, runs_code: bool = True
     ) -> list[Endpoint]:
         """The endpoints of controllers, which are the application's where they run code of its own."""
-        actor_columns, described = self._declaration.actor_columns, self._shared.described
+        actor_columns, described = self._shared.actor_columns, self._shared.described
         composition = EndpointComposition(
-            self._declaration,
+            self._declared,
             self._shared.settings,
             {
                 model: RowAnswers(
@@ -125,11 +128,11 @@ class ResourceComposition:
     def _derived_endpoints(self) -> list[Endpoint]:
         services = {
             served.entity.model: self._through_service(served).get_above
-            for served in self._declaration.catalog.served
+            for served in self._declared.catalog.served
             if "get" in self.registry.overridden(served.entity.model)
         }
         endpoints: list[Endpoint] = []
-        for served in self._declaration.catalog.served:
+        for served in self._declared.catalog.served:
             if served.resource.routes:
                 above = RowsAbove.of(served, self._compiled[served.entity.model].key_above, services)
                 endpoints += self._endpoints_of(served, above)
@@ -137,8 +140,8 @@ class ResourceComposition:
 
     def _endpoints_of(self, served: ServedModel, above: RowsAbove | None) -> list[Endpoint]:
         """Those of one resource, but for those that the app replaces."""
-        prefix, dialect = self._declaration.prefix, self._declaration.dialect
-        is_derived = "list" not in overridden(self._declaration.services.get(served.entity.model, Service))
+        prefix, dialect = self._declared.prefix, self._declared.dialect
+        is_derived = "list" not in overridden(self._declared.services.get(served.entity.model, Service))
         reader = self._queries.reader(served, offers_total=is_derived)
         controller = ResourceController(
             served,
@@ -176,7 +179,7 @@ class ResourceComposition:
 
     def _through_service(self, served: ServedModel) -> ServiceVerbs:
         """The verbs of a resource through its service, and through those of subclasses with resources."""
-        services = self._declaration.services
+        services = self._declared.services
         found = [services[item.model] for item in served.others if item.model in services]
         others = [service for service in found if ROW_WRITES & overridden(service).keys()]
         own = services.get(served.entity.model, Service)
@@ -188,15 +191,15 @@ class ResourceComposition:
         found = dict(orm_reasons(served.entity, listeners))
         for item in served.others:
             for action in ROW_WRITES:
-                overriding = _overriding(self._declaration.services.get(item.model), action)
+                overriding = _overriding(self._declared.services.get(item.model), action)
                 if overriding is not None:
                     found[action] = (*found.get(action, ()), overriding)
         return found
 
     def _operation(self, served: ServedModel, verb: str, origin: str) -> Operation:
         resource = served.resource
-        method, path = derived_route(served, verb, self._declaration.prefix, self._declaration.dialect)
-        overriding = _overriding(self._declaration.services.get(served.entity.model), verb)
+        method, path = derived_route(served, verb, self._declared.prefix, self._declared.dialect)
+        overriding = _overriding(self._declared.services.get(served.entity.model), verb)
         return Operation(
             name=f"{served.name}.{verb}",
             method=method,

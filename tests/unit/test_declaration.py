@@ -70,7 +70,7 @@ def test_attempts_that_are_no_number_of_attempts_are_refused(attempts: Any) -> N
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
 def test_isolation_levels_and_attempts_that_are_right_are_taken(isolation: str) -> None:
     service = type("Careful", (Things,), {"isolation": isolation, "attempts": 3})
-    assert App(Resource(Thing, read=anyone, service=service)).declaration.services == {Thing: service}
+    assert App(Resource(Thing, read=anyone, service=service)).declaration.own.services == {Thing: service}
 
 
 def test_a_foreign_key_that_leads_nowhere_is_refused() -> None:

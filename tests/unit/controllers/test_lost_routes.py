@@ -128,7 +128,7 @@ def test_a_method_without_a_route_does_not_replace_an_endpoint() -> None:
 
 
 def test_what_a_subclass_leaves_out_or_declares_anew() -> None:
-    endpoints = app_of(Without, Declaring).declaration.endpoints
+    endpoints = app_of(Without, Declaring).declaration.own.endpoints
 
     patterns = [bound.pattern for bound in endpoints]
     assert patterns == ["/api/without/two", "/api/declaring/another", "/api/declaring/two"]

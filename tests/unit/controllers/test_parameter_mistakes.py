@@ -164,7 +164,7 @@ def test_a_parameter_of_the_path_is_nothing_else(annotation: Any, defaults: Any,
 
 @pytest.mark.parametrize("marker", [Header, Header(), Cookie, Cookie(), Header("X-Given")])
 def test_a_class_marks_as_its_instance_does(marker: Any) -> None:
-    (bound,) = app_of("/a", Annotated[int, marker]).declaration.endpoints
+    (bound,) = app_of("/a", Annotated[int, marker]).declaration.own.endpoints
 
     assert [name for name, _ in bound.simple] == ["given"]
     assert bound.query.names == ()
@@ -172,7 +172,7 @@ def test_a_class_marks_as_its_instance_does(marker: Any) -> None:
 
 @pytest.mark.parametrize("marker", [Query, Query()])
 def test_the_members_of_a_class_are_query_parameters(marker: Any) -> None:
-    (bound,) = app_of("/a", Annotated[Search, marker]).declaration.endpoints
+    (bound,) = app_of("/a", Annotated[Search, marker]).declaration.own.endpoints
 
     assert bound.query.names == ("words",)
 

@@ -174,7 +174,7 @@ def test_what_cannot_be_rendered(annotation: Any, words: str) -> None:
     ],
 )
 def test_rows(annotation: Any) -> None:
-    (bound,) = app_of(annotation).declaration.endpoints
+    (bound,) = app_of(annotation).declaration.own.endpoints
 
     assert bound.returned.served is not None
     assert bound.returned.served.entity.model is Ream
@@ -207,7 +207,7 @@ def test_rows(annotation: Any) -> None:
     ],
 )
 def test_what_is_no_row(annotation: Any) -> None:
-    (bound,) = app_of(annotation).declaration.endpoints
+    (bound,) = app_of(annotation).declaration.own.endpoints
 
     assert bound.returned.served is None
 

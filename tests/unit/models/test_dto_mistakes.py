@@ -116,7 +116,7 @@ def refusal_of(*controllers: type[Controller[Any]], **options: Any) -> str:
 def test_every_column_can_be_a_member() -> None:
     app = app_of(answers=Everything, creates=Sent)
 
-    read = app.declaration.dtos.read(Everything)
+    read = app.declaration.own.dtos.read(Everything)
     assert read is not None
     assert [member.name for member in read.members] == [*Everything.__annotations__]
     (served,) = (each for each in app.declaration.catalog.served if each.entity.model is Stamped)
