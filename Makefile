@@ -59,7 +59,7 @@ test: $(READY) ## Run the tests that need nothing but Python, in random order (S
 	@$(BIN)/python -m pytest $(ORDER) $(PARALLEL) -m "not alone" tests
 	@$(BIN)/python -m pytest $(ORDER) -m alone tests
 
-# Node.js, which pyright, a generator of clients and two peers of the benchmarks are written for: the machine's, or a wheel
+# Node.js, which pyright, a generator of clients and three peers of the benchmarks are written for: the machine's, or a wheel
 # where it has none or one older than 22.18, as Debian 12 has.
 NODE_IS_NEW := const [a, b] = process.versions.node.split("."); process.exit(+(a < 22 || (a == 22 && b < 18)))
 node: $(READY)

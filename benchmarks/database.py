@@ -43,7 +43,12 @@ class Bookshop:
 
 def create_tables(dsn: str) -> None:
     """The tables of bookshop.sql, for runs in which Gatepost, which migrates by itself, takes no part."""
-    asyncio.run(_execute(dsn, (HERE / "bookshop.sql").read_text()))
+    execute_file(dsn, HERE / "bookshop.sql")
+
+
+def execute_file(dsn: str, path: Path) -> None:
+    """Run the statements of a file, all or none."""
+    asyncio.run(_execute(dsn, path.read_text()))
 
 
 @contextmanager

@@ -47,13 +47,20 @@ def run_load(
     seconds: float,
     count: int | None = None,
     connections: int = CONNECTIONS,
+    contains: bytes = b"",
 ) -> Load:
-    """Send `requests` in a circle for `seconds`, or until `count` have a response, over so many connections."""
-    return uvloop.run(_run(port, requests, status, seconds, count, connections))
+    """Send `requests` in a circle for `seconds`, or until `count` have a response, over so many connections; `contains`
+    must be in every response."""
+    return uvloop.run(_run(port, requests, (status, contains), seconds, count, connections))
 
 
 async def _run(
-    port: int, requests: Sequence[bytes], status: int, seconds: float, count: int | None, connections: int
+    port: int,
+    requests: Sequence[bytes],
+    expected: tuple[int, bytes],
+    seconds: float,
+    count: int | None,
+    connections: int,
 ) -> Load:
     loop = asyncio.get_running_loop()
     load = Load()
@@ -61,7 +68,7 @@ async def _run(
     each = None if count is None else count // connections
     for number in range(connections):
         # Each connection begins elsewhere in the circle, so that no two ask for the same row at once.
-        client = _Client(requests[number::connections], status, load.latencies, each)
+        client = _Client(requests[number::connections], expected, load.latencies, each)
         await loop.create_connection(partial(_itself, client), "127.0.0.1", port)
         clients.append(client)
     started = time.perf_counter()
@@ -81,8 +88,11 @@ def _itself(client: "_Client") -> "_Client":
 class _Client(asyncio.Protocol):
     """One connection: the next request goes out when the response to the last one is whole."""
 
-    def __init__(self, requests: Sequence[bytes], status: int, latencies: list[float], left: int | None) -> None:
+    def __init__(
+        self, requests: Sequence[bytes], expected: tuple[int, bytes], latencies: list[float], left: int | None
+    ) -> None:
         self._requests = requests
+        status, self._contained = expected
         self._expected = b"HTTP/1.1 %d " % status
         self._latencies = latencies
         self._left = left
@@ -114,6 +124,9 @@ class _Client(asyncio.Protocol):
             return
         if len(self._buffer) != self._missing or not self._buffer.endswith(b"}"):
             self._fail(f"A response ends with {self._buffer[-60:]!r}.")
+            return
+        if self._contained not in self._buffer:
+            self._fail(f"A response has no {self._contained!r}: {self._buffer[:600]!r}.")
             return
         now = time.perf_counter()
         self._latencies.append(now - self._sent)

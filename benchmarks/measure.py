@@ -76,9 +76,9 @@ def medians(samples: Sequence[Run]) -> list[Run]:
 
 
 def _once(entrant: Entrant, work: Work, shop: Bookshop, seconds: float) -> Run:
-    run_load(entrant.port, work.requests, work.status, seconds=LEAD_SECONDS)
+    run_load(entrant.port, work.requests, work.status, seconds=LEAD_SECONDS, contains=work.contains)
     cpu, database_cpu = cpu_seconds(entrant.process.pid), cpu_seconds(shop.pid)
-    load = run_load(entrant.port, work.requests, work.status, seconds=seconds)
+    load = run_load(entrant.port, work.requests, work.status, seconds=seconds, contains=work.contains)
     cpu, database_cpu = cpu_seconds(entrant.process.pid) - cpu, cpu_seconds(shop.pid) - database_cpu
     run = _run(entrant, work, load, cpu, database_cpu)
     if work.writes:

@@ -14,7 +14,7 @@ BLOCK = re.compile(r"(?<=<!-- measured -->\n)(?P<table>.*?)(?=<!-- end of measur
 """What stands between the two comments."""
 
 MISSING = """\
-Nothing is published for this version yet. `make bench` measures on your machine, in about eight minutes, and writes
+Nothing is published for this version yet. `make bench` measures on your machine, in about eleven minutes, and writes
 `benchmarks/results.json`; `python -m benchmarks.readme_table` makes this table of it.
 """
 

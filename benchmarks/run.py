@@ -11,19 +11,19 @@ from uuid import UUID
 
 from rich.console import Console
 
-from benchmarks.conformance import Conformance, NotConforming
-from benchmarks.database import Bookshop, bookshop, create_tables
+from benchmarks.checks import NotConforming
+from benchmarks.database import Bookshop, bookshop
 from benchmarks.load import BadResponse
 from benchmarks.measure import Entrant, Run, measure_round, medians
 from benchmarks.process import Process, StartFailed, free_port
 from benchmarks.report import print_runs, print_verdicts, wide_console, write_results
-from benchmarks.servers import ROOT, SERVERS, Missing, Stage, migrate
+from benchmarks.servers import ROOT, SERVERS, Missing, Stage, tables_for
 from benchmarks.tokens import Keys
-from benchmarks.works import WORK_NAMES, works
+from benchmarks.works import WORK_NAMES
 
 RESULTS = Path(__file__).parent / "results.json"
 EXAMPLES = """examples:
-  python -m benchmarks.run                                     everything, about eight minutes
+  python -m benchmarks.run                                     everything, about eleven minutes
   python -m benchmarks.run --servers gatepost,ceiling          only these two
   python -m benchmarks.run --work one_row --rounds 9           one work, more rounds
   python -m benchmarks.run --seconds 0.5 --rounds 3            a quick look
@@ -69,8 +69,7 @@ def single(name: str, console: Console) -> Generator[tuple[Entrant, Bookshop], N
         folder = Path(place)
         keys = Keys.make(folder)
         with console.status(f"starting PostgreSQL and {name}"):
-            create = migrate if name == "gatepost" else create_tables
-            shop = stack.enter_context(bookshop(folder / "database", create))
+            shop = stack.enter_context(bookshop(folder / "database", tables_for([name])))
             entrant, _ = enter(name, shop, keys, folder, stack=stack, core=serving)
             shop.tidy()
         yield entrant, shop
@@ -80,8 +79,7 @@ def run(options: argparse.Namespace, console: Console, folder: Path, stack: Exit
     """Start the database and the servers, check them, measure them, report."""
     keys = Keys.make(folder)
     with console.status("starting PostgreSQL, 100,000 books"):
-        create = migrate if "gatepost" in options.servers else create_tables
-        shop = stack.enter_context(bookshop(folder / "database", create))
+        shop = stack.enter_context(bookshop(folder / "database", tables_for(options.servers)))
     versions: dict[str, dict[str, str]] = {}
     servers = list(options.servers)
     samples: list[Run] = []
@@ -125,11 +123,11 @@ def enter(
     process = stack.enter_context(Process(server.command, server.environment, core=core, log=log, cwd=ROOT))
     process.wait_until_ready(f"http://127.0.0.1:{stage.port}{server.ready_path}", lambda status: status < 500)
     try:
-        Conformance(stage.port, shop, token(shop.user_id), token(shop.stranger_id)).check()
+        server.interface.conformance(stage.port, shop, token(shop.user_id), token(shop.stranger_id)).check()
     except NotConforming as failure:
         raise NotConforming(f"{name} does not do the work: {failure}\n{log.read_text()[-1500:]}") from failure
     editor = token(shop.user_id)
-    return Entrant(name, process, stage.port, editor, works(shop, editor)), dict(server.versions)
+    return Entrant(name, process, stage.port, editor, server.interface.works(shop, editor)), dict(server.versions)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.database import create_tables, execute_file
+from benchmarks.interfaces import GRAPHQL, REST, Interface
 from benchmarks.node import find_node
 
 HERE = Path(__file__).parent
@@ -53,6 +55,19 @@ class Server:
     algorithm: str = "EdDSA"
     ready_path: str = "/livez"
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    interface: Interface = REST
+
+
+def tables_for(names: Sequence[str]) -> Callable[[str], None]:
+    """What makes the tables for these servers: Gatepost migrates where it takes part, and PostGraphile's access control
+    is in the database."""
+
+    def create(dsn: str) -> None:
+        (migrate if "gatepost" in names else create_tables)(dsn)
+        if "postgraphile" in names:
+            execute_file(dsn, PEERS / "postgraphile" / "roles.sql")
+
+    return create
 
 
 def migrate(dsn: str) -> None:
@@ -106,14 +121,27 @@ def ceiling_batch(stage: Stage) -> Server:
 def fastapi(stage: Stage) -> Server:
     """FastAPI on Granian, from a virtual environment of its own."""
     python = _prepare_python()
-    listing = f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {PYTHON_NAMES!r}}}))"
     return Server(
         command=[
             *(str(python.parent / "granian"), "--interface", "asgi", *GRANIAN),
             *("--host", "127.0.0.1", "--port", str(stage.port), "benchmarks.peers.fastapi.main:app"),
         ],
         environment=_told(stage),
-        versions=json.loads(subprocess.check_output([python, "-c", listing])),
+        versions=_installed(python, FASTAPI_NAMES),
+    )
+
+
+def django_ninja(stage: Stage) -> Server:
+    """django-ninja on Granian by WSGI: Django's ORM blocks, so its views run in a few threads."""
+    python = _prepare_python()
+    return Server(
+        command=[
+            *(str(python.parent / "granian"), "--interface", "wsgi", "--blocking-threads", str(DJANGO_THREADS)),
+            *("--http", "1", "--workers", "1", "--backpressure", "8192", "--no-ws", "--log-level", "error"),
+            *("--host", "127.0.0.1", "--port", str(stage.port), "benchmarks.peers.django_ninja.wsgi:application"),
+        ],
+        environment=_told(stage),
+        versions=_installed(python, DJANGO_NAMES),
     )
 
 
@@ -127,15 +155,29 @@ def fastify(stage: Stage) -> Server:
     return _node("fastify", stage, algorithm="EdDSA")
 
 
+def postgraphile(stage: Stage) -> Server:
+    """PostGraphile 5 on Fastify; it connects as the role that roles.sql makes."""
+    limited = dataclasses.replace(stage, dsn=stage.dsn.replace("://gatepost@", "://bookshop_server@", 1))
+    server = _node("postgraphile", limited, algorithm="EdDSA", major_min=22)
+    return dataclasses.replace(server, interface=GRAPHQL)
+
+
 SERVERS: dict[str, Callable[[Stage], Server]] = {
     "gatepost": gatepost,
     "ceiling": ceiling,
     "ceiling-batch": ceiling_batch,
     "fastapi": fastapi,
+    "django-ninja": django_ninja,
     "express": express,
     "fastify": fastify,
+    "postgraphile": postgraphile,
 }
-PYTHON_NAMES = ("fastapi", "pydantic", "sqlalchemy", "asyncpg", "granian", "uvloop", "slowapi", "pyjwt")
+FASTAPI_NAMES = ("fastapi", "pydantic", "sqlalchemy", "asyncpg", "granian", "uvloop", "slowapi", "pyjwt")
+DJANGO_NAMES = (
+    *("django-ninja", "django", "pydantic", "psycopg", "granian", "orjson", "pyjwt"),
+    *("django-cors-headers", "django-ratelimit"),
+)
+DJANGO_THREADS = 4
 
 
 def _told(stage: Stage) -> dict[str, str]:
@@ -161,13 +203,20 @@ def _prepare_python() -> Path:
     return python
 
 
-def _node(name: str, stage: Stage, *, algorithm: str) -> Server:
+def _installed(python: Path, names: Sequence[str]) -> dict[str, str]:
+    """The versions of these packages in the environment of `python`."""
+    listing = f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {names!r}}}))"
+    versions: dict[str, str] = json.loads(subprocess.check_output([python, "-c", listing]))
+    return versions
+
+
+def _node(name: str, stage: Stage, *, algorithm: str, major_min: int = NODE_MAJOR_MIN) -> Server:
     folder = PEERS / name
     if (node := find_node()) is None:
         raise Missing("Node.js and npm are not installed")
     version = subprocess.check_output([node.program, "--version"], text=True).strip().removeprefix("v")
-    if int(version.split(".", 1)[0]) < NODE_MAJOR_MIN:
-        raise Missing(f"Node.js {version} is older than {NODE_MAJOR_MIN}")
+    if int(version.split(".", 1)[0]) < major_min:
+        raise Missing(f"Node.js {version} is older than {major_min}")
     if not (folder / "node_modules").exists():
         _install([*node.npm, "ci", "--no-audit", "--no-fund", "--prefix", str(folder)])
     packages = json.loads((folder / "package-lock.json").read_text())["packages"]

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from uuid import UUID
 
 from benchmarks.database import Bookshop
 
 PAGE_SIZE = 50
+CREATED_TITLE = "Created by the benchmark, {}"
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,8 @@ class Work:
     status: int
     writes: bool
     requests: tuple[bytes, ...]
+    contains: bytes = b'"version":'
+    """What every response has in it: a status alone tells little where refusals have 200."""
 
 
 def request_bytes(method: str, target: str, token: str | None, body: object = None, **headers: str) -> bytes:
@@ -36,6 +40,11 @@ def page_target(price: object) -> str:
     return f"/api/books?price[lt]={price}&sort=-price&limit={PAGE_SIZE}"
 
 
+def price_changes(shop: Bookshop) -> list[tuple[UUID, str]]:
+    """Which books `patch` changes, in this order, and the price that each gets: twice, by another one each time."""
+    return [(id, f"{1 + n % 99}.{n % 100:02}") for turn in range(2) for n, id in enumerate(shop.book_ids, turn)]
+
+
 def works(shop: Bookshop, token: str) -> dict[str, Work]:
     """All works for one token, by name."""
     draft = {"price": "12.34", "stock": 3, "author_id": str(shop.author_id)}
@@ -49,7 +58,7 @@ def works(shop: Bookshop, token: str) -> dict[str, Work]:
                 201,
                 True,
                 tuple(
-                    request_bytes("POST", "/api/books", token, {"title": f"Created by the benchmark, {n}", **draft})
+                    request_bytes("POST", "/api/books", token, {"title": CREATED_TITLE.format(n), **draft})
                     for n in range(256)
                 ),
             ),
@@ -58,11 +67,8 @@ def works(shop: Bookshop, token: str) -> dict[str, Work]:
                 200,
                 True,
                 tuple(
-                    request_bytes(
-                        "PATCH", f"/api/books/{id}", token, {"price": f"{1 + n % 99}.{n % 100:02}"}, merge="1"
-                    )
-                    for turn in range(2)  # the second one changes what the first has set
-                    for n, id in enumerate(shop.book_ids, turn)
+                    request_bytes("PATCH", f"/api/books/{id}", token, {"price": price}, merge="1")
+                    for id, price in price_changes(shop)
                 ),
             ),
         )

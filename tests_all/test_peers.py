@@ -1,4 +1,4 @@
-"""`make bench` with every peer: all five servers start, do the same work, and give figures."""
+"""`make bench` with every peer: all servers start, do the same work, and give figures."""
 
 import json
 import os
