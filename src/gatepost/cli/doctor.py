@@ -119,7 +119,8 @@ def _signing_key(settings: Settings) -> DoctorFinding:
     if settings.auth.signing_key is None:
         kept = DATA_FOLDER / KEY_FILE
         if settings.is_production:
-            hint = "Make one with `openssl genpkey -algorithm ed25519 -out key.pem`; set GATEPOST_SIGNING_KEY_FILE."
+            make = f"openssl genpkey -algorithm ed25519 -out {KEY_FILE}"
+            hint = f"Make one with `{make}`; set GATEPOST_SIGNING_KEY_FILE={KEY_FILE}."
             return DoctorFinding("signing key", False, "GATEPOST_SIGNING_KEY is not set", hint)
         detail = f"kept in {kept}" if kept.exists() else "`gatepost dev` will make one"
         return DoctorFinding("signing key", True, detail)

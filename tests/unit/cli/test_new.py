@@ -2,7 +2,9 @@
 
 import importlib.metadata
 import json
+import re
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,18 @@ def test_a_project_has_its_files_with_its_name(tmp_path: Path) -> None:
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()) == sorted(TEMPLATE)
     assert 'name = "my-shop"' in (folder / "pyproject.toml").read_text()
     assert not any("{{" in path.read_text() for path in folder.rglob("*") if path.is_file())
+
+
+def test_neither_git_nor_an_image_gets_the_secrets_that_texts_tell_users_to_make(tmp_path: Path) -> None:
+    folder = make_project("shop", tmp_path, INDEX)
+    texts = [*ROOT.glob("docs/**/*.md"), *ROOT.glob("src/**/*.py"), *folder.glob("*.md")]
+    named = {name for path in texts for name in re.findall(r"[\w-]+\.(?:pem|env)\b", path.read_text())}
+    secrets = {*named, ".env", ".env.production"}
+    assert {"signing-key.pem", "shop.env"} <= secrets
+
+    for ignoring in (".gitignore", ".dockerignore"):
+        patterns = [line.removeprefix("**/") for line in (folder / ignoring).read_text().splitlines()]
+        assert {name for name in secrets if not any(fnmatch(name, pattern) for pattern in patterns)} == set()
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
