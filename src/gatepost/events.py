@@ -25,7 +25,7 @@ class RequestFinished(msgspec.Struct, gc=False):
     route: str
     status: int
     seconds: float
-    client: str
+    client: str | None
     actor_id: UUID | int | str | None
     code: str | None
 

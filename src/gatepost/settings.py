@@ -365,18 +365,42 @@ class ValkeySettings:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """What is logged and how."""
+    """What is logged, how and where."""
 
     form: str = setting(
         "GATEPOST_LOG",
         "auto",
-        "console, json, or auto: console in development, else json",
-        check=one_of("auto", "console", "json"),
+        "what stdout gets: console (for people), json, none, or auto: console in development, else json",
+        check=one_of("auto", "console", "json", "none"),
     )
     level: str = setting(
         "GATEPOST_LOG_LEVEL", "info", "lowest level written", check=one_of("debug", "info", "warning", "error")
     )
     access: bool = setting("GATEPOST_LOG_ACCESS", True, "one line per request")
+    access_sample: int = setting(
+        "GATEPOST_LOG_ACCESS_SAMPLE",
+        1,
+        "one of so many access lines of a status below 400 is written, and all others",
+        check=between(1, 1_000_000),
+    )
+    client: str = setting(
+        "GATEPOST_LOG_CLIENT",
+        "full",
+        "what is written of a client's address: full, network (/24 of IPv4, /48 of IPv6), or none",
+        check=one_of("full", "network", "none"),
+    )
+    folder: str | None = setting(
+        "GATEPOST_LOG_FOLDER",
+        None,
+        "where combined.log (14 days), error.log (30 days) and security.log (180 days) are written, always in JSON; "
+        "`gatepost dev` writes to .gatepost/logs, `gatepost serve` to no files by default",
+    )
+    bytes_max: int = setting(
+        "GATEPOST_LOG_BYTES",
+        1024 * 1024 * 1024,
+        "what all log files may have together; the oldest are deleted, those of combined.log first",
+        check=between(1_000_000, 1_000_000_000_000),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,7 +428,7 @@ class Settings:
 
     @property
     def log_form(self) -> str:
-        """`console` or `json`."""
+        """`console`, `json` or `none`: what stdout gets."""
         if self.log.form != "auto":
             return self.log.form
         return "json" if self.is_production else "console"

@@ -10,19 +10,26 @@ from datetime import UTC, datetime
 import msgspec
 
 from gatepost.events import RequestFinished
+from gatepost.logging.clients import ShownClient
 from gatepost.logging.text import TEXT_LENGTH_MAX, escaped, is_plain, shortened
 
 Render = Callable[[float, RequestFinished], bytes]
 """Makes a line of an event and its moment, in seconds since the epoch."""
 
 _MILLISECONDS = tuple(b"%03d" % number for number in range(1000))
-_INFO = b'Z","level":"info","event":"request",'
-_ERROR = b'Z","level":"error","event":"request",'
+_INFO = b'Z","level":"info","category":"access","event":"request",'
+_ERROR = b'Z","level":"error","category":"access","event":"request",'
 _COLOURS = {1: "36", 2: "32", 3: "36", 4: "33", 5: "31"}
 
 
-def json_lines() -> Render:
-    """Lines `{"time", "level", "event": "request", ...}` with the fields of `RequestFinished`."""
+def is_error(event: RequestFinished) -> bool:
+    """Whether its line has the level of an error. A method that does not exist is a mistake of the client's, whatever
+    the number of its status."""
+    return event.status >= 500 and event.status != 501
+
+
+def json_lines(show_client: ShownClient | None = None) -> Render:
+    """Lines `{"time", "level", "category": "access", "event": "request", ...}` with the fields of `RequestFinished`."""
     encode = msgspec.json.Encoder().encode
     joined = b"".join
     second = -2
@@ -39,8 +46,9 @@ def json_lines() -> Render:
         # A method is as short and plain as those that exist, or the client's invention.
         if not (path.isascii() and len(path) <= TEXT_LENGTH_MAX and len(method) <= 8 and method.isascii()):
             event = _made_safe(event)
-        # A method that does not exist is a mistake of the client's, whatever the number of its status.
-        level = _INFO if event.status < 500 or event.status == 501 else _ERROR
+        if show_client is not None:
+            event = msgspec.structs.replace(event, client=show_client(event.client or ""))
+        level = _ERROR if is_error(event) else _INFO
         return joined((head, _MILLISECONDS[int(part * 1000)], level, encode(event)[1:], b"\n"))
 
     return render

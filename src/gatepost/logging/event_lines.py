@@ -1,85 +1,109 @@
-"""Which event becomes which line: name, level and fields. Access lines are made in `access.py`.
+"""Which event becomes which line: name, level, layer, category and fields. Access lines are made in `access.py`.
 
-Off the request path: these events are rare, and those that clients can cause in any number (`LimitExceeded`) are
-subscribed to at level `debug` only, because the access line tells the same.
+Off the request path: these events are rare, or, where clients can cause any number of them, of the category `security`,
+whose equal lines are counted (`repeated_lines.py`).
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from gatepost import events
 from gatepost.events import Events
+from gatepost.logging.levels import Levels
+from gatepost.logging.lines import Category, category_of
+from gatepost.logging.repeated_lines import RepeatedLines
 from gatepost.logging.row_values import database_fields
 
 LOGGER = logging.getLogger("gatepost")
 
 
 class Line(NamedTuple):
-    """An event's stable name in the log, and its level."""
+    """An event's stable name in the log, its level, and the layer that emits it."""
 
     name: str
     level: int
+    source: str
+    is_security: bool = False
+
+    @property
+    def category(self) -> Category:
+        """What the line is filtered by."""
+        return category_of("security" if self.is_security else None, is_error=self.level >= logging.ERROR)
 
 
 LINES: dict[type[msgspec.Struct], Line] = {
-    events.RequestFailed: Line("request_failed", logging.ERROR),
-    events.LimitExceeded: Line("limit_exceeded", logging.DEBUG),
-    events.LoadShed: Line("load_shed", logging.DEBUG),
-    events.BucketsLost: Line("buckets_lost", logging.ERROR),
-    events.BucketsRestored: Line("buckets_restored", logging.WARNING),
-    events.DatabaseLost: Line("database_lost", logging.ERROR),
-    events.DatabaseRestored: Line("database_restored", logging.WARNING),
-    events.DatabaseReadOnly: Line("database_read_only", logging.ERROR),
-    events.DatabaseWritable: Line("database_writable", logging.WARNING),
-    events.SchemaChanged: Line("schema_changed", logging.ERROR),
-    events.SchemaRestored: Line("schema_restored", logging.WARNING),
-    events.DatabaseExhausted: Line("database_exhausted", logging.ERROR),
-    events.ValueRefused: Line("value_refused", logging.WARNING),
-    events.ConstraintViolated: Line("constraint_violated", logging.WARNING),
-    events.TriggerRefused: Line("trigger_refused", logging.WARNING),
-    events.WriteSuppressed: Line("write_suppressed", logging.WARNING),
-    events.PoolLimited: Line("pool_limited", logging.ERROR),
-    events.SubscriberFailed: Line("subscriber_failed", logging.ERROR),
-    events.TaskFailed: Line("task_failed", logging.ERROR),
-    events.WorkerDied: Line("worker_died", logging.ERROR),
-    events.WorkerReplaced: Line("worker_replaced", logging.INFO),
-    events.WorkerNotReplaced: Line("worker_not_replaced", logging.ERROR),
-    events.EmbeddedDatabaseEnded: Line("embedded_database_ended", logging.ERROR),
-    events.EmbeddedDatabaseRestarted: Line("embedded_database_restarted", logging.WARNING),
-    events.EmbeddedDatabaseNotRestarted: Line("embedded_database_not_restarted", logging.ERROR),
-    events.ConnectionOpened: Line("connection_opened", logging.DEBUG),
-    events.TransactionRetried: Line("transaction_retried", logging.WARNING),
-    events.SignInFailed: Line("sign_in_failed", logging.WARNING),
-    events.SignInSucceeded: Line("sign_in_succeeded", logging.INFO),
-    events.AfterCommitFailed: Line("after_commit_failed", logging.ERROR),
-    events.FileRefused: Line("file_refused", logging.WARNING),
-    events.AfterResponseFailed: Line("after_response_failed", logging.ERROR),
-    events.IdentitiesNotCached: Line("identities_not_cached", logging.WARNING),
-    events.PolicyMayFail: Line("policy_may_fail", logging.WARNING),
-    events.DeclarationRefused: Line("declaration_refused", logging.ERROR),
-    events.OwnerNotIndexed: Line("owner_not_indexed", logging.WARNING),
-    events.ValueMayBeTooLong: Line("value_may_be_too_long", logging.WARNING),
-    events.IdentitiesInvalidated: Line("identities_invalidated", logging.DEBUG),
+    events.RequestFailed: Line("request_failed", logging.ERROR, "controllers"),
+    events.LimitExceeded: Line("limit_exceeded", logging.WARNING, "gateway", is_security=True),
+    events.LoadShed: Line("load_shed", logging.DEBUG, "gateway"),
+    events.BucketsLost: Line("buckets_lost", logging.ERROR, "gateway"),
+    events.BucketsRestored: Line("buckets_restored", logging.WARNING, "gateway"),
+    events.DatabaseLost: Line("database_lost", logging.ERROR, "database"),
+    events.DatabaseRestored: Line("database_restored", logging.WARNING, "database"),
+    events.DatabaseReadOnly: Line("database_read_only", logging.ERROR, "database"),
+    events.DatabaseWritable: Line("database_writable", logging.WARNING, "database"),
+    events.SchemaChanged: Line("schema_changed", logging.ERROR, "database"),
+    events.SchemaRestored: Line("schema_restored", logging.WARNING, "database"),
+    events.DatabaseExhausted: Line("database_exhausted", logging.ERROR, "database"),
+    events.ValueRefused: Line("value_refused", logging.WARNING, "services"),
+    events.ConstraintViolated: Line("constraint_violated", logging.WARNING, "services"),
+    events.TriggerRefused: Line("trigger_refused", logging.WARNING, "services"),
+    events.WriteSuppressed: Line("write_suppressed", logging.WARNING, "services"),
+    events.PoolLimited: Line("pool_limited", logging.ERROR, "database"),
+    events.SubscriberFailed: Line("subscriber_failed", logging.ERROR, "events"),
+    events.TaskFailed: Line("task_failed", logging.ERROR, "server"),
+    events.WorkerDied: Line("worker_died", logging.ERROR, "server"),
+    events.WorkerReplaced: Line("worker_replaced", logging.INFO, "server"),
+    events.WorkerNotReplaced: Line("worker_not_replaced", logging.ERROR, "server"),
+    events.EmbeddedDatabaseEnded: Line("embedded_database_ended", logging.ERROR, "embedded"),
+    events.EmbeddedDatabaseRestarted: Line("embedded_database_restarted", logging.WARNING, "embedded"),
+    events.EmbeddedDatabaseNotRestarted: Line("embedded_database_not_restarted", logging.ERROR, "embedded"),
+    events.ConnectionOpened: Line("connection_opened", logging.DEBUG, "database"),
+    events.TransactionRetried: Line("transaction_retried", logging.WARNING, "services"),
+    events.SignInFailed: Line("sign_in_failed", logging.WARNING, "accounts", is_security=True),
+    events.SignInSucceeded: Line("sign_in_succeeded", logging.INFO, "accounts", is_security=True),
+    events.AfterCommitFailed: Line("after_commit_failed", logging.ERROR, "services"),
+    events.FileRefused: Line("file_refused", logging.WARNING, "controllers", is_security=True),
+    events.AfterResponseFailed: Line("after_response_failed", logging.ERROR, "gateway"),
+    events.IdentitiesNotCached: Line("identities_not_cached", logging.WARNING, "accounts"),
+    events.PolicyMayFail: Line("policy_may_fail", logging.WARNING, "models"),
+    events.DeclarationRefused: Line("declaration_refused", logging.ERROR, "models"),
+    events.OwnerNotIndexed: Line("owner_not_indexed", logging.WARNING, "models"),
+    events.ValueMayBeTooLong: Line("value_may_be_too_long", logging.WARNING, "models"),
+    events.IdentitiesInvalidated: Line("identities_invalidated", logging.DEBUG, "accounts"),
 }
 
 
-def subscribe(events: Events, level: int) -> None:
-    """Write every event of LINES that is at `level` or above; the others stay without a subscriber, and free."""
+def subscribe(events: Events, levels: Levels, repeated: RepeatedLines) -> None:
+    """Write every event of LINES that its category's level admits when it is emitted."""
     for event, line in LINES.items():
-        if line.level >= level:
-            events.subscribe(event, _subscriber(line))
+        events.subscribe(event, _subscriber(line, levels, repeated))
 
 
-def _subscriber(line: Line) -> Callable[[msgspec.Struct], None]:
-    def subscriber(event: msgspec.Struct) -> None:
-        fields: dict[str, Any] = {name: getattr(event, name) for name in event.__struct_fields__}
+def _subscriber(line: Line, levels: Levels, repeated: RepeatedLines) -> Callable[[Any], None]:
+    category = line.category
+    known = {"source": line.source, "category": category}
+
+    def write(event: Any, more: Mapping[str, Any]) -> None:
+        fields = msgspec.structs.asdict(event)
         error = fields.pop("error", None)
+        exc_info = None
         if isinstance(error, BaseException):
             fields |= database_fields(error)
-        exc_info = (type(error), error, error.__traceback__) if isinstance(error, BaseException) else None
-        LOGGER.log(line.level, line.name, extra=fields, exc_info=exc_info)
+            exc_info = (type(error), error, error.__traceback__)
+        LOGGER.log(line.level, line.name, extra={**fields, **known, **more}, exc_info=exc_info)
 
-    return subscriber
+    def subscriber(event: Any) -> None:
+        if line.level >= levels.of[category]:
+            write(event, {})
+
+    def counted(event: Any) -> None:
+        if line.level >= levels.of[category] and repeated.is_first(event, write_count):
+            write(event, {})
+
+    def write_count(event: Any, count: int) -> None:
+        write(event, {"repeated": count})
+
+    return counted if line.is_security else subscriber

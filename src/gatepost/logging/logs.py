@@ -1,17 +1,24 @@
-"""`Logs`: the log of one process, from its settings: the writer, the access lines, the records, the subscriptions.
+"""`Logs`: the log of one process, from its settings: its outputs, the access lines, the records, the subscriptions.
 
 The server makes one per worker and starts it after the fork; commands make one that writes at once, to stderr.
 """
 
 import atexit
+import itertools
 import logging
 import sys
+from collections.abc import Callable
+from typing import TextIO
 
 from gatepost.events import Events, RequestFinished
 from gatepost.logging import event_lines
-from gatepost.logging.access import console_lines, json_lines
+from gatepost.logging.access import console_lines, is_error, json_lines
+from gatepost.logging.clients import shown_client
 from gatepost.logging.console import is_coloured
+from gatepost.logging.levels import Levels
+from gatepost.logging.outputs import Output, file_output
 from gatepost.logging.records import FindRequestID, RecordHandler
+from gatepost.logging.repeated_lines import RepeatedLines
 from gatepost.logging.streams import StandardStreams
 from gatepost.logging.writer import Writer
 from gatepost.settings import Settings
@@ -26,58 +33,106 @@ class Logs:
     Creating it adopts the standard library's root logger, unless `adopts` is False: then records go where the process
     sends them, and only access lines are written here. `start` writes in batches from a thread; without it every line
     is written at once. `close` writes what is left, and is called at exit. `writer` is one that stands already, in
-    place of one for `descriptor`.
+    place of one for `descriptor`. Only a server writes files (`has_files`); raises ConfigurationError where it cannot.
     """
 
     def __init__(
-        self, settings: Settings, *, descriptor: int = 1, writer: Writer | None = None, adopts: bool = True
+        self,
+        settings: Settings,
+        *,
+        descriptor: int = 1,
+        writer: Writer | None = None,
+        adopts: bool = True,
+        has_files: bool = False,
     ) -> None:
         self._settings = settings
-        self._level = logging.getLevelNamesMapping()[settings.log.level.upper()]
-        stream = sys.stdout if descriptor == 1 else sys.stderr
-        self._coloured = settings.log_form == "console" and is_coloured(stream)
-        self.writer = writer or Writer(descriptor)
-        self._handler = RecordHandler(self.writer.write, form=settings.log_form, coloured=self._coloured)
+        self._levels = Levels(logging.getLevelNamesMapping()[settings.log.level.upper()])
+        self._show_client = shown_client(settings.log.client)
+        self._console = writer or Writer(descriptor)
+        self._outputs = _outputs(
+            settings, self._console, sys.stdout if descriptor == 1 else sys.stderr, has_files=has_files
+        )
+        self._repeated = RepeatedLines()
+        self._handlers = [
+            RecordHandler(
+                output.writer.write,
+                form=output.form,
+                coloured=output.is_coloured,
+                levels=self._levels,
+                show_client=self._show_client,
+            )
+            for output in self._outputs
+        ]
         self._streams: StandardStreams | None = None
         if adopts:
             self._adopt()
 
     def subscribe(self, events: Events) -> None:
         """Write the events of the application. Call it before the application is started."""
-        if self._settings.log.access and self._level <= logging.INFO:
-            json = self._settings.log_form == "json"
-            render = json_lines() if json else console_lines(coloured=self._coloured)
-            events.subscribe(RequestFinished, self.writer.subscriber(render))
-        event_lines.subscribe(events, self._level)
+        if self._settings.log.access:
+            for output in self._outputs:
+                events.subscribe(RequestFinished, self._access_subscriber(output))
+        event_lines.subscribe(events, self._levels, self._repeated)
 
     def name_requests(self, find_request_id: FindRequestID) -> None:
         """Give every record that is made while a request is served the request's id."""
-        self._handler.find_request_id = find_request_id
+        for handler in self._handlers:
+            handler.find_request_id = find_request_id
 
     def start(self) -> None:
         """Write in batches from now on. After the fork, in the process that serves."""
-        self.writer.start()
+        self._repeated.is_counting = True
+        for output in self._outputs:
+            output.writer.start(before_flush=self._repeated.sweep)
         atexit.register(self.close)
 
     def take_streams(self) -> None:
         """Write in the same way what goes to `sys.stdout` and `sys.stderr`. After `start`, in a process of our own."""
-        self._streams = StandardStreams(self.writer)
+        self._streams = StandardStreams(self._console)
         self._streams.start()
 
     def close(self) -> None:
         """Write what is left; later lines are written at once. Idempotent."""
+        self._repeated.sweep(is_last=True)
         if self._streams is not None:
             self._streams.close()
-        self.writer.close()
+        for output in self._outputs:
+            output.writer.close()
+
+    def _access_subscriber(self, output: Output) -> Callable[[RequestFinished], None]:
+        render = json_lines(self._show_client) if output.form == "json" else console_lines(coloured=output.is_coloured)
+        keep = output.writer.subscriber(render, is_error=is_error)
+        levels, sample = self._levels.of, self._settings.log.access_sample
+        numbers = itertools.count()
+
+        def keep_wanted(event: RequestFinished) -> None:
+            if levels["access"] > logging.INFO and not is_error(event):
+                return
+            if event.status < 400 and sample > 1 and next(numbers) % sample:
+                return
+            keep(event)
+
+        return keep_wanted
 
     def _adopt(self) -> None:
         root = logging.getLogger()
         for old in [item for item in root.handlers if isinstance(item, RecordHandler)]:
             root.removeHandler(old)
-        root.addHandler(self._handler)
-        root.setLevel(self._level)
+        for handler in self._handlers:
+            root.addHandler(handler)
+        root.setLevel(self._levels.lowest)
         logging.captureWarnings(True)
         for name in _QUIET:
             logger = logging.getLogger(name)
-            logger.setLevel(max(self._level, logging.WARNING))
+            logger.setLevel(max(self._levels.lowest, logging.WARNING))
             logger.propagate = True
+
+
+def _outputs(settings: Settings, console: Writer, stream: TextIO, *, has_files: bool) -> list[Output]:
+    found: list[Output] = []
+    if settings.log_form != "none":
+        coloured = settings.log_form == "console" and is_coloured(stream)
+        found.append(Output(console, settings.log_form, coloured))
+    if has_files and (files := file_output(settings.log)) is not None:
+        found.append(files)
+    return found

@@ -14,10 +14,14 @@ from typing import Any, cast
 
 import msgspec
 
+from gatepost.logging.clients import ShownClient
+from gatepost.logging.levels import Levels
+from gatepost.logging.lines import category_of, kind_of
 from gatepost.logging.row_values import hidden_row_values, without_arguments
 from gatepost.logging.text import escaped, safe_value, shortened
 
-Write = Callable[[bytes], None]
+Write = Callable[[bytes, int], None]
+"""Takes a line and its kind."""
 EventDict = MutableMapping[str, Any]
 Processor = Callable[[object, str, EventDict], EventDict]
 FindRequestID = Callable[[], str | None]
@@ -27,20 +31,34 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 TRACEBACK_LENGTH_MAX = 32_000
 
+_CLIENTS = frozenset({"client", "key"})
+"""Fields of our events that hold an address of a client, or may."""
+
 _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "critical": "31;1"}
 
 
 class RecordHandler(logging.Handler):
-    """Formats a record through structlog's ProcessorFormatter and hands the line to `write`.
+    """Formats a record through structlog's ProcessorFormatter and hands the line to `write`, where the level of its
+    category admits it.
 
     `find_request_id` is asked for each record, in the task that logs: a request pays for it only when it logs.
     """
 
-    def __init__(self, write: Write, *, form: str, coloured: bool) -> None:
+    def __init__(
+        self,
+        write: Write,
+        *,
+        form: str,
+        coloured: bool = False,
+        levels: Levels | None = None,
+        show_client: ShownClient | None = None,
+    ) -> None:
         super().__init__()
         self._write = write
         self._form = form
         self._coloured = coloured
+        self._levels = levels or Levels(logging.NOTSET)
+        self._show_client = show_client
         self.find_request_id: FindRequestID = lambda: None
         self._made: logging.Formatter | None = None
         if "structlog" in sys.modules:  # the application's own structlog loggers have to come out here as well
@@ -49,24 +67,42 @@ class RecordHandler(logging.Handler):
     def prepare(self) -> logging.Formatter:
         """Load and configure structlog."""
         if self._made is None:
-            self._made = _formatter(self._form, self._add_request_id, coloured=self._coloured)
+            self._made = _formatter(self._form, self._completed, coloured=self._coloured)
         return self._made
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by the standard library with each record that its level admits."""
         try:
+            is_error = record.levelno >= logging.ERROR
+            category = category_of(_given_category(record), is_error=is_error)
+            if record.levelno < self._levels.of[category]:
+                return
             line = self.prepare().format(record)
-            self._write(line.encode(errors="backslashreplace") + b"\n")
+            self._write(line.encode(errors="backslashreplace") + b"\n", kind_of(category, is_error=is_error))
         except Exception:
             self.handleError(record)
 
-    def _add_request_id(self, logger: object, method: str, event: EventDict) -> EventDict:
+    def _completed(self, logger: object, method: str, event: EventDict) -> EventDict:
+        """The fields that every line has, and addresses as they may be shown."""
+        is_error = event.get("level") in ("error", "critical")
+        event["category"] = category_of(event.get("category"), is_error=is_error)
+        event.setdefault("source", str(event.get("logger", "")).partition(".")[0])
         if "request_id" not in event and (request_id := self.find_request_id()) is not None:
             event["request_id"] = request_id
+        if self._show_client is not None:
+            for name in _CLIENTS & event.keys():
+                event[name] = self._show_client(str(event[name]))
         return event
 
 
-def _formatter(form: str, add_request_id: Processor, *, coloured: bool) -> logging.Formatter:
+def _given_category(record: logging.LogRecord) -> object:
+    """What the author of a line said: `extra={"category": ...}`, or structlog's keyword."""
+    if isinstance(record.msg, dict):
+        return cast("dict[str, object]", record.msg).get("category")
+    return getattr(record, "category", None)
+
+
+def _formatter(form: str, complete: Processor, *, coloured: bool) -> logging.Formatter:
     import structlog
 
     time_form, is_utc = ("iso", True) if form == "json" else ("%H:%M:%S.%f", False)
@@ -76,7 +112,7 @@ def _formatter(form: str, add_request_id: Processor, *, coloured: bool) -> loggi
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.stdlib.ExtraAdder(),
-        add_request_id,
+        complete,
         structlog.processors.TimeStamper(fmt=time_form, utc=is_utc, key="time"),
         _shown_traceback,
         _safe,
@@ -114,7 +150,7 @@ def _safe(logger: object, method: str, event: EventDict) -> EventDict:
 
 
 def _render_json(logger: object, method: str, event: EventDict) -> str:
-    leading = {key: event.pop(key) for key in ("time", "level", "event") if key in event}
+    leading = {key: event.pop(key) for key in ("time", "level", "category", "source", "event") if key in event}
     # Escaping beforehand keeps separators such as U+2028 and lone surrogates from ending a line in some reader.
     values = {**leading, **event}
     return msgspec.json.encode({key: _escaped_value(item) for key, item in values.items()}).decode()
@@ -130,7 +166,9 @@ def _render_console(coloured: bool, logger: object, method: str, event: EventDic
     """`12:01:02.123 error   gatepost: database_lost reason=...`, a traceback below it."""
     moment = str(event.pop("time", ""))[:12]
     level = str(event.pop("level", ""))
-    name = event.pop("logger", "")
+    name = event.pop("source", "") or event.pop("logger", "")
+    del event["category"]
+    event.pop("logger", None)
     message = escaped(str(event.pop("event", "")))
     exception = event.pop("exception", None)
     shown = f"{level:<7}"

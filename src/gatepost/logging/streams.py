@@ -10,6 +10,7 @@ import atexit
 import io
 import os
 import sys
+from typing import Any
 
 from gatepost.logging.writer import Writer
 
@@ -29,7 +30,7 @@ class StandardStreams:
         """From now on no write waits. After the fork, in the process that writes."""
         for writer in (self.out, self.err):
             writer.start()
-        sys.stdout, sys.stderr = _text(self.out), _text(self.err)
+        sys.stdout, sys.stderr = _text(self.out, 1), _text(self.err, 2)
         atexit.register(self.close)
 
     def close(self) -> None:
@@ -43,9 +44,10 @@ class StandardStreams:
 class _Lines(io.RawIOBase):
     """The bytes of a stream on their way to a writer."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, descriptor: int) -> None:
         super().__init__()
         self._writer = writer
+        self._descriptor = descriptor
 
     def writable(self) -> bool:
         return True
@@ -55,11 +57,12 @@ class _Lines(io.RawIOBase):
         return len(data)
 
     def fileno(self) -> int:
-        return self._writer.descriptor
+        return self._descriptor
 
     def isatty(self) -> bool:
-        return os.isatty(self._writer.descriptor)
+        return os.isatty(self._descriptor)
 
 
-def _text(writer: Writer) -> io.TextIOWrapper:
-    return io.TextIOWrapper(_Lines(writer), encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[arg-type]
+def _text(writer: Writer, descriptor: int) -> io.TextIOWrapper:
+    raw: Any = _Lines(writer, descriptor)
+    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=True)

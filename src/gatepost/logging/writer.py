@@ -2,7 +2,8 @@
 
 A line is bytes, or an event that is rendered when its batch is written. `write` costs the event loop an append. A
 reader of the log that stops reading (a full pipe) blocks the thread, not the server: what no longer fits is dropped,
-counted, and the count is written when the reader is back. So is what a full disk does not take.
+counted, and the count is written when the reader is back. So is what a full disk does not take. Errors and security
+lines wait in a reserve of their own, which no number of other lines can fill.
 """
 
 import contextlib
@@ -13,17 +14,32 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from gatepost.logging.descriptor import Descriptor
+from gatepost.logging.lines import ERROR, ORDINARY, Sink
+
 LINES_MAX = 50_000
 BYTES_MAX = 64 * 1024 * 1024
 """Of waiting lines; events are not counted, because they are small."""
 
+RESERVE_BYTES = 8 * 1024 * 1024
+"""Of waiting errors and security lines; beyond it the oldest of them are dropped."""
+
+EVENT_BYTES = 512
+"""What an event in the reserve counts, about as much as its line will have."""
+
 FLUSH_SECONDS = 0.05
 CLOSE_SECONDS = 2.0
 BATCH_LINES = 2_000
+REPORT_SECONDS = 10.0
+"""At most so often it is said how many lines were dropped."""
+
+Render = Callable[[float, Any], bytes]
+Entry = tuple[int, Render | None, float, Any]
+"""Kind, what renders it (None: it is bytes already), the moment, and the event or the bytes."""
 
 
 class Writer:
-    """Lines on their way to `descriptor`.
+    """Lines on their way to a descriptor, or to another sink.
 
     Before `start` and after `close` a line is written at once; in between by the thread, `flush_seconds` later at
     most. With `flush_seconds` None the thread waits for a line and writes it: for what is rare, and read by people. A
@@ -31,57 +47,69 @@ class Writer:
     """
 
     def __init__(
-        self, descriptor: int, *, lines_max: int = LINES_MAX, flush_seconds: float | None = FLUSH_SECONDS
+        self, sink: int | Sink, *, lines_max: int = LINES_MAX, flush_seconds: float | None = FLUSH_SECONDS
     ) -> None:
-        self.descriptor = descriptor
+        self._sink = Descriptor(sink) if isinstance(sink, int) else sink
         self._flush_seconds = flush_seconds
         self._lines_max = lines_max
         self._bytes = 0  # of waiting lines, about: threads do not wait for each other to count
         self._room = 0  # lines that may wait; none while no thread is there to take them
-        self._lines: deque[bytes | tuple[Callable[[float, Any], bytes], float, Any]] = deque()
+        # What waits in the reserve stands as None among the others.
+        self._lines: deque[Entry | None] = deque()
+        self._reserve: deque[Entry] = deque()
+        self._reserve_bytes = 0
         self._stop = threading.Event()
         self._wake = threading.Lock()  # held while there is nothing to write
         self._thread: threading.Thread | None = None
         self._writing_since = 0.0  # monotonic; 0 while no write is under way
-        self._is_torn = False  # the last line was written in part
         self.dropped = 0
+        self._report_at = 0.0  # monotonic
+        self._before_flush: Callable[[], None] | None = None
 
-    def write(self, line: bytes) -> None:
+    def write(self, line: bytes, kind: int = ORDINARY) -> None:
         """Take one line, which ends in a newline."""
-        if len(self._lines) < self._room and self._bytes < BYTES_MAX:
-            self._lines.append(line)
+        if self._thread is None:
+            self.dropped += self._put([(kind, line)])
+        elif kind:
+            self._keep_in_reserve((kind, None, 0.0, line), len(line))
+        elif len(self._lines) < self._room and self._bytes < BYTES_MAX:
+            self._lines.append((kind, None, 0.0, line))
             self._bytes += len(line)
-            if self._flush_seconds is None:
-                self._call_thread()
-        elif self._thread is None:
-            self.dropped += self._put(line)
         else:
             self.dropped += 1
+            return
+        if self._flush_seconds is None:
+            self._call_thread()
 
     def subscriber(
-        self, render: Callable[[float, Any], bytes], clock: Callable[[], float] = time.time
+        self, render: Render, clock: Callable[[], float] = time.time, is_error: Callable[[Any], bool] | None = None
     ) -> Callable[[Any], None]:
-        """A subscriber: `render(moment, event)` will make a line of each event."""
+        """A subscriber: `render(moment, event)` will make a line of each event. Those that are errors may wait in the
+        reserve."""
         if self._flush_seconds is None:
-            return lambda event: self.write(_rendered((render, clock(), event)))
+            return lambda event: self.write(_rendered((ORDINARY, render, clock(), event)))
         lines = self._lines
 
         def keep(event: Any) -> None:
-            if len(lines) < self._room:
-                lines.append((render, clock(), event))
+            if is_error is not None and is_error(event):
+                self._keep_event(ERROR, render, clock(), event)
+            elif len(lines) < self._room:
+                lines.append((ORDINARY, render, clock(), event))
             else:
-                self.write(_rendered((render, clock(), event)))
+                self._keep_event(ORDINARY, render, clock(), event)
 
         return keep
 
-    def start(self) -> None:
-        """Begin to write in the thread. Idempotent; a process that is forked while it does begins with `forget`."""
+    def start(self, before_flush: Callable[[], None] | None = None) -> None:
+        """Begin to write in the thread, which calls `before_flush` each time. Idempotent; a process that is forked
+        while it does begins with `forget`."""
         if self._thread is not None:
             return
         os.register_at_fork(after_in_child=self.forget)
         self._stop.clear()
         self._wake.acquire(blocking=False)
         self._room = self._lines_max
+        self._before_flush = before_flush
         self._thread = threading.Thread(target=self._run, name="gatepost-log", daemon=True)
         self._thread.start()
 
@@ -105,12 +133,42 @@ class Writer:
         self._thread = None
         self._lines.clear()
         self._bytes = 0
+        self._reserve.clear()
+        self._reserve_bytes = 0
         self._writing_since = 0.0
         # The parent's thread may have held their locks when the process was forked.
         self._stop, self._wake = threading.Event(), threading.Lock()
 
+    def _keep_event(self, kind: int, render: Render, moment: float, event: Any) -> None:
+        """An event that is an error, or that came where no more lines may wait."""
+        entry = (kind, render, moment, event)
+        if self._thread is None:
+            self.dropped += self._put([(kind, _rendered(entry))])
+        elif kind:
+            self._keep_in_reserve(entry, EVENT_BYTES)
+        else:
+            self.dropped += 1
+
+    def _keep_in_reserve(self, entry: Entry, length: int) -> None:
+        self._reserve.append(entry)
+        self._reserve_bytes += length
+        if self._reserve_bytes <= RESERVE_BYTES:
+            self._lines.append(None)
+        while self._reserve_bytes > RESERVE_BYTES and self._take_from_reserve() is not None:
+            self.dropped += 1
+
+    def _take_from_reserve(self) -> Entry | None:
+        try:
+            entry = self._reserve.popleft()
+        except IndexError:  # another thread was faster
+            return None
+        self._reserve_bytes -= len(entry[3]) if entry[1] is None else EVENT_BYTES
+        return entry
+
     def _run(self) -> None:
         while not self._is_over():
+            if self._before_flush is not None:
+                self._before_flush()
             self._flush()
         self._flush()
 
@@ -126,45 +184,40 @@ class Writer:
             self._wake.release()
 
     def _flush(self) -> None:
+        lost = 0
         while self._lines:
-            count = min(len(self._lines), BATCH_LINES)
-            batch = b"".join([_rendered(self._lines.popleft()) for _ in range(count)])
-            self.dropped += self._put(batch)
-            self._bytes = max(0, self._bytes - len(batch)) if self._lines else 0
-        if self.dropped:
-            dropped, self.dropped = self.dropped, 0
-            if self._put(b'{"level":"warning","event":"log_lines_dropped","count":%d}\n' % dropped):
-                self.dropped += dropped
+            entries = [self._lines.popleft() for _ in range(min(len(self._lines), BATCH_LINES))]
+            found = [self._take_from_reserve() if entry is None else entry for entry in entries]
+            batch = [(entry[0], _rendered(entry)) for entry in found if entry is not None]
+            lost += self._put(batch)
+            written = sum(len(line) for kind, line in batch if not kind)
+            self._bytes = max(0, self._bytes - written) if self._lines else 0
+        self.dropped += lost
+        if self.dropped and not lost and (self._thread is None or time.monotonic() >= self._report_at):
+            self._report_dropped()
 
-    def _put(self, data: bytes) -> int:
-        """Write it, waiting for the reader; how many lines could not be written."""
-        whole = b"\n" + data if self._is_torn else data
-        left = memoryview(whole)
+    def _report_dropped(self) -> None:
+        dropped, self.dropped = self.dropped, 0
+        said = b'{"level":"error","category":"error","event":"log_lines_dropped","count":%d}\n' % dropped
+        if self._put([(ERROR, said)]):
+            self.dropped += dropped
+        else:
+            self._report_at = time.monotonic() + REPORT_SECONDS
+
+    def _put(self, lines: list[tuple[int, bytes]]) -> int:
         self._writing_since = time.monotonic()
-        while left:
-            try:
-                left = left[os.write(self.descriptor, left) :]
-            except BlockingIOError:
-                time.sleep(0.01)  # another process made the descriptor non-blocking, and it is full
-            except OSError:
-                # The reader has gone (EPIPE) or the disk is full: there is nowhere left to say so, and a server
-                # does not die of its log.
-                break
+        lost = self._sink.put(lines)
         self._writing_since = 0.0
-        if not left:
-            self._is_torn = False
-            return 0
-        if written := len(whole) - len(left):
-            self._is_torn = whole[written - 1 : written] != b"\n"
-        return min(bytes(left).count(b"\n"), data.count(b"\n"))
+        return lost
 
 
-def _rendered(line: bytes | tuple[Callable[[float, Any], bytes], float, Any]) -> bytes:
-    if isinstance(line, bytes):
-        return line
-    render, moment, event = line
+def _rendered(entry: Entry) -> bytes:
+    _, render, moment, event = entry
+    if render is None:
+        return event  # type: ignore[no-any-return]
     try:
         return render(moment, event)
     except Exception as error:
         # Whatever it is, the lines of others have to be written.
-        return b'{"level":"error","event":"log_line_failed","error":"%b"}\n' % type(error).__name__.encode()
+        name = type(error).__name__.encode()
+        return b'{"level":"error","category":"error","event":"log_line_failed","error":"%b"}\n' % name

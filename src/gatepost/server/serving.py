@@ -49,7 +49,9 @@ def _say(line: str) -> None:
 def master_events(settings: Settings, streams: StandardStreams) -> Events:
     """What happens to the processes of a server, and where it is logged. The workers have logs of their own."""
     events = Events()
-    Logs(settings, writer=streams.out).subscribe(events)
+    logs = Logs(settings, writer=streams.out, has_files=True)
+    logs.subscribe(events)
+    logs.start()
     return events
 
 

@@ -70,7 +70,7 @@ class Worker:
         reset_inherited_signals()
         return_large_blocks()
         context.parent_watch.watch(partial(terminate_gracefully, self.settings.server.drain_seconds))
-        logs = Logs(self.settings)
+        logs = Logs(self.settings, has_files=True)
         logs.start()
         logs.take_streams()
         try:

@@ -14,7 +14,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gatepost import Actor, App, Resource, UserColumns, authenticated, policy
 from gatepost.logging import event_lines
+from gatepost.logging.levels import Levels
 from gatepost.logging.records import RecordHandler
+from gatepost.logging.repeated_lines import RepeatedLines
 from gatepost.testing import Client, TestApp
 
 OWN_ID = text("uuidv7()")
@@ -47,7 +49,7 @@ def database_metadata() -> MetaData:
 def lines() -> Iterator[list[bytes]]:
     """The lines of the log, in the form that a server in production writes."""
     written: list[bytes] = []
-    handler = RecordHandler(written.append, form="json", coloured=False)
+    handler = RecordHandler(lambda line, kind: written.append(line), form="json")
     event_lines.LOGGER.addHandler(handler)
     yield written
     event_lines.LOGGER.removeHandler(handler)
@@ -81,7 +83,7 @@ async def test_the_log_line_of_the_500_names_the_policy_and_its_line(
 ) -> None:
     read, update = authenticated & policy(function), policy(function) & authenticated
     app = App(Resource(Note, read=read, update=update), users=Person)
-    event_lines.subscribe(app.events, logging.ERROR)
+    event_lines.subscribe(app.events, Levels(logging.ERROR), RepeatedLines())
     async with TestApp(app, database_url) as running:
         person, vip = await running.user(), await running.user(email="vip@example.com")
         assert await status_of(person, verb) == (200 if verb == "list" else 404)

@@ -23,6 +23,7 @@ def test_a_json_line_has_the_time_the_level_and_every_field() -> None:
     assert json.loads(line) == {
         "time": "2023-11-14T22:13:20.250Z",
         "level": "info",
+        "category": "access",
         "event": "request",
         "request_id": "r1",
         "method": "GET",

@@ -11,8 +11,12 @@ import pytest
 import structlog
 
 from gatepost.events import DatabaseLost, Events, LimitExceeded, RequestFailed
+from gatepost.logging.clients import shown_client
 from gatepost.logging.event_lines import LINES, subscribe
+from gatepost.logging.levels import Levels
+from gatepost.logging.lines import ERROR, ORDINARY, SECURITY
 from gatepost.logging.records import RecordHandler
+from gatepost.logging.repeated_lines import RepeatedLines
 
 
 class Captured:
@@ -20,11 +24,17 @@ class Captured:
 
     def __init__(self, form: str) -> None:
         self.lines: list[str] = []
-        self.handler = RecordHandler(lambda line: self.lines.append(line.decode()), form=form, coloured=False)
+        self.kinds: list[int] = []
+        self.handler = RecordHandler(self.written, form=form)
         self.logger = logging.getLogger(f"test.{uuid.uuid4().hex}")
         self.logger.propagate = False
         self.logger.addHandler(self.handler)
         self.logger.setLevel(logging.DEBUG)
+
+    def written(self, line: bytes, kind: int) -> None:
+        """Take a line with its kind."""
+        self.lines.append(line.decode())
+        self.kinds.append(kind)
 
 
 @pytest.fixture
@@ -41,11 +51,15 @@ def test_a_record_is_one_line_of_json(records: Captured) -> None:
     assert line.count("\n") == 1
     found = json.loads(line)
     assert (found["level"], found["event"], found["logger"]) == ("warning", "this has 2\nlines", records.logger.name)
-    assert list(found)[:3] == ["time", "level", "event"]
+    assert list(found)[:3] == ["time", "level", "category"]
 
 
 def test_no_field_of_an_event_replaces_what_every_line_has() -> None:
-    replaced = {event.__name__ for event in LINES if {"time", "level", "event", "logger"} & {*event.__struct_fields__}}
+    replaced = {
+        event.__name__
+        for event in LINES
+        if {"time", "level", "category", "source", "event", "logger"} & {*event.__struct_fields__}
+    }
     assert replaced == set()
 
 
@@ -111,7 +125,7 @@ def test_a_console_line_cannot_be_forged_by_a_message() -> None:
 
 def test_an_unexpected_failure_is_told_with_its_request_id(records: Captured, caplog: pytest.LogCaptureFixture) -> None:
     events = Events()
-    subscribe(events, logging.INFO)
+    subscribe(events, Levels(logging.INFO), RepeatedLines())
     failed = events.emitter(RequestFailed)
     assert failed is not None
     logger = logging.getLogger("gatepost")
@@ -125,11 +139,45 @@ def test_an_unexpected_failure_is_told_with_its_request_id(records: Captured, ca
     assert found["exception"] == "KeyError: 'gone'"
 
 
-def test_events_below_the_level_cost_nothing() -> None:
+def test_events_below_the_level_of_their_category_are_not_written(caplog: pytest.LogCaptureFixture) -> None:
+    levels = Levels(logging.ERROR)
     events = Events()
-    subscribe(events, logging.INFO)
-    assert events.emitter(LimitExceeded) is None
-    assert events.emitter(DatabaseLost) is not None
+    subscribe(events, levels, RepeatedLines())
+    events.emit(LimitExceeded(limit="api", key="192.0.2.1"))
+    events.emit(DatabaseLost(reason="gone", address="db:5432"))
+    levels.of["security"] = logging.INFO
+    events.emit(LimitExceeded(limit="api", key="192.0.2.2"))
+    assert [record.getMessage() for record in caplog.records] == ["database_lost", "limit_exceeded"]
+
+
+@pytest.mark.parametrize(
+    ("level", "given", "category", "kind"),
+    [
+        ("info", None, "application", ORDINARY),
+        ("error", None, "error", ERROR),
+        ("warning", "security", "security", SECURITY),
+        ("error", "security", "security", ERROR | SECURITY),
+        ("info", "no such category", "application", ORDINARY),
+    ],
+)
+def test_a_line_has_exactly_one_category(
+    records: Captured, level: str, given: str | None, category: str, kind: int
+) -> None:
+    fields = {} if given is None else {"category": given}
+    getattr(records.logger, level)("by_logging", extra=fields)
+    getattr(structlog.stdlib.get_logger(records.logger.name), level)("by_structlog", **fields)
+    assert [json.loads(line)["category"] for line in records.lines] == [category, category]
+    assert records.kinds == [kind, kind]
+
+
+def test_the_network_of_a_client_stands_for_its_address(records: Captured) -> None:
+    records.logger.removeHandler(records.handler)
+    handler = RecordHandler(records.written, form="json", show_client=shown_client("network"))
+    records.logger.addHandler(handler)
+    for client in ("192.0.2.77", "2001:db8:1:2::3", "2001:db8:1:2::/64", "user 7"):
+        records.logger.warning("seen", extra={"client": client})
+    shown = [json.loads(line)["client"] for line in records.lines]
+    assert shown == ["192.0.2.0/24", "2001:db8:1::/48", "2001:db8:1::/48", "user 7"]
 
 
 def test_a_process_with_nothing_to_say_does_not_load_structlog() -> None:

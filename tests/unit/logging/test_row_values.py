@@ -21,7 +21,7 @@ def lines() -> list[str]:
 
 def log(lines: list[str], error: BaseException) -> str:
     """The traceback of an error as it is logged."""
-    handler = RecordHandler(lambda line: lines.append(line.decode()), form="json", coloured=False)
+    handler = RecordHandler(lambda line, kind: lines.append(line.decode()), form="json", coloured=False)
     record = logging.LogRecord("gatepost", logging.ERROR, __file__, 1, "request_failed", (), None)
     record.exc_info = (type(error), error, error.__traceback__)
     handler.emit(record)

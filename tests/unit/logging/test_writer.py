@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gatepost.logging.lines import ERROR
 from gatepost.logging.writer import Writer
 
 Ends = tuple[int, int]
@@ -69,7 +70,10 @@ def test_what_does_not_fit_is_dropped_and_counted(pipe: Ends) -> None:
         writer.write(b"%d\n" % number)
     assert writer.dropped == 2
     writer.close()
-    assert os.read(pipe[0], 1000) == b'0\n1\n2\n{"level":"warning","event":"log_lines_dropped","count":2}\n'
+    assert (
+        os.read(pipe[0], 1000)
+        == b'0\n1\n2\n{"level":"error","category":"error","event":"log_lines_dropped","count":2}\n'
+    )
 
 
 def test_a_line_is_written_when_it_comes_where_nothing_is_waited_for(pipe: Ends) -> None:
@@ -114,7 +118,7 @@ def test_a_line_that_a_full_disk_cut_off_ends_there_and_the_lost_ones_are_counte
         written, room = written + bytes(data[:count]), room - count
         return count
 
-    monkeypatch.setattr("gatepost.logging.writer.os.write", write)
+    monkeypatch.setattr("gatepost.logging.descriptor.os.write", write)
     writer = Writer(1, flush_seconds=60)
     writer.start()
     for line in (b"one\n", b"two\n", b"three\n"):
@@ -125,7 +129,7 @@ def test_a_line_that_a_full_disk_cut_off_ends_there_and_the_lost_ones_are_counte
     writer.start()
     writer.write(b"four\n")
     writer.close()
-    assert written == b'one\nt\nfour\n{"level":"warning","event":"log_lines_dropped","count":2}\n'
+    assert written == b'one\nt\nfour\n{"level":"error","category":"error","event":"log_lines_dropped","count":2}\n'
 
 
 def test_large_lines_wait_up_to_a_number_of_bytes(monkeypatch: pytest.MonkeyPatch, pipe: Ends) -> None:
@@ -158,7 +162,7 @@ def test_an_event_of_which_no_line_can_be_made_ends_nothing(pipe: Ends) -> None:
         keep(event)
     writer.close()
     keep("\ud800\n")
-    failed = b'{"level":"error","event":"log_line_failed","error":"UnicodeEncodeError"}\n'
+    failed = b'{"level":"error","category":"error","event":"log_line_failed","error":"UnicodeEncodeError"}\n'
     assert os.read(pipe[0], 1000) == b"one\n" + failed + b"three\n" + failed
 
 
@@ -179,3 +183,30 @@ def test_a_forked_child_writes_its_own_lines_and_none_of_its_parent(pipe: Ends) 
     writer.forget()
     writer.write(b"child\n")
     assert os.read(pipe[0], 100) == b"child\n"
+
+
+def test_errors_wait_in_a_reserve_that_other_lines_cannot_fill(pipe: Ends) -> None:
+    writer = Writer(pipe[1], lines_max=3, flush_seconds=60)
+    writer.start()
+    for number in range(5):
+        writer.write(b"%d\n" % number)
+    writer.write(b"error\n", ERROR)
+    writer.subscriber(lambda moment, event: event.encode(), is_error=lambda event: True)("event\n")
+    writer.close()
+    lines = os.read(pipe[0], 1000).splitlines()
+    assert lines[:5] == [b"0", b"1", b"2", b"error", b"event"]
+    assert lines[5:] == [b'{"level":"error","category":"error","event":"log_lines_dropped","count":2}']
+
+
+def test_beyond_the_reserve_the_oldest_errors_are_dropped(monkeypatch: pytest.MonkeyPatch, pipe: Ends) -> None:
+    monkeypatch.setattr("gatepost.logging.writer.RESERVE_BYTES", 10)
+    writer = Writer(pipe[1], flush_seconds=60)
+    writer.start()
+    for number in range(8):
+        writer.write(b"%03d\n" % number, ERROR)
+        writer.write(b"-\n")
+    writer.close()
+    lines = os.read(pipe[0], 1000).splitlines()
+    assert [line for line in lines if line.isdigit()] == [b"006", b"007"]
+    assert lines.count(b"-") == 8
+    assert b'"count":6}' in lines[-1]

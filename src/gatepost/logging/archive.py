@@ -1,0 +1,117 @@
+"""What becomes of closed log files: compressed once nobody writes to them, deleted when they are old or too many.
+
+Off the request path, in a thread of the process that closed one. Names sort by time within a log:
+`combined-20261130T201522.123456Z-4711.log`, and `.zst` behind it when it is compressed.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+DAY_SECONDS = 86_400
+DAYS = {"combined": 14, "error": 30, "security": 180}
+"""How long the closed files of a log are kept; the least valuable log stands first."""
+
+_CLOSED = re.compile(rf"({'|'.join(DAYS)})-(\d{{8}}T\d{{6}}\.\d{{6}})Z-\d+\.log(\.zst)?$")
+_MOMENT = "%Y%m%dT%H%M%S.%f"
+
+
+class ClosedFile(NamedTuple):
+    """A log file that is written no longer, the moment at which it was closed (seconds since the epoch) and its size in
+    bytes."""
+
+    path: Path
+    log: str
+    closed_at: float
+    size: int
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether it is a `.zst`."""
+        return self.path.suffix == ".zst"
+
+
+def closed_name(log: str, now: float) -> str:
+    """The name of a file that is closed now."""
+    return f"{log}-{datetime.fromtimestamp(now, UTC):{_MOMENT}}Z-{os.getpid()}.log"
+
+
+def closed_files(folder: Path) -> list[ClosedFile]:
+    """The closed files of every log, oldest first. One that was about to be compressed when its process ended is the
+    plain one, until it is compressed again."""
+    found: list[ClosedFile] = []
+    paths = set(folder.iterdir())
+    for path in paths:
+        match = _CLOSED.match(path.name)
+        if match and not (match[3] and path.with_suffix("") in paths):
+            closed_at = datetime.strptime(match[2], _MOMENT).replace(tzinfo=UTC).timestamp()
+            with contextlib.suppress(FileNotFoundError):
+                found.append(ClosedFile(path, match[1], closed_at, path.stat().st_size))
+    return sorted(found, key=lambda file: file.closed_at)
+
+
+def tend(folder: Path, bytes_max: int, now: float | None = None) -> None:
+    """Compress, and delete what is too old or, all files together, more than `bytes_max`. One process at a time does
+    it; where another does, this one has nothing to do. Raises OSError."""
+    with _alone(folder) as is_alone:
+        if not is_alone:
+            return
+        moment = time.time() if now is None else now
+        for file in closed_files(folder):
+            if moment - file.closed_at > DAYS[file.log] * DAY_SECONDS:
+                file.path.unlink(missing_ok=True)
+            elif not file.is_compressed:
+                _compress(file.path)
+        _make_room(folder, bytes_max)
+
+
+def _make_room(folder: Path, bytes_max: int) -> None:
+    files = closed_files(folder)
+    total = sum(file.size for file in files) + sum(_size_of(folder / f"{log}.log") for log in DAYS)
+    for log in DAYS:
+        for file in files:
+            if total <= bytes_max:
+                return
+            if file.log == log:
+                file.path.unlink(missing_ok=True)
+                total -= file.size
+
+
+def _compress(path: Path) -> None:
+    from backports import zstd
+
+    target = path.with_name(f"{path.name}.zst")
+    partial = path.with_name(f".{target.name}.partial")
+    try:
+        with path.open("rb") as plain, zstd.open(partial, "wb") as compressed:
+            os.fchmod(compressed.fileno(), 0o640)
+            while block := plain.read(1 << 20):
+                compressed.write(block)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    path.unlink()
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    with (folder / ".archive.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
