@@ -6,9 +6,11 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
-from tests.acceptance.conftest import Running, Start, wait_for
+from tests.acceptance.conftest import Command, Running, Start, wait_for
 from tests.acceptance.raw_http_server import migrate
 from tests.databases import Databases
 
@@ -85,3 +87,74 @@ def test_lines_of_a_service_carry_the_id_in_the_console_too(start: Start, migrat
     wait_for(lambda: f"[{request_id}]" in server.output, "the access line")
     assert re.search(rf"info +shop: noted first request_id={re.escape(request_id)}$", server.output, re.M)
     assert re.search(rf"warning shop: noted again .*request_id={re.escape(request_id)}", server.output)
+
+
+def records(folder: Path, log: str) -> list[dict[str, Any]]:
+    """The lines of a log file."""
+    return [json.loads(line) for line in (folder / f"{log}.log").read_bytes().splitlines()]
+
+
+def test_files_get_every_line_of_every_process_whatever_stdout_gets(
+    start: Start, migrated: Environ, tmp_path: Path
+) -> None:
+    folder = tmp_path / "logs"
+    environ = {**migrated, "GATEPOST_LOG": "none", "GATEPOST_LOG_FOLDER": str(folder), "GATEPOST_WORKERS": "2"}
+    server = start("serve", "--port", "0", environ=environ).ready()
+    ids = [create(server, f"title {number}") for number in range(20)]
+    wait_for(lambda: all(one in (folder / "combined.log").read_text() for one in ids), "all lines")
+    psutil.Process(server.process.pid).children()[0].kill()
+    wait_for(lambda: "worker_died" in (folder / "error.log").read_text(), "the line of the master")
+    for _ in range(8):
+        sign_in_wrongly(server)
+    server.send(signal.SIGTERM)
+    assert server.wait() == 0
+    assert "request" not in server.output
+    combined = records(folder, "combined")
+    requests = [line["request_id"] for line in combined if line["category"] == "access" and line["method"] == "POST"]
+    assert set(ids) <= set(requests)
+    noted = [line for line in combined if line["event"].startswith("noted title")]
+    assert [(line["source"], line["category"]) for line in noted] == [("shop", "application")] * 20
+    assert [line["event"] for line in records(folder, "error")] == ["worker_died"]
+    security = records(folder, "security")
+    assert {line["event"] for line in security} == {"sign_in_failed", "limit_exceeded"}
+    failed = [line for line in security if line["event"] == "sign_in_failed"]
+    # Five attempts are admitted, by whichever worker: in each the first is written, and how many followed at its end.
+    assert sum(line.get("repeated", 1) for line in failed) == 5
+    assert all(line["source"] == "accounts" for line in failed)
+
+
+def sign_in_wrongly(server: Running) -> None:
+    """One attempt with a password that is not the user's."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    body = json.dumps({"email": "ada@example.com", "password": "not this one"})
+    connection.request("POST", "/api/auth/login", body, {"content-type": "application/json"})
+    assert connection.getresponse().status in {401, 429}
+    connection.close()
+
+
+def test_gatepost_logs_prints_what_is_asked_for(
+    start: Start, migrated: Environ, tmp_path: Path, command: Command
+) -> None:
+    folder = tmp_path / "logs"
+    environ = {**migrated, "GATEPOST_LOG_FOLDER": str(folder)}
+    server = start("serve", "--port", "0", environ=environ).ready()
+    request_id = create(server, "first")
+    create(server, "second")
+    server.send(signal.SIGTERM)
+    assert server.wait() == 0
+    found = command("logs", "--request", request_id, "--json", environ=environ)
+    events = [json.loads(line)["event"] for line in found.stdout.splitlines()]
+    assert sorted(events) == ["committed first", "noted again", "noted first", "request"]
+    shown = command("logs", "--category", "access", "-n", "1", environ=environ).stdout
+    assert re.fullmatch(r"\S+Z info     201 POST /api/notes \d+\.\d ms \[\S+\]\n", shown)
+    assert command("logs", "--since", "never", environ=environ).returncode == 2
+    missing = command("logs", "--folder", str(tmp_path / "none"), environ=environ)
+    assert missing.returncode == 2
+    assert "GATEPOST_LOG_FOLDER" in missing.stderr
+
+
+def test_a_folder_that_cannot_be_written_refuses_the_start(start: Start, migrated: Environ, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    server = start("serve", "--port", "0", environ={**migrated, "GATEPOST_LOG_FOLDER": str(tmp_path / "file")})
+    assert server.wait() == 2
+    assert "GATEPOST_LOG_FOLDER" in server.output

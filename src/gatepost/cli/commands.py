@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gatepost.cli.limits_commands import limits
+from gatepost.cli.logs_commands import logs
 from gatepost.cli.migrate import migrate
 from gatepost.cli.openapi_commands import openapi
 from gatepost.cli.options import AppArgument, AppOption, JSONOption
@@ -23,6 +24,7 @@ config = typer.Typer(help="Look at the settings.", epilog="Example: gatepost con
 gatepost.add_typer(migrate, name="migrate")
 gatepost.add_typer(users, name="users")
 gatepost.add_typer(limits, name="limits")
+gatepost.add_typer(logs, name="logs")
 gatepost.add_typer(openapi, name="openapi")
 gatepost.add_typer(config, name="config")
 

@@ -21,6 +21,7 @@ from gatepost.declaring.policies import Policy, role_names
 from gatepost.declaring.rate_limits import Limits, limits_by_action
 from gatepost.declaring.streams import ServerSentEvent, Stream
 from gatepost.errors import ConfigurationError, Problem
+from gatepost.loggers import LayerLogger
 from gatepost.response_fields import FIELD_VALUE
 from gatepost.sources import caller_location
 
@@ -44,9 +45,11 @@ class Controller(Generic[MO]):
 
     `path` is where they are below the prefix of the app; those of a `Controller[Book]`, which a resource names, are
     below its path. Annotated attributes are injected as parameters are. One object serves one call.
+    `self.log` writes to the log, as a service's does.
     """
 
     path: str = ""
+    log = LayerLogger("controllers")
 
 
 class Route(Declared):

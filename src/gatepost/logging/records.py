@@ -8,12 +8,14 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, MutableMapping, Sequence
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, cast
 
 import msgspec
 
+from gatepost.loggers import FIELDS
 from gatepost.logging.clients import ShownClient
 from gatepost.logging.levels import Levels
 from gatepost.logging.lines import category_of, kind_of
@@ -97,23 +99,22 @@ class RecordHandler(logging.Handler):
 
 def _given_category(record: logging.LogRecord) -> object:
     """What the author of a line said: `extra={"category": ...}`, or structlog's keyword."""
-    if isinstance(record.msg, dict):
-        return cast("dict[str, object]", record.msg).get("category")
-    return getattr(record, "category", None)
+    fields: dict[str, object] = record.msg if isinstance(record.msg, dict) else getattr(record, FIELDS, record.__dict__)
+    return fields.get("category")
 
 
 def _formatter(form: str, complete: Processor, *, coloured: bool) -> logging.Formatter:
     import structlog
 
-    time_form, is_utc = ("iso", True) if form == "json" else ("%H:%M:%S.%f", False)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.stdlib.ExtraAdder(),
+        _add_fields,
         complete,
-        structlog.processors.TimeStamper(fmt=time_form, utc=is_utc, key="time"),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         _shown_traceback,
         _safe,
     ]
@@ -128,6 +129,12 @@ def _formatter(form: str, complete: Processor, *, coloured: bool) -> logging.For
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )
+
+
+def _add_fields(logger: object, method: str, event: EventDict) -> EventDict:
+    """What `self.log` was given beside the event."""
+    event.update(event.pop(FIELDS, {}))
+    return event
 
 
 def _shown_traceback(logger: object, method: str, event: EventDict) -> EventDict:
@@ -164,7 +171,7 @@ def _escaped_value(value: Any) -> Any:
 
 def _render_console(coloured: bool, logger: object, method: str, event: EventDict) -> str:
     """`12:01:02.123 error   gatepost: database_lost reason=...`, a traceback below it."""
-    moment = str(event.pop("time", ""))[:12]
+    moment = f"{datetime.fromisoformat(str(event.pop('time'))).astimezone():%H:%M:%S.%f}"[:12]
     level = str(event.pop("level", ""))
     name = event.pop("source", "") or event.pop("logger", "")
     del event["category"]

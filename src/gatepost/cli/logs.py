@@ -1,0 +1,100 @@
+"""`gatepost logs`: the last lines of the log files, and those that come, for people or as they are."""
+
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gatepost.cli.settings import DATA_FOLDER
+from gatepost.errors import ConfigurationError
+from gatepost.logging.console import is_coloured
+from gatepost.logging.reading import LineFilter, fields_of, follow, last_lines
+from gatepost.logging.text import escaped
+
+_SPAN = re.compile(r"(\d+)([smhd])$")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "critical": "31;1"}
+_SHOWN_APART = ("time", "level", "category", "source", "event", "exception", "logger")
+
+
+def print_logs(folder: Path | None, wanted: LineFilter, *, count: int, follows: bool, as_json: bool) -> None:
+    """Print lines until there are no more, or with `follows` until Ctrl-C. Raises ConfigurationError where there are no
+    log files."""
+    found = folder or configured_folder()
+    if not (found / "combined.log").exists():
+        raise ConfigurationError(
+            f"There are no log files in {found}.",
+            hint="Name their folder with --folder, or set GATEPOST_LOG_FOLDER, which `gatepost serve` writes to.",
+        )
+    is_colourful = is_coloured(sys.stdout)
+    try:
+        for line in last_lines(found, wanted, count):
+            _print(line, as_json=as_json, is_colourful=is_colourful)
+        if follows:
+            sys.stdout.flush()
+            for line in follow(found, wanted):
+                _print(line, as_json=as_json, is_colourful=is_colourful)
+                sys.stdout.flush()
+    except PermissionError as error:
+        raise ConfigurationError(f"{error.filename} cannot be read: {error.strerror}.") from None
+
+
+def configured_folder() -> Path:
+    """Where this project's servers write their log files."""
+    from gatepost.cli.settings import quiet_settings
+
+    folder = quiet_settings().log.folder
+    return DATA_FOLDER / "logs" if folder is None else Path(folder)
+
+
+def moment_of(text: str) -> str:
+    """`10m`, `2h`, `3d` ago, or an ISO 8601 moment, as the lines have it. Raises ConfigurationError."""
+    try:
+        if match := _SPAN.match(text):
+            moment = datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
+        else:
+            moment = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ConfigurationError(
+            f"{text!r} is no moment.", location="--since", hint="Write 10m, 2h, 3d, or 2026-11-30T20:15."
+        ) from None
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}"
+
+
+def _print(line: bytes, *, as_json: bool, is_colourful: bool) -> None:
+    fields = None if as_json else fields_of(line)
+    if fields is None:
+        sys.stdout.write(escaped(line.decode(errors="backslashreplace").rstrip("\n")) + "\n")
+    else:
+        sys.stdout.write(shown_line(fields, is_colourful=is_colourful) + "\n")
+
+
+def shown_line(fields: dict[str, Any], *, is_colourful: bool) -> str:
+    """A line for people: time, level, layer, what happened; the fields; a traceback below."""
+    level = str(fields.get("level", ""))
+    mark = f"{escaped(level):<8}"
+    if is_colourful:
+        mark = f"\x1b[{_COLOURS.get(level, '0')}m{mark}\x1b[0m"
+    moment = escaped(str(fields.get("time", "")))
+    said = _request_words(fields) if fields.get("category") == "access" else _words(fields)
+    exception = fields.get("exception")
+    return f"{moment} {mark} {said}" + (f"\n{escaped(str(exception), keep=chr(10) + chr(9))}" if exception else "")
+
+
+def _request_words(fields: dict[str, Any]) -> str:
+    seconds = fields.get("seconds")
+    words = [fields.get("status"), fields.get("method"), fields.get("path")]
+    words += [f"{seconds * 1000:.1f} ms" if isinstance(seconds, int | float) else None, fields.get("code")]
+    words += [f"actor={fields['actor_id']}" if fields.get("actor_id") is not None else None]
+    return " ".join([*(escaped(str(word)) for word in words if word is not None), f"[{_text(fields, 'request_id')}]"])
+
+
+def _words(fields: dict[str, Any]) -> str:
+    others = {key: value for key, value in fields.items() if key not in _SHOWN_APART and value is not None}
+    said = " ".join(f"{escaped(key)}={escaped(str(value))}" for key, value in others.items())
+    return f"{_text(fields, 'source')}: {_text(fields, 'event')} {said}".rstrip()
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    return escaped(str(fields.get(name, "")))

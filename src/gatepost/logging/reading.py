@@ -1,0 +1,162 @@
+"""Log files read back: the last lines that a filter admits, and those that come.
+
+Off the request path: what `gatepost logs` does. Lines are read as whoever wrote them, so nothing in them is trusted: a
+line that is not JSON is skipped by a filter, and shown escaped without one.
+"""
+
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from gatepost.logging.archive import closed_files
+from gatepost.logging.lines import Category
+
+POLL_SECONDS = 0.2
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+_decode = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True, slots=True)
+class LineFilter:
+    """Which lines are wanted; None admits all. `since` is a moment as the lines have it, RFC 3339 in UTC."""
+
+    category: Category | None = None
+    level: str | None = None
+    route: str | None = None
+    actor: str | None = None
+    request_id: str | None = None
+    since: str | None = None
+
+    @property
+    def log(self) -> str:
+        """The log that has all wanted lines, and for the longest time."""
+        if self.category == "security":
+            return "security"
+        return "error" if self.level in ("error", "critical") else "combined"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether every line is wanted."""
+        return self == LineFilter()
+
+    def admits(self, line: Mapping[str, Any]) -> bool:
+        """Whether a line is wanted."""
+        return (
+            (self.category is None or line.get("category") == self.category)
+            and (self.level is None or _rank(line.get("level")) >= _rank(self.level))
+            and (self.route is None or self.route in (line.get("route"), line.get("path")))
+            and (self.actor is None or str(line.get("actor_id")) == self.actor)
+            and (self.request_id is None or line.get("request_id") == self.request_id)
+            and (self.since is None or str(line.get("time")) >= self.since)
+        )
+
+    def may_admit(self, line: bytes) -> bool:
+        """Whether a line that has not been decoded can be wanted: much faster, and right where it says no."""
+        return all(
+            text.encode() in line
+            for text in (self.category, self.actor, self.request_id)
+            if text is not None and text.isascii()
+        )
+
+
+def last_lines(folder: Path, wanted: LineFilter, count: int) -> list[bytes]:
+    """The last `count` wanted lines, oldest first. Raises OSError where the folder cannot be read."""
+    found: deque[bytes] = deque()
+    for path in _newest_first(folder, wanted):
+        room = count - len(found)
+        with contextlib.suppress(FileNotFoundError), _opened(path) as file:
+            found.extendleft(reversed(deque((line for line in file if is_wanted(line, wanted)), maxlen=room)))
+        if len(found) >= count:
+            break
+    return list(found)
+
+
+def follow(folder: Path, wanted: LineFilter) -> Generator[bytes]:
+    """Wanted lines from now on, for ever; waits for them, and goes on in the file that takes the name."""
+    path = folder / f"{wanted.log}.log"
+    is_first = True
+    while True:
+        with _waited_for(path) as file:
+            if is_first:
+                file.seek(0, os.SEEK_END)
+                is_first = False
+            yield from (line for line in _lines_until_replaced(file, path) if is_wanted(line, wanted))
+
+
+def _lines_until_replaced(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    """Whole lines as they come, until another file has the name and this one is at its end."""
+    rest = b""
+    while True:
+        # Asked first: what was written before the file was replaced is then still read.
+        is_replaced = not _is_named(file, path)
+        while block := file.read(1 << 16):
+            *lines, rest = (rest + block).split(b"\n")
+            yield from (line + b"\n" for line in lines)
+        if is_replaced:
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def is_wanted(line: bytes, wanted: LineFilter) -> bool:
+    """Whether the filter admits a line of a file."""
+    if wanted.is_open:
+        return True
+    if not wanted.may_admit(line):
+        return False
+    fields = fields_of(line)
+    return fields is not None and wanted.admits(fields)
+
+
+def fields_of(line: bytes) -> dict[str, Any] | None:
+    """The fields of a line; None where it is not one of ours."""
+    try:
+        found = _decode(line)
+    except msgspec.DecodeError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _rank(level: object) -> int:
+    return LEVELS.index(level) if level in LEVELS else 0
+
+
+def _newest_first(folder: Path, wanted: LineFilter) -> Iterator[Path]:
+    yield folder / f"{wanted.log}.log"
+    for file in reversed(closed_files(folder)):
+        if file.log != wanted.log:
+            continue
+        closed_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(file.closed_at + 1))
+        if wanted.since is not None and closed_at < wanted.since:
+            return
+        yield file.path
+
+
+def _opened(path: Path) -> Any:
+    if path.suffix == ".zst":
+        from backports import zstd
+
+        return zstd.open(path, "rb")
+    return path.open("rb")
+
+
+def _waited_for(path: Path) -> IO[bytes]:
+    while True:
+        try:
+            return path.open("rb")
+        except FileNotFoundError:
+            time.sleep(POLL_SECONDS)
+
+
+def _is_named(file: IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
