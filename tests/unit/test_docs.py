@@ -238,7 +238,7 @@ def find(words: list[str]) -> Any:
     """The command that these words begin with; None for one that does not exist."""
     found: Any = typer.main.get_command(commands)
     for word in words:
-        if not hasattr(found, "commands") or (found.invoke_without_command and word.startswith("-")):
+        if not hasattr(found, "commands") or (found.invoke_without_command and word.startswith(("-", "#"))):
             break
         found = found.commands.get(word)
     return found
