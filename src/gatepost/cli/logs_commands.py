@@ -7,11 +7,7 @@ import typer
 
 from gatepost.cli.options import JSONOption
 
-logs = typer.Typer(
-    help="Read the log files of this machine's servers.",
-    epilog="Examples: gatepost logs --follow · gatepost logs --level error --since 2h · "
-    "gatepost logs --request 01JE... --json",
-)
+logs = typer.Typer(help="Read the log files of this machine's servers.")
 
 CategoryOption = Annotated[
     Literal["access", "error", "application", "security"] | None, typer.Option(help="Only lines of this category.")
@@ -21,7 +17,7 @@ LevelOption = Annotated[
 ]
 
 
-@logs.callback(invoke_without_command=True)
+@logs.callback(invoke_without_command=True, epilog="Example: gatepost logs --level error --since 2h --json")
 def read(  # noqa: PLR0913, PLR0917 - the options of a command
     folder: Annotated[Path | None, typer.Option(help="Where the files are (GATEPOST_LOG_FOLDER).")] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=0, help="So many lines, the last ones.")] = 50,
