@@ -45,6 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
         "stream-events",
         "send-files",
         "speak-another-dialect",
+        "version-your-api",
         "delete-softly",
         "use-enums",
         "give-documents-a-form",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gatepost.declaring.dialect import CamelCase, Dialect
     from gatepost.declaring.dto import DTO, Created, computed, first
     from gatepost.declaring.files import File
+    from gatepost.declaring.group import Group
     from gatepost.declaring.mount import Mount
     from gatepost.declaring.parameters import Cookie, Header, Locked, Query, RawBody
     from gatepost.declaring.policies import Policy, anyone, authenticated, nobody, owner, policy, role
@@ -78,6 +79,7 @@ __all__ = [
     "FieldError",
     "File",
     "Forbidden",
+    "Group",
     "Header",
     "JSONOf",
     "ListQuery",
@@ -166,6 +168,7 @@ _NAMES = {
     "declaring.provided": "per_call",
     "declaring.row_expressions": "actor_column actor_id count readable",
     "declaring.streams": "ServerSentEvent Stream",
+    "declaring.group": "Group",
     "declaring.resource": "Field Resource hidden read_only write_once",
     "services.accounts": "Accounts",
     "services.changes": "Changes",

@@ -24,6 +24,7 @@ from gatepost.declaration import Declaration
 from gatepost.declaring.arguments import Declared, declared
 from gatepost.declaring.controller import Controller
 from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect
+from gatepost.declaring.group import Group
 from gatepost.declaring.info import Info, title_of
 from gatepost.declaring.mount import Mount
 from gatepost.declaring.provided import Provide
@@ -45,6 +46,7 @@ T = TypeVar("T")
 class App(Declared):
     """An API derived from its resources: an ASGI application.
 
+    A `Group` among the resources has a prefix of its own below that of the app.
     `users` is the model of the users (mixin `UserColumns`); without it there is a table `users`. `mount` maps
     path prefixes to other ASGI applications, which stand behind the same gate; a `Mount` has its own rules.
     `bigint="string"` shows 64-bit integers as strings, for JavaScript. `rate_limits` is where the buckets are kept,
@@ -58,7 +60,7 @@ class App(Declared):
     @declared
     def __init__(  # noqa: PLR0913 - a declaration
         self,
-        *resources: Resource[Any],
+        *resources: Resource[Any] | Group,
         users: type[Any] | None = None,
         prefix: str = "/api",
         mount: Mapping[str, ASGIApp | Mount] | None = None,
@@ -104,8 +106,8 @@ class App(Declared):
 
     @property
     def resources(self) -> list[Resource[Any]]:
-        """The resources, in the order of the declaration."""
-        return [served.resource for served in self.declaration.catalog.served]
+        """The resources, in the order of the declaration: the app's own, then those of its groups."""
+        return [served.resource for served in self.declaration.served]
 
     @property
     def user_model(self) -> type[Any]:
@@ -208,13 +210,16 @@ class App(Declared):
         return found
 
     @asynccontextmanager
-    async def transaction(self, actor: Actor = system, call: Call | None = None) -> AsyncGenerator[ServiceTransaction]:
+    async def transaction(
+        self, actor: Actor = system, call: Call | None = None, *, group: str | None = None
+    ) -> AsyncGenerator[ServiceTransaction]:
         """Services outside of an endpoint, in one transaction: `async with app.transaction() as tx`.
 
         Committed at the end of the block, rolled back when it raises. Tried once: what runs here can run again. A
-        mounted application passes the `call` that it serves, `scope["gatepost"]`, to sign users in.
+        mounted application passes the `call` that it serves, `scope["gatepost"]`, to sign users in. It works by the
+        app's own resources, or by those of the group with this prefix: `group="/v2"`.
         """
-        async with self._unit(call) as unit:
+        async with self._unit(call, group) as unit:
             yield ServiceTransaction(unit, actor)
 
     @property
@@ -224,11 +229,12 @@ class App(Declared):
         return Accounts(lambda: self._unit(self.running.gate.find_current()))
 
     @asynccontextmanager
-    async def _unit(self, call: Call | None) -> AsyncGenerator[UnitOfWork]:
+    async def _unit(self, call: Call | None, group: str | None = None) -> AsyncGenerator[UnitOfWork]:
         running = self.running
+        registry = running.registry if group is None else running.registry_of(group)
         try:
             async with running.database.transaction() as transaction:
-                yield UnitOfWork(transaction, running.registry, call=call)
+                yield UnitOfWork(transaction, registry, call=call)
         except Problem:
             raise
         except Exception as error:

@@ -26,6 +26,7 @@ from gatepost.database.trigram_probe import TrigramProbe
 from gatepost.declaration import Declaration
 from gatepost.declaring.origins import Origins
 from gatepost.device_cookies import Devices
+from gatepost.errors import ConfigurationError
 from gatepost.events import Events, OwnerNotIndexed, PolicyMayFail, ValueMayBeTooLong
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.cross_site_requests import CrossSiteRequests
@@ -45,6 +46,7 @@ from gatepost.resource_composition import ResourceComposition, SharedParts
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
 from gatepost.services.plans import Plans
+from gatepost.services.service_registry import ServiceRegistry
 from gatepost.settings import Settings
 
 
@@ -89,7 +91,7 @@ class Composition:
             authenticators=declaration.authenticators,
         )
         self.provided = ProvidedValues(providers or declaration.providers, events)
-        self._served_tables = frozenset(served.entity.table.fullname for served in declaration.catalog.served)
+        self._served_tables = frozenset(served.entity.table.fullname for served in declaration.served)
         self.is_leaving = False
         self._trigrams = Trigrams()
         self._trigram_probe: TrigramProbe | None = None
@@ -103,7 +105,7 @@ class Composition:
         )
         self.streams = OpenStreams(settings.streams, events, access.confirm)
         self.described = described = OpenAPIComposition(declaration)
-        replaced = known_patterns(declaration.own.endpoints)
+        replaced = known_patterns([bound for declared in declaration.all for bound in declared.endpoints])
         shared = SharedParts(
             settings,
             self.database,
@@ -117,15 +119,24 @@ class Composition:
             declaration.actor_columns,
             replaced,
         )
-        resources = ResourceComposition(declaration.own, shared)
-        self.registry = resources.registry
-        if resources.searches_by_trigrams:
+        own = ResourceComposition(declaration.own, shared)
+        groups = [
+            ResourceComposition(
+                declared,
+                shared._replace(database=self.database.describing(ConstraintErrors(metadatas, declared.dialect.names))),
+            )
+            for declared in declaration.groups
+        ]
+        resources = [own, *groups]
+        self.registries = {item.group: item.registry for item in resources}
+        if any(item.searches_by_trigrams for item in resources):
             self._trigram_probe = TrigramProbe(self.database, self._trigrams, events)
-        self.openapi = OpenAPI(lambda: described.described(resources.parsers, self.accounts.authenticators))
+        parsers = {served: found for item in resources for served, found in item.parsers.items()}
+        self.openapi = OpenAPI(lambda: described.described(parsers, self.accounts.authenticators))
         built_in = BuiltInControllers(declaration, settings, self.openapi, replaced)
         bound, given = built_in.bind(self._readiness(), accepts_tokens=self.accounts.accepts_tokens)
-        endpoints = resources.endpoints()
-        endpoints += resources.own_endpoints(bound, ProvidedValues(given, events), runs_code=False)
+        endpoints = [endpoint for item in resources for endpoint in item.endpoints()]
+        endpoints += own.own_endpoints(bound, ProvidedValues(given, events), runs_code=False)
         raised = (problem for endpoint in endpoints for problem in endpoint.operation.raises)
         problems = {**gatepost_problems(), **declared_problems(raised)}
         endpoints += ProblemPages(problems).endpoints()
@@ -151,7 +162,7 @@ class Composition:
             limiter=limiter,
             routes=self.rules,
             problem_types=problem_types(problems, settings.gate.problem_base_url),
-            dialect_problems=DialectProblems(declaration.prefix, dialect.problem) if dialect.has_problems else None,
+            dialect_problems=self._dialect_problems(),
             challenges=[*dict.fromkeys(each.challenge for each in self.accounts.authenticators)],
             credential_headers=[*dict.fromkeys(name for each in self.accounts.authenticators for name in each.headers)],
             is_known=access.is_known,
@@ -231,6 +242,28 @@ class Composition:
         """From now on every response closes its connection, and streams end: clients come back on another one."""
         self.gate.drain()
         self.streams.drain()
+
+    @property
+    def registry(self) -> ServiceRegistry:
+        """That of the app's own resources."""
+        return self.registries[""]
+
+    def registry_of(self, prefix: str) -> ServiceRegistry:
+        """That of the group with this prefix. Raises `ConfigurationError` where there is none."""
+        groups = {each.location: each.group for each in self.declaration.groups}
+        location = f"Group({prefix!r})"
+        if location not in groups:
+            hint = f"The groups are {', '.join(groups)}." if groups else "The app has no group."
+            raise ConfigurationError(f"there is no {location}.", location="transaction(group=...)", hint=hint)
+        return self.registries[groups[location]]
+
+    def _dialect_problems(self) -> DialectProblems | None:
+        """The forms of refusals by prefix; None where all are problem details."""
+        by_prefix = {
+            declared.prefix: declared.dialect.problem if declared.dialect.has_problems else None
+            for declared in self.declaration.all
+        }
+        return DialectProblems(by_prefix) if any(by_prefix.values()) else None
 
     def _readiness(self) -> Readiness:
         return Readiness(

@@ -23,6 +23,7 @@ from gatepost.controllers.endpoint_binding import check_alike
 from gatepost.controllers.providers import Providers
 from gatepost.declared_resources import DeclaredResources, KnownUsers
 from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect, checked_dialect
+from gatepost.declaring.group import Group
 from gatepost.declaring.info import Info
 from gatepost.declaring.middleware import checked_middleware
 from gatepost.declaring.mount import Mount, taken_by_mount
@@ -30,10 +31,12 @@ from gatepost.declaring.policies import is_nobody
 from gatepost.declaring.provided import Provide
 from gatepost.declaring.resource import PATH, Resource
 from gatepost.errors import ConfigurationError
+from gatepost.gateway.problem_pages import ProblemDescription
+from gatepost.group_checks import check_names, check_paths, check_prefixes
 from gatepost.mistakes import Mistakes
 from gatepost.models.actor_columns import ActorColumns
 from gatepost.models.base import Model, Row
-from gatepost.models.catalog import two_classes
+from gatepost.models.catalog import ServedModel, two_classes
 from gatepost.models.column_mismatches import ExpectedTable, ExpectedTables
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.foreign_key_targets import check_foreign_keys
@@ -52,7 +55,7 @@ class Declaration:
 
     def __init__(  # noqa: PLR0913 - what an app declares
         self,
-        resources: Sequence[Resource[Any]],
+        resources: Sequence[Resource[Any] | Group],
         *,
         users: type[Any] | None,
         prefix: str,
@@ -78,7 +81,9 @@ class Declaration:
         self.middleware = mistakes.attempt(partial(checked_middleware, middleware), (), source)
         self.prefix = mistakes.attempt(partial(_path, "prefix", prefix), "", source)
         self.mounts = self._read_mounts(mounts)
-        known = self._read_resources(resources)
+        groups = [each for each in resources if isinstance(each, Group)]
+        own, *of_groups = self._read_resources(resources, groups)
+        known = [*own, *chain.from_iterable(of_groups)]
         if not resources and not mounts:
             mistakes.add(
                 ConfigurationError(
@@ -95,19 +100,37 @@ class Declaration:
                 if UserColumns in model.__mro__ and hasattr(model, "__mapper__"):
                     complete_users_table(model)  # once more: a class may have been mapped after it was made
         self.own = DeclaredResources(
-            known,
+            own,
             prefix=self.prefix,
             dialect=self.dialect,
             bigint_as_string=bigint_as_string,
             source=source,
             mistakes=mistakes,
         )
+        self.groups = [
+            DeclaredResources(
+                resources,
+                prefix=self.prefix + group.prefix,
+                dialect=group.dialect or self.dialect,
+                bigint_as_string=bigint_as_string,
+                source=group.source,
+                mistakes=mistakes,
+                location=group.location,
+                group=group.name,
+                of_app=self.own,
+            )
+            for group, resources in zip(groups, of_groups, strict=True)
+        ]
         self.catalog = self.own.catalog
         self._check_mounts()
-        self.entities: list[Entity] = [served.entity for served in self.catalog.served]
+        entities: dict[type[Any], Entity] = {}
+        for served in self.served:
+            entities.setdefault(served.entity.model, served.entity)
+        self.entities: list[Entity] = [*entities.values()]
         users_entity = self._read_users()
+        by_model = self._resources_by_model()
         with mistakes.check(source, "App"):
-            complete_schema(self.entities, {served.entity.model: served.resource for served in self.catalog.served})
+            complete_schema(self.entities, by_model)
         for metadata in {entity.table.metadata for entity in self.entities}:
             check_foreign_keys(metadata, {resource.model for resource in known}, mistakes)
             if not mistakes:  # a foreign key without a target cannot be written
@@ -116,8 +139,13 @@ class Declaration:
         self.providers = Providers(provide, mistakes, source)
         samples = None if users_entity is None else sample_users(users_entity, self.authenticators)
         known_users = KnownUsers(samples, None if samples is None else self.actor_columns)
-        self.own.complete(controllers, self.providers, {}, known_users)
-        check_alike(self.own.endpoints, mistakes)
+        problems: dict[str, ProblemDescription] = {}
+        self.own.complete(controllers, self.providers, problems, known_users)
+        for group, declared in zip(groups, self.groups, strict=True):
+            declared.complete(group.controllers, self.providers, problems, known_users)
+        check_alike([*chain.from_iterable(declared.endpoints for declared in self.all)], mistakes)
+        check_paths(self.own, self.groups, mistakes)
+        check_names(self.own, self.groups, mistakes)
         mistakes.raise_any()
         self.expected_tables = ExpectedTables([*self._expected_tables(is_default_users=users is None)])
 
@@ -127,23 +155,45 @@ class Declaration:
         return self._source
 
     @property
+    def all(self) -> "list[DeclaredResources]":
+        """The app's own resources, then those of its groups."""
+        return [self.own, *self.groups]
+
+    @property
+    def served(self) -> Iterator[ServedModel]:
+        """What is served: by the app, then by its groups."""
+        return chain.from_iterable(declared.catalog.served for declared in self.all)
+
+    @property
     def metadata(self) -> MetaData:
         """The MetaData of the app's tables."""
         return self.entities[0].table.metadata
 
-    def _read_resources(self, given: Sequence[Any]) -> list[Resource[Any]]:
-        """The resources that name a class; their mistakes become the app's."""
+    def _read_resources(self, given: Sequence[Any], groups: Sequence[Group]) -> list[list[Resource[Any]]]:
+        """The resources that name a class: the app's own, then those of each group; their mistakes become the app's."""
         for each in given:
-            if not isinstance(each, Resource):
+            if not isinstance(each, Resource | Group):
                 name = getattr(each, "__name__", repr(each))
                 hint = "Write Resource(Model, read=...)."
                 self._mistakes.add(
                     ConfigurationError(f"{name} is not a Resource.", location="App", hint=hint), self._source
                 )
-        resources: list[Resource[Any]] = [each for each in given if isinstance(each, Resource)]
-        for mistake in chain.from_iterable(resource.mistakes for resource in resources):
+        own: list[Resource[Any]] = [each for each in given if isinstance(each, Resource)]
+        for mistake in chain.from_iterable(group.mistakes for group in groups):
             self._mistakes.add(mistake)
-        return [resource for resource in resources if isinstance(cast("object", resource.model), type)]
+        check_prefixes(groups, self.dialect, self._mistakes)
+        found: list[list[Resource[Any]]] = []
+        for resources in (own, *(group.resources for group in groups)):
+            for mistake in chain.from_iterable(resource.mistakes for resource in resources):
+                self._mistakes.add(mistake)
+            found.append([resource for resource in resources if isinstance(cast("object", resource.model), type)])
+        return found
+
+    def _resources_by_model(self) -> dict[type[Any], list[Resource[Any]]]:
+        found: dict[type[Any], list[Resource[Any]]] = {}
+        for served in self.served:
+            found.setdefault(served.entity.model, []).append(served.resource)
+        return found
 
     def _read_mounts(self, given: Mapping[str, ASGIApp | Mount]) -> dict[str, Mount]:
         mounts: dict[str, Mount] = {}
@@ -153,10 +203,11 @@ class Declaration:
         return mounts
 
     def _check_mounts(self) -> None:
-        for served in self.catalog.by_path.values():
-            path = f"{self.prefix}/{served.template}"
-            if path in self.mounts:
-                self._mistakes.add(taken_by_mount(path, f"Resource({served.entity.name})"), self._source)
+        for declared in self.all:
+            for served in declared.catalog.by_path.values():
+                path = f"{declared.prefix}/{served.template}"
+                if path in self.mounts:
+                    self._mistakes.add(taken_by_mount(path, f"Resource({served.entity.name})"), self._source)
 
     def _read_users(self) -> Entity | None:
         """The entity of those who sign in, which is one of the app's; None where it cannot be."""
@@ -164,23 +215,24 @@ class Declaration:
         if users is None:
             return None
         with self._mistakes.check(partial(location_of, users), users.__name__):
-            served = self.catalog.by_model.get(users)
+            served = next((entity for entity in self.entities if entity.model is users), None)
             if served is not None:
-                return served.entity
+                return served
             entity = entity_of(users, mistakes=self._mistakes)
-            stranger = self.catalog.find_stranger(entity)
-            if stranger is not None:
-                raise two_classes(entity, stranger)
+            for declared in self.all:
+                stranger = declared.catalog.find_stranger(entity)
+                if stranger is not None:
+                    raise two_classes(entity, stranger)
             self.entities.append(entity)
             return entity
         return None
 
     def _expected_tables(self, *, is_default_users: bool) -> Iterator[ExpectedTable]:
+        by_model = self._resources_by_model()
         for entity in self.entities:
-            served = self.catalog.by_model.get(entity.model)
             is_users = entity.model is self.user_model
-            policies = {} if served is None else served.resource.policies
-            writes = [action for action in WRITES if action in policies and not is_nobody(policies[action])]
+            policies = [resource.policies for resource in by_model.get(entity.model, ())]
+            writes = [action for action in WRITES if not all(is_nobody(each[action]) for each in policies)]
             yield ExpectedTable(
                 entity, is_users or "create" in writes, writes, is_default=is_users and is_default_users
             )
@@ -189,7 +241,7 @@ class Declaration:
         """What of the policies can raise on a row. Computed anew: for the start, and for `gatepost doctor`."""
         users = sample_users(entity_of(self.user_model), self.authenticators)
         signed_in = [] if users is None else [users.actor(), users.actor(without=users.nullable)]
-        return policy_warnings(self.catalog.served, [anonymous, *signed_in])
+        return policy_warnings([*self.served], [anonymous, *signed_in])
 
     def sample_user(self) -> Actor | None:
         """A signed-in user without roles, made up; None where no user can be."""
@@ -199,16 +251,16 @@ class Declaration:
     def sql_trials(self) -> list[SQLTrial]:
         """What PostgreSQL is asked about the SQL of the declaration. Computed anew: for the start, and for `gatepost
         doctor`."""
-        return sql_trials(self.catalog.served, sample_users(entity_of(self.user_model), self.authenticators))
+        return sql_trials([*self.served], sample_users(entity_of(self.user_model), self.authenticators))
 
     def index_warnings(self) -> list[IndexWarning]:
         """Which values may be too long for an index. Computed anew: for the start, and for `gatepost doctor`."""
-        return index_warnings(self.catalog.served)
+        return index_warnings([*self.served])
 
     def owner_warnings(self) -> list[OwnerWarning]:
         """By which columns lists find the rows of an owner without an index. Computed anew: for the start, and for
         `gatepost doctor`."""
-        return owner_warnings(self.catalog.served)
+        return owner_warnings([*self.served])
 
     @property
     def actor_columns(self) -> ActorColumns | None:

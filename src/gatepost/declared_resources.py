@@ -1,9 +1,10 @@
-"""The resources of an app, read and checked: their catalog, their services, their DTOs, and the endpoints beside them.
+"""The resources of an app, or of a group of it, read and checked: their catalog, their services, their DTOs, and the
+endpoints beside them.
 
 Made when the app is built, by `declaration.py`, which reads what is the app's as a whole.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, cast
@@ -17,6 +18,7 @@ from gatepost.controllers.providers import Providers
 from gatepost.declaring.controller import check_standalone, checked_controller
 from gatepost.declaring.dialect import Dialect
 from gatepost.declaring.dto import declared_of
+from gatepost.declaring.group import restricted
 from gatepost.declaring.policies import Policy, is_nobody, owned_by
 from gatepost.declaring.resource import Resource
 from gatepost.dtos.body import check_field
@@ -26,7 +28,7 @@ from gatepost.gateway.problem_pages import ProblemDescription, describe
 from gatepost.mistakes import Mistakes, Source
 from gatepost.models.actor_columns import ActorColumns
 from gatepost.models.addresses import check_above, check_address
-from gatepost.models.catalog import Catalog
+from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.constructors import constructor_of
 from gatepost.models.delete_cascades import check_deletable
 from gatepost.models.dto_bodies import check_model, read_body
@@ -52,8 +54,8 @@ class KnownUsers(NamedTuple):
 
 
 class DeclaredResources:
-    """Resources with the controllers beside them, below one prefix and in one dialect. What is wrong becomes one of the
-    `mistakes`; `source` is where they are declared."""
+    """Resources with the controllers beside them, below one prefix and in one dialect: those of the app, or of a group
+    of it. What is wrong becomes one of the `mistakes`; they are declared at `source`, in the `location`."""
 
     def __init__(  # noqa: PLR0913 - what resources are declared with
         self,
@@ -64,14 +66,32 @@ class DeclaredResources:
         bigint_as_string: bool,
         source: str,
         mistakes: Mistakes,
+        location: str = "App",
+        group: str = "",
+        of_app: "DeclaredResources | None" = None,
     ) -> None:
-        self._known = resources
+        """Of a group, `group` is the name, and `of_app` are the app's own resources."""
+        inherited: Sequence[Resource[Any]] = () if of_app is None else of_app.resources
+        restricting = {each.model: each for each in inherited}
+        self.resources: list[Resource[Any]] = [
+            restricted(each, restricting[each.model]) if each.model in restricting else each for each in resources
+        ]
         self._source = source
+        self.location = location
+        self.group = group
+        self.of_app = of_app
         self._mistakes = mistakes
         self.prefix = prefix
         self.dialect = dialect
         self.paging = dialect.paging
-        self.catalog = Catalog(resources, mistakes, bigint_as_string=bigint_as_string, wire_name=dialect.names)
+        self.catalog = Catalog(
+            self.resources,
+            mistakes,
+            bigint_as_string=bigint_as_string,
+            wire_name=dialect.names,
+            group=group,
+            inherited=inherited,
+        )
         self.services: dict[type[Any], type[Service[Any]]] = {}
         self.injected: dict[type[Service[Any]], Injected] = {}
         self.endpoints: list[BoundEndpoint] = []
@@ -99,17 +119,36 @@ class DeclaredResources:
         if users.columns is not None and users.users is not None:
             self._check_actor_columns(users.columns, users.users)
 
+    @property
+    def service_models(self) -> dict[type[Service[Any]], type[Any]]:
+        """The models of the service classes that can be asked for. Where a group has a service of its own, those who
+        ask for the app's get this one, which is a subclass of it."""
+        found = {} if self.of_app is None else self.of_app.service_models
+        return found | {service: model for model, service in self.services.items()}
+
+    def find_resource(self, model: type[Any]) -> ServedModel | None:
+        """The app's resource of a model, whether or not this is a group."""
+        return (self.of_app or self).catalog.by_model.get(model)
+
+    def limited(self, served: ServedModel) -> ServedModel:
+        """The resource whose rate limits hold for a resource, with its buckets: the app's where that of a group
+        declares none."""
+        of_app = self.find_resource(served.entity.model)
+        return served if of_app is None or served.resource.rate_limits else of_app
+
     def _read_services(self) -> dict[type[Any], type[Service[Any]]]:
         services: dict[type[Any], type[Service[Any]]] = {}
-        for resource in self._known:
+        of_app = {} if self.of_app is None else self.of_app.services
+        for resource in self.resources:
             service: type[Any] | None = resource.service
             if service is not None:
                 with self._mistakes.check(resource.source):
                     _check_service(service, resource.model, services.values())
+                    _check_replaced(service, of_app.get(resource.model), resource.model)
                     services[resource.model] = service
                     check_transactions(service)
                     check_verbs(service)
-        return services
+        return {**of_app, **services}
 
     def _read_injected(self, providers: Providers) -> dict[type[Service[Any]], Injected]:
         """What is injected into services, which are made outside of calls as well."""
@@ -137,7 +176,7 @@ class DeclaredResources:
     def _read_dtos(self) -> None:
         """The DTOs by which resources and endpoints show rows."""
         reader = self.dtos
-        for served in self.catalog.served:
+        for served in (*self.catalog.served, *self._inherited_rows()):
             answers, lists = served.resource.answers, served.resource.lists
             if answers is not None:
                 with self._mistakes.check(served.resource.source):
@@ -153,11 +192,18 @@ class DeclaredResources:
             if bound.method.route.answers is not None:
                 reader.read(bound.method.route.answers)
 
+    def _inherited_rows(self) -> Iterator[ServedModel]:
+        """The resources of the app whose rows the endpoints of a group show as the app does."""
+        for bound in self.endpoints:
+            served = bound.returned.served
+            if served is not None and served.is_inherited and bound.method.route.answers is None:
+                yield served
+
     def _bind_endpoints(self, controllers: Sequence[Any], providers: Providers) -> list[BoundEndpoint]:
         """The endpoints of the resources' controllers, then those of the others."""
         binder = EndpointBinder(
             self.catalog,
-            self.services,
+            self.service_models,
             providers,
             self.prefix,
             self._mistakes,
@@ -171,7 +217,7 @@ class DeclaredResources:
                     found += binder.bind(checked_controller(controller, f"Resource({served.entity.name})"), served)
         for controller in controllers:
             with self._mistakes.check(self._source):
-                checked = checked_controller(controller, "App")
+                checked = checked_controller(controller, self.location)
                 found += binder.bind(checked)
                 with self._mistakes.check(partial(location_of, checked)):
                     check_standalone(checked)
@@ -190,7 +236,7 @@ class DeclaredResources:
     def _check_unread(self) -> None:
         """What can be checked of policies whose model cannot be read."""
         read = {served.entity.model for served in self.catalog.served}
-        for resource in self._known:
+        for resource in self.resources:
             for policy in resource.policies.values() if resource.model not in read else ():
                 with self._mistakes.check(resource.source):
                     check_can_be_called(policy)
@@ -247,7 +293,7 @@ class DeclaredResources:
                 with self._mistakes.check(served.resource.source):
                     check_deletable(cast("Mapper[Any]", inspect(served.entity.model)))
             check_field_rules(served, self._mistakes, is_filled=is_filled)
-            check_effects(served, self.catalog.served, self._mistakes)
+            check_effects(served, self.catalog.used, self._mistakes)
             for attribute in served.writable:
                 with self._mistakes.check(partial(attribute_location, served.entity.model, attribute.name)):
                     check_field(attribute, served.entity.name)
@@ -282,3 +328,16 @@ def _check_service(service: Any, served: type[Any], others: Collection[type[Any]
         raise ConfigurationError(f"{name} is a service of {model.__name__}.", location=location, hint=hint)
     if service in others:
         raise ConfigurationError(f"{name} serves two resources.", location=location, hint="Make a subclass for one.")
+
+
+def _check_replaced(service: type[Service[Any]], replaced: type[Service[Any]] | None, model: type[Any]) -> None:
+    """Raise `ConfigurationError` for a service of a group that does not do what the app's service of the model does:
+    whoever asks for that one would be given this one."""
+    if replaced is not None and not issubclass(service, replaced):
+        raise ConfigurationError(
+            f"service={service.__name__} is not a subclass of {replaced.__name__}, the service of the app's "
+            f"Resource({model.__name__}): other services that ask for {replaced.__name__} would be given it.",
+            location=f"Resource({model.__name__})",
+            hint=f"Write class {service.__name__}({replaced.__name__}), or leave service= out to use "
+            f"{replaced.__name__}.",
+        )

@@ -169,6 +169,7 @@ class EndpointComposition:
             allow=route.allow,
             source=f"{method.location} {location_of(method.function)}",
             resource=None if served is None else served.path,
+            group=method.group,
             raises=route.raises,
             replaces=None if replaced is None else replaced.entity.name,
             envelope=route.name or (None if answers is None else declared_of(answers).name),
@@ -178,7 +179,8 @@ class EndpointComposition:
         """The endpoint's own limits, or those that it shares with the rest of its resource; none for the default."""
         name, limits, served = bound.method.operation_name, bound.method.route.rate_limits, bound.method.served
         if not limits and served is not None:
-            name, limits = served.path, served.resource.rate_limits.get(None, ())
+            limited = self._declared.limited(served)
+            name, limits = limited.name, limited.resource.rate_limits.get(None, ())
         factor = self._gate.limit_factor or 1
         return named(name, [limit.times(factor) for limit in limits]) if limits else ()
 

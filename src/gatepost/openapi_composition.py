@@ -29,7 +29,7 @@ class OpenAPIComposition:
 
     def __init__(self, declaration: Declaration) -> None:
         self._declaration = declaration
-        self._envelopes = Envelopes(declaration.dialect)
+        self._declared = {declared.group: declared for declared in declaration.all}
         self.derived: list[DerivedOperation] = []
         self.endpoints: list[DescribedEndpoint] = []
 
@@ -37,20 +37,21 @@ class OpenAPIComposition:
         self, parsers: Mapping[ServedModel, QueryParsers], authenticators: Sequence[Authenticator]
     ) -> DescribedAPI:
         """Everything that documents are made of. `authenticators` are the declared ones, as they are asked."""
-        declaration, catalog = self._declaration, self._declaration.catalog
+        declaration = self._declaration
         return DescribedAPI(
             declaration.info,
-            declaration.dialect,
+            {group: declared.dialect for group, declared in self._declared.items()},
             [self._verb(item) for item in self.derived],
             self.endpoints,
-            (*catalog.served, *catalog.narrowed),
+            [*parsers],
             {served: found.filterable for served, found in parsers.items()},
             [*zip(declaration.authenticators, authenticators, strict=True)],
             declaration.sample_user,
         )
 
     def _verb(self, item: DerivedOperation) -> DescribedVerb:
-        served, verb, services = item.served, item.verb, self._declaration.own.services
+        served, verb, declared = item.served, item.verb, self._declared[item.served.group]
+        services, envelopes = declared.services, Envelopes(declared.dialect)
         resource, own = served.resource, services.get(served.entity.model)
         method = None if own is None else overridden(own).get(verb)
         running = [own, *(services.get(other.model) for other in served.others)]
@@ -59,8 +60,8 @@ class OpenAPIComposition:
             served,
             verb,
             item.paging,
-            self._envelopes.of(resource.answers, resource.lists),
-            self._envelopes.of_body(resource.updates if verb == "update" else resource.creates, resource.answers),
+            envelopes.of(resource.answers, resource.lists),
+            envelopes.of_body(resource.updates if verb == "update" else resource.creates, resource.answers),
             None if own is None or method is None else getattr(own, method),
             runs_code=any(verb in overridden(service) for service in running if service is not None),
         )

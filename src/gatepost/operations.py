@@ -55,7 +55,8 @@ class RouteRules:
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Operation:
     """One endpoint. `name` is `resource.verb`, `source` the file and line of the code that responds (`location_of`),
-    `resource` the path of the resource that it is derived from; None for the others. `orm_reasons` say in words why a
+    `resource` the path of the resource that it is derived from; None for the others. `group` is the name of its group,
+    empty for the app's own. `orm_reasons` say in words why a
     verb that no service overrides goes through the ORM all the same. `raises` are the problems of its
     own, each of which has a page. `envelope` is its name in dialects that have one: the key of what it returns, and
     what its refusals are about. `replaces` is the model of the resource whose derived
@@ -68,6 +69,7 @@ class Operation:
     allow: Policy
     source: str
     resource: str | None = None
+    group: str = ""
     orm_reasons: tuple[str, ...] = ()
     raises: tuple[Problem, ...] = ()
     envelope: str | None = None

@@ -1,5 +1,5 @@
-"""The resources of an app, composed: their verbs, their services, and the endpoints that are derived from them and
-written beside them. Used by `composition.py`."""
+"""The resources of an app, or of a group of it, composed: their verbs, their services, and the endpoints that are
+derived from them and written beside them. Used by `composition.py`."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -60,35 +60,35 @@ class SharedParts(NamedTuple):
 
 
 class ResourceComposition:
-    """The layers of the resources of an app, from controllers to compiled statements."""
+    """The layers of the resources of an app, or of a group of it, from controllers to compiled statements."""
 
     def __init__(self, declared: DeclaredResources, shared: SharedParts) -> None:
         self._declared = declared
+        self.group = declared.group
         self._shared = shared
         self._compiled = {
             served.entity.model: CompiledVerbs(
                 served,
                 declared.catalog,
-                shared.database.for_resource(served.path),
+                self._database_of(served),
                 shared.plans,
                 bounds_of(served.resource, shared.settings.gate),
             )
-            for served in declared.catalog.served
+            for served in declared.catalog.used
         }
         listeners = session_listeners()
-        self._orm_reasons = {
-            served.entity.model: self._reasons(served, listeners) for served in declared.catalog.served
-        }
+        self._orm_reasons = {served.entity.model: self._reasons(served, listeners) for served in declared.catalog.used}
         self.registry = ServiceRegistry(
             self._compiled,
             declared.services,
             self._orm_reasons,
             shared.accounts,
+            models=declared.service_models,
             injected=declared.injected,
             provided=shared.provided.values,
         )
         catalog = declared.catalog
-        self.parsers = {served: QueryParsers(served) for served in (*catalog.served, *catalog.narrowed)}
+        self.parsers = {served: QueryParsers(served) for served in (*catalog.used, *catalog.narrowed)}
         self._queries = Queries(self.parsers, shared.cursors, shared.trigrams, declared.paging)
 
     @property
@@ -128,12 +128,12 @@ class ResourceComposition:
     def _derived_endpoints(self) -> list[Endpoint]:
         services = {
             served.entity.model: self._through_service(served).get_above
-            for served in self._declared.catalog.served
+            for served in self._declared.catalog.used
             if "get" in self.registry.overridden(served.entity.model)
         }
         endpoints: list[Endpoint] = []
         for served in self._declared.catalog.served:
-            if served.resource.routes:
+            if served.has_routes:
                 above = RowsAbove.of(served, self._compiled[served.entity.model].key_above, services)
                 endpoints += self._endpoints_of(served, above)
         return endpoints
@@ -165,11 +165,20 @@ class ResourceComposition:
         ]
         return [Endpoint(operation, controller.handler(verb)) for verb, operation in derived]
 
+    def _database_of(self, served: ServedModel) -> Database:
+        """The database for the requests of a resource. What they borrow counts for the app's resource of the model,
+        because they meet the same locks."""
+        of_app = self._declared.find_resource(served.entity.model)
+        return self._shared.database.for_resource(served.path if of_app is None else of_app.path)
+
     def _transactions(self, method: EndpointMethod) -> CallTransactions:
         """The transactions of calls: what they borrow counts for their resource, or for sign-in."""
-        path = ACCOUNTS if method.route.auth else None if method.served is None else method.served.path
         database = self._shared.database
-        return CallTransactions(database if path is None else database.for_resource(path), self.registry)
+        if method.route.auth:
+            database = database.for_resource(ACCOUNTS)
+        elif method.served is not None:
+            database = self._database_of(method.served)
+        return CallTransactions(database, self.registry)
 
     def _verbs(self, served: ServedModel) -> dict[str, Verbs]:
         model = served.entity.model
@@ -214,16 +223,18 @@ class ResourceComposition:
             allow=served.policies[verb],
             source=overriding or origin,
             resource=served.path,
+            group=served.group,
             orm_reasons=() if overriding else self._orm_reasons[served.entity.model].get(verb, ()),
             envelope=served.row_name,
         )
 
     def _limits(self, served: ServedModel, action: str) -> NamedLimits:
         """The limits of an action, or those that it shares with the rest of its resource; none for the default."""
-        declared = served.resource.rate_limits
-        name, limits = f"{served.name}.{action}", declared.get(action, ())
+        limited = self._declared.limited(served)
+        declared = limited.resource.rate_limits
+        name, limits = f"{limited.name}.{action}", declared.get(action, ())
         if not limits:
-            name, limits = served.name, declared.get(None, ())
+            name, limits = limited.name, declared.get(None, ())
         factor = self._shared.settings.gate.limit_factor or 1
         return named(name, [limit.times(factor) for limit in limits]) if limits else ()
 

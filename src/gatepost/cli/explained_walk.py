@@ -26,6 +26,7 @@ from gatepost.gateway.paths import check_path
 from gatepost.openapi_composition import DerivedOperation
 from gatepost.operations import Operation, RouteRules
 from gatepost.routes.nearest_paths import NearestPaths
+from gatepost.services.service_registry import ServiceRegistry
 
 _REFUSED_AT = {401: "policy", 403: "policy", 404: "path", 412: "If-Match", 428: "If-Match"}
 """Where a derived handler refuses with these statuses, as long as it has read no row; with others it does where it
@@ -109,7 +110,7 @@ class Walk:
             self.found.unknown.append("It responds without the database.")
             return
         call = self._asked.call(rules, endpoint, values, self._actor, b"")
-        registry = self._composition.registry
+        registry = self._composition.registries[written.group]
         self.found.parameters = parameters_of(written, call)
         self.found.transaction = transaction_of(written.bound, registry)
         if reads_its_row_alone(written.bound, registry):
@@ -122,22 +123,18 @@ class Walk:
 
     def _runs_code(self, derived: DerivedOperation) -> bool:
         """Whether code of the application decides which statements follow; then that is said."""
-        registry, served = self._composition.registry, derived.served
+        registry, served = self._composition.registries[derived.served.group], derived.served
         above = [nesting.entity.name for nesting, _ in served.rows_above if "get" in registry.overridden(nesting.model)]
         if above:
             reason = f"The service of {', '.join(above)} is asked for the row above"
         elif derived.operation.orm_reasons:
             reason = "It goes through the ORM, as the handler says"
         elif not registry.is_compiled(served.entity.model, derived.verb):
-            reason = f"The service runs in one transaction ({self._isolation(served.entity.model)})"
+            reason = f"The service runs in one transaction ({_isolation(registry, served.entity.model)})"
         else:
             return False
         self.found.unknown.append(f"{reason}: the SQL cannot be known before it runs, and it is not run.")
         return True
-
-    def _isolation(self, model: type[Any]) -> str:
-        isolation, attempts = self._composition.registry.transaction_of([model])
-        return isolation if attempts == 1 else f"{isolation}, tried up to {attempts} times"
 
     def _body(self, operation: Operation) -> bytes:
         """The body of the request, or the example of the OpenAPI document."""
@@ -217,3 +214,8 @@ class Walk:
             if hint not in problem.detail:
                 return type(problem)(problem.code, problem.detail + hint)
         return problem
+
+
+def _isolation(registry: ServiceRegistry, model: type[Any]) -> str:
+    isolation, attempts = registry.transaction_of([model])
+    return isolation if attempts == 1 else f"{isolation}, tried up to {attempts} times"

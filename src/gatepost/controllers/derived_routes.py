@@ -24,7 +24,7 @@ def derived_routes(
     """The resource of every derived route, by its method and its path without names. An endpoint with one of them takes
     its place."""
     found: dict[tuple[str, str], ServedModel] = {}
-    for served in (served for served in resources if served.resource.routes):
+    for served in (served for served in resources if served.has_routes):
         for action in (action for action in ACTIONS if served.offers(action)):
             method, path = derived_route(served, action, prefix, dialect)
             found[method, unnamed(path)] = served

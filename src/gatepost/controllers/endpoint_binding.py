@@ -57,13 +57,15 @@ BODYLESS = ("GET", "DELETE")
 
 
 class EndpointMethod(NamedTuple):
-    """A method of a controller with one of its routes. `served` is the resource that has the controller."""
+    """A method of a controller with one of its routes. `served` is the resource that has the controller; `group` is the
+    name of the group that has either, if one does."""
 
     controller: type[Controller[Any]]
     name: str
     function: Any
     route: Route
     served: ServedModel | None
+    group: str = ""
 
     @property
     def location(self) -> str:
@@ -81,7 +83,8 @@ class EndpointMethod(NamedTuple):
         if self.route.probe:
             return self.name
         path = self.base if self.served is None else self.served.path
-        return f"{path.replace('/', '.') or self.controller.__name__.lower()}.{self.name}"
+        name = f"{path.replace('/', '.') or self.controller.__name__.lower()}.{self.name}"
+        return f"{self.group}.{name}" if self.group else name
 
 
 class BoundEndpoint(NamedTuple):
@@ -134,13 +137,13 @@ class BoundEndpoint(NamedTuple):
 
 
 class EndpointBinder:
-    """Binds the endpoints of controllers. `services` are those of the app, by model; `providers` make the rest;
-    `wire_name` makes the names of query parameters that clients send."""
+    """Binds the endpoints of controllers. `service_models` are the models of the services that these may take;
+    `providers` make the rest; `wire_name` makes the names of query parameters that clients send."""
 
     def __init__(  # noqa: PLR0913 - what endpoints are bound by
         self,
         catalog: Catalog,
-        services: Mapping[type[Any], type[Service[Any]]],
+        service_models: Mapping[type[Any], type[Any]],
         providers: Providers,
         prefix: str,
         mistakes: Mistakes,
@@ -149,7 +152,7 @@ class EndpointBinder:
     ) -> None:
         self.wire_name = wire_name
         self._catalog = catalog
-        self._models = {service: model for model, service in services.items()}
+        self._models = service_models
         self.providers = providers
         self._prefix = prefix
         self._mistakes = mistakes
@@ -167,7 +170,7 @@ class EndpointBinder:
         with self._mistakes.check(partial(location_of, controller)):
             attributes = self._attributes(controller)
         found: list[BoundEndpoint] = []
-        methods = list(_methods(controller, served))
+        methods = list(_methods(controller, served, self._catalog.group))
         find_lost_routes(controller, self._mistakes)
         for method in methods:
             for mistake in method.route.mistakes:
@@ -469,7 +472,7 @@ class _Binding:
         )
 
 
-def _methods(controller: type[Controller[Any]], served: ServedModel | None) -> Iterator[EndpointMethod]:
+def _methods(controller: type[Controller[Any]], served: ServedModel | None, group: str) -> Iterator[EndpointMethod]:
     """The methods that are endpoints, in the order in which they are written."""
     names: dict[str, None] = {}
     for owner in reversed(controller.__mro__):
@@ -477,7 +480,7 @@ def _methods(controller: type[Controller[Any]], served: ServedModel | None) -> I
     for name in names:
         found = inspect.getattr_static(controller, name, None)
         for route in routes_of(undecorated(found)):
-            yield EndpointMethod(controller, name, found, route, served)
+            yield EndpointMethod(controller, name, found, route, served, group)
 
 
 def _check_class(controller: type[Controller[Any]]) -> None:

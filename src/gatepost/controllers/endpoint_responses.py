@@ -168,7 +168,9 @@ class EndpointResponses:
 def location_writer(served: ServedModel | None, prefix: str, nesting: Nesting | None) -> WriteLocation | None:
     """What writes the path of a row; None where the resource has no path for one, or has it below another row, which
     only the endpoints of its own controller know."""
-    if served is None or not served.offers("get") or (served.nesting is not nesting and served.nesting is not None):
+    if served is None or not (served.has_routes and served.offers("get")):
+        return None
+    if served.nesting is not nesting and served.nesting is not None:
         return None
     write, paths = key_writer(served.addressed.entity.key), ListPaths(served, prefix)
     return lambda call, key: f"{paths.of(call)}/{write(key)}"

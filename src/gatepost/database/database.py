@@ -198,6 +198,12 @@ class Database:
         made.resource = resource
         return made
 
+    def describing(self, describe: Describe) -> "Database":
+        """The same database, which describes violations of constraints in another way."""
+        made = copy.copy(self)
+        made._describe = describe
+        return made
+
     def note_silence(self) -> None:
         """The database has been silent for too long: connections that idled meanwhile may be dead."""
         self.pool.give_up()

@@ -125,14 +125,14 @@ DEFAULT_DIALECT = Dialect()
 """What an app has that declares no other."""
 
 
-def checked_dialect(given: Any) -> Dialect:
-    """A dialect as it is given. Raises `ConfigurationError` for anything else."""
+def checked_dialect(given: Any, location: str = "App") -> Dialect:
+    """A dialect as it is given at a location. Raises `ConfigurationError` for anything else."""
     if isinstance(given, Dialect):
         return given
     name = getattr(given, "__name__", repr(given))
     is_class = isinstance(given, type) and issubclass(given, Dialect)
     hint = f"Write dialect={name}()." if is_class else "Write dialect=CamelCase(), or leave it out."
-    raise ConfigurationError(f"dialect={name} is not a dialect.", location="App", hint=hint)
+    raise ConfigurationError(f"dialect={name} is not a dialect.", location=location, hint=hint)
 
 
 def _by_code(words: Mapping[str, str]) -> Callable[[FieldError], str]:

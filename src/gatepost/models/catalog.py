@@ -41,6 +41,9 @@ from gatepost.view import View
 
 DEFAULT_FIELD = Field()
 
+RESERVED = ("auth", "batch")
+"""Paths that no resource has."""
+
 
 def default_field(attribute: Attribute) -> Field:
     """The rules of a field where a resource declares none: those of its column, if it has any. An attribute that
@@ -83,20 +86,31 @@ class ServedModel:
     `others` those of their own resources as well. `only_view` is the view of every request, where no field's rule
     depends on the actor; otherwise None. `attribute_names` and `relation_names` lead from the names that clients know
     to those of the model. `required` are the fields that the body of a creation has to have; those that are `owned` are
-    filled with the actor's id. `name` is what operations and rate limits are called by. Rows that are nested belong to
-    a row of `above`. `answers` is the DTO that a row is shown as, `lists` that of the rows of a list: None for the
-    fields themselves. `row_name` is what dialects call a row, None where they have no name for it.
+    filled with the actor's id. `name` is what operations and rate limits are called by; in a `group` it begins with the
+    name of the group. One that `is_inherited` is the app's resource as a group uses it, without routes. Rows that are
+    nested belong to a row of `above`. `answers` is the DTO that a row is shown as, `lists` that of the rows of a list:
+    None for the fields themselves. `row_name` is what dialects call a row, None where they have no name for it.
     """
 
-    def __init__(
-        self, resource: Resource[Any], entity: Entity, others: Sequence[ClassRows] = (), nesting: Nesting | None = None
+    def __init__(  # noqa: PLR0913 - what a model is served by
+        self,
+        resource: Resource[Any],
+        entity: Entity,
+        others: Sequence[ClassRows] = (),
+        nesting: Nesting | None = None,
+        *,
+        group: str = "",
+        is_inherited: bool = False,
     ) -> None:
         self.nesting = nesting
         self.resource = resource
         self.entity = entity
         self.others = tuple(others)
         self.path = resource.path or str(entity.table.name)
-        self.name = resource.name or self.path
+        self.name = ".".join(filter(None, (group, resource.name or self.path)))
+        self.group = group
+        self.is_inherited = is_inherited
+        self.has_routes = resource.routes and not is_inherited
         self.above: ServedModel | None = None
         self.row_name: str | None = None if resource.answers is None else declared_of(resource.answers).name
         self.answers: Any = None  # `DTOMembers`, which are read against the catalog
@@ -285,41 +299,72 @@ def _only_rules(decisions: Mapping[str, Decision]) -> dict[str, RowCondition]:
 
 class Catalog:
     """All served models of an app, except those whose mistakes keep them from being read; and what relations and
-    foreign keys lead to."""
+    foreign keys lead to.
 
-    def __init__(
+    A group of resources has a catalog of its own. Its models without a resource there are `inherited`: under the
+    policies of the app's resources, and without routes. What relations, foreign keys and subclasses lead to is found in
+    this catalog alone, so no other group has a say.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a catalog is made of
         self,
         resources: Iterable[Resource[Any]],
         mistakes: Mistakes,
         *,
         bigint_as_string: bool = False,
         wire_name: WireName = str,
+        group: str = "",
+        inherited: Iterable[Resource[Any]] = (),
     ) -> None:
+        """`inherited` are the resources of the app whose group, called `group`, this is the catalog of."""
+        self.group = group
         self.bigint_as_string = bigint_as_string
         self.wire_name = wire_name
         self.served: list[ServedModel] = []
+        self.inherited: list[ServedModel] = []
         self.by_model: dict[type[Any], ServedModel] = {}
         self.by_path: dict[str, ServedModel] = {}
         self._declared: dict[type[Any], tuple[Resource[Any], Entity]] = {}
         self._over: dict[TableKey, Entity] = {}
         self._narrowed: dict[type[Any], ServedModel] = {}
-        read: list[tuple[Resource[Any], Entity]] = []
-        for resource in resources:
-            model = resource.model
-            with mistakes.check(partial(location_of, model), model.__name__):
-                entity = entity_of(model, bigint_as_string=bigint_as_string, wire_name=wire_name, mistakes=mistakes)
-                read.append((resource, entity))
-                self._declared.setdefault(model, read[-1])
+        read = self._read(resources, mistakes)
+        of_app = self._read(inherited, mistakes)
+        own = {resource.model for resource, _ in read}
+        visible = [*(item for item in of_app if item[0].model not in own), *read]
         for resource, entity in read:
             with mistakes.check(resource.source):
-                nesting = nesting_of(resource, entity, read)
-                self._enter(ServedModel(resource, entity, self._others(resource.model), nesting))
+                nesting = nesting_of(resource, entity, visible)
+                self._enter(ServedModel(resource, entity, self._others(resource.model), nesting, group=group))
+        for resource, entity in of_app:
+            with mistakes.check(resource.source):
+                self._inherit(resource, entity, nesting_of(resource, entity, of_app))
         for item in self.served:
             with mistakes.check(item.resource.source):
                 self._check(item)
+        for item in self.used:
+            with mistakes.check(item.resource.source):
+                _check_wire_names(item)
             with mistakes.check(item.resource.source):
                 item.relations = self._relations(item.entity)
             item.above = None if item.nesting is None else self.by_model.get(item.nesting.model)
+
+    def _read(self, resources: Iterable[Resource[Any]], mistakes: Mistakes) -> list[tuple[Resource[Any], Entity]]:
+        """The resources whose models can be read."""
+        found: list[tuple[Resource[Any], Entity]] = []
+        for resource in resources:
+            model = resource.model
+            with mistakes.check(partial(location_of, model), model.__name__):
+                entity = entity_of(
+                    model, bigint_as_string=self.bigint_as_string, wire_name=self.wire_name, mistakes=mistakes
+                )
+                found.append((resource, entity))
+                self._declared.setdefault(model, found[-1])
+        return found
+
+    @property
+    def used(self) -> list[ServedModel]:
+        """The served models, then those that are inherited."""
+        return [*self.served, *self.inherited]
 
     @property
     def narrowed(self) -> list[ServedModel]:
@@ -373,7 +418,15 @@ class Catalog:
         if model not in self._narrowed:
             resource, entity = self._declared[owner]
             entity = msgspec.structs.replace(entity, scope=entity_of(model).scope)
-            narrowed = self._narrowed[model] = ServedModel(resource, entity, self._others(model))
+            base = self.by_model.get(owner)
+            narrowed = ServedModel(
+                resource,
+                entity,
+                self._others(model),
+                group=self.group,
+                is_inherited=base is not None and base.is_inherited,
+            )
+            self._narrowed[model] = narrowed
             narrowed.relations = self._relations(entity)
         return self._narrowed[model]
 
@@ -382,24 +435,35 @@ class Catalog:
         self.served.append(item)
         if item.entity.model in self.by_model:
             raise ConfigurationError("the model has two resources.", location=location, hint="Keep one.")
-        if item.resource.routes and (item.path in self.by_path or item.path in ("auth", "batch")):
+        if item.has_routes and (item.path in self.by_path or item.path in RESERVED):
             raise ConfigurationError(
                 f"the path {item.path!r} is taken.", location=location, hint="Choose another path=."
             )
-        if any(item.name == other.name for other in self.served[:-1] if other.resource.routes and item.resource.routes):
+        if any(item.name == other.name for other in self.served[:-1] if other.has_routes and item.has_routes):
             raise ConfigurationError(
                 f"the name {item.name!r} is taken.", location=location, hint="Choose another name=."
             )
-        if item.resource.routes and not PATH.fullmatch(item.path):
+        if item.has_routes and not PATH.fullmatch(item.path):
             hint = 'Write path= with letters, digits, "-", "_", "." and "~", without a slash at its ends.'
             raise ConfigurationError(f"{item.path!r} is not a path.", location=location, hint=hint)
+        self._admit(item)
+        if item.has_routes:
+            self.by_path[item.path] = item
+
+    def _inherit(self, resource: Resource[Any], entity: Entity, nesting: Nesting | None) -> None:
+        """Use a resource of the app where the group has none of the model."""
+        if resource.model not in self.by_model:
+            others = self._others(resource.model)
+            item = ServedModel(resource, entity, others, nesting, group=self.group, is_inherited=True)
+            self.inherited.append(item)
+            self._admit(item)
+
+    def _admit(self, item: ServedModel) -> None:
         stranger = self.find_stranger(item.entity)
         if stranger is not None:
             raise two_classes(stranger, item.entity)
         self._over[table_key(item.entity.table)] = item.entity
         self.by_model[item.entity.model] = item
-        if item.resource.routes:
-            self.by_path[item.path] = item
 
     def _check(self, item: ServedModel) -> None:
         location = f"Resource({item.entity.name})"
@@ -415,7 +479,6 @@ class Catalog:
         clash = set(item.entity.relations) & set(item.entity.attributes)
         if clash:
             raise ConfigurationError(f"{sorted(clash)} are both a column and a relation.", location=location)
-        _check_wire_names(item)
         create = item.resource.policies["create"]
         if not (item.entity.is_creatable or is_nobody(create) or create is item.resource.write):
             raise ConfigurationError(

@@ -28,11 +28,12 @@ ATTRIBUTE = "gatepost.attribute"
 """Key in `Column.info`: the name of the attribute that maps the column, where the two differ."""
 
 
-def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Resource[Any]]) -> None:
+def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Sequence[Resource[Any]]]) -> None:
     """Add what the declaration implies to the tables' MetaData. Idempotent.
 
-    `resources` maps models to their resource. Raises `ConfigurationError` with all fields that do not exist, or that
-    are named without an effect. The indexes of a view stand for those of the tables below it, and are never made.
+    `resources` maps models to their resources, in the app and in its groups: the indexes of all are added. Raises
+    `ConfigurationError` with all fields that do not exist, or that are named without an effect. The indexes of a view
+    stand for those of the tables below it, and are never made.
     """
     mistakes = Mistakes()
     all_metadata = {entity.table.metadata: None for entity in entities}
@@ -43,8 +44,7 @@ def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Resourc
             _note_attribute_names(entity)
             if not entity.is_view:
                 add_checks(entity)
-        resource = resources.get(entity.model)
-        if resource is not None:
+        for resource in resources.get(entity.model, ()):
             if entity.scope is not None and not is_nobody(resource.policies["list"]):
                 add_filter_index(entity, entity.scope.name)  # its rows may be few among those of other classes
             _add_indexes(entity, resource, mistakes)

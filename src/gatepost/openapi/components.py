@@ -1,7 +1,8 @@
 """The reusable parts of one document, each made once."""
 
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
+from copy import copy
 from typing import Any
 
 Schema = dict[str, Any]
@@ -17,10 +18,21 @@ class Components:
     def __init__(self) -> None:
         self.sections: dict[str, dict[str, Any]] = {}
         self._names: dict[tuple[str, Hashable], str] = {}
+        self._scope = ""
+        self._scoped: Collection[str] = ()
+
+    def scoped(self, scope: str, sections: Collection[str]) -> "Components":
+        """The parts of the same document, where those that are made from now on in these sections are parts of their
+        own: their names begin with the scope."""
+        found = copy(self)
+        found._scope, found._scoped = scope, sections
+        return found
 
     def ref(self, section: str, key: Hashable, name: str, make: Callable[[], Any], other: str = "") -> Schema:
         """A reference to a part, which `make` makes at its first use: by `name`, or by `other` where another part has
         it. A part may refer to itself."""
+        if section in self._scoped:
+            key, name, other = (self._scope, key), self._scope + name, other and self._scope + other
         known = self._names.get((section, key))
         if known is None:
             parts = self.sections.setdefault(section, {})
@@ -32,9 +44,11 @@ class Components:
     def schema(self, key: Hashable, name: str, make: Callable[[], Schema], other: str = "") -> Schema:
         """A reference to a schema, whose title is its name."""
 
+        known = (self._scope, key) if "schemas" in self._scoped else key
+
         def made() -> Schema:
             found = make()
-            return {"title": self._names["schemas", key], **found}
+            return {"title": self._names["schemas", known], **found}
 
         return self.ref("schemas", key, name, made, other)
 

@@ -32,6 +32,11 @@ class DescribedVerb(NamedTuple):
     method: Any = None
     runs_code: bool = False
 
+    @property
+    def group(self) -> str:
+        """The name of the group that it is of; empty for the app's own."""
+        return self.served.group
+
 
 class DescribedEndpoint(NamedTuple):
     """An operation that is written. `dto` is what it shows rows as, in place of their resource's; `rows` is the list
@@ -46,17 +51,23 @@ class DescribedEndpoint(NamedTuple):
     rows: EndpointList | None = None
     runs_code: bool = True
 
+    @property
+    def group(self) -> str:
+        """The name of the group that it is of; empty for the app's own."""
+        return self.bound.method.group
+
 
 Described = DescribedVerb | DescribedEndpoint
 
 
 class DescribedAPI(NamedTuple):
-    """Everything that the document is made of. `filterable` is what can be filtered and sorted by; `authenticators` are
-    asked in their order, with the names of their classes; `signed_in` makes a user without roles, to find out what
-    signing in would open; None where no user can be made up."""
+    """Everything that the document is made of. `dialects` are those of the app (by an empty name) and of its groups;
+    `served` are the resources of all of them, with those that groups inherit. `filterable` is what can be filtered and
+    sorted by; `authenticators` are asked in their order, with the names of their classes; `signed_in` makes a user
+    without roles, to find out what signing in would open; None where no user can be made up."""
 
     info: Info
-    dialect: Dialect
+    dialects: Mapping[str, Dialect]
     verbs: Sequence[DescribedVerb]
     endpoints: Sequence[DescribedEndpoint]
     served: Sequence[ServedModel]

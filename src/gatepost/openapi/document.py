@@ -1,10 +1,12 @@
 """The whole document: OpenAPI 3.1 of everything that an audience may see."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.controllers.endpoint_binding import unnamed
+from gatepost.declaring.dialect import Dialect
 from gatepost.models.nesting import PLACE
 from gatepost.openapi.annotation_schemas import AnnotationSchemas
 from gatepost.openapi.audience import Audience
@@ -21,6 +23,8 @@ from gatepost.openapi.shape_schemas import ShapeSchemas
 
 VERSION = "3.1.0"
 
+_WORD = re.compile("[A-Za-z0-9]+")
+
 _LINKED = {"get": "Read it", "update": "Change it", "delete": "Delete it"}
 
 
@@ -33,23 +37,9 @@ class _Document:
     def __init__(self, api: DescribedAPI, audience: Audience) -> None:
         self._api = api
         self._audience = audience
-        components = self._components = Components()
-        wire_name = api.dialect.names
-        shapes = ShapeSchemas(components, lambda kind, use: AnnotationSchemas(components, use).schema(kind))
-        rows = RowSchemas(components, shapes, audience)
-        self._operations = OperationObjects(
-            components,
-            rows,
-            BodyObjects(components, shapes, audience, wire_name),
-            ParameterObjects(components, shapes, rows, audience, filterable=api.filterable, wire_name=wire_name),
-            ResponseObjects(
-                components,
-                api.dialect,
-                has_own_credentials=not all(isinstance(declared, BearerTokens) for declared, _ in api.authenticators),
-            ),
-            security=SecuritySchemes(components, api.authenticators),
-            wire_name=wire_name,
-        )
+        self._components = Components()
+        self._security = SecuritySchemes(self._components, api.authenticators)
+        self._operations = {group: self._objects(group, dialect) for group, dialect in api.dialects.items()}
         self._verbs = [item for item in api.verbs if audience.may_call(item.operation.allow)]
         self._endpoints = [
             item
@@ -58,6 +48,29 @@ class _Document:
         ]
         self._described: list[Described] = [*self._verbs, *self._endpoints]
         self._ids = self._operation_ids()
+
+    def _objects(self, group: str, dialect: Dialect) -> OperationObjects:
+        """What makes the operations of the app, or of a group: in its dialect, with schemas of its own."""
+        api, audience = self._api, self._audience
+        components, wire_name = self._components, dialect.names
+        if group:
+            is_alike = dialect is api.dialects[""]
+            components = components.scoped(_title(group), ("schemas",) if is_alike else ("schemas", "responses"))
+        shapes = ShapeSchemas(components, lambda kind, use: AnnotationSchemas(components, use).schema(kind))
+        rows = RowSchemas(components, shapes, audience)
+        return OperationObjects(
+            components,
+            rows,
+            BodyObjects(components, shapes, audience, wire_name),
+            ParameterObjects(components, shapes, rows, audience, filterable=api.filterable, wire_name=wire_name),
+            ResponseObjects(
+                components,
+                dialect,
+                has_own_credentials=not all(isinstance(declared, BearerTokens) for declared, _ in api.authenticators),
+            ),
+            security=self._security,
+            wire_name=wire_name,
+        )
 
     def made(self) -> dict[str, Any]:
         """The document."""
@@ -89,8 +102,10 @@ class _Document:
 
     def _made(self, described: Described) -> Schema:
         if isinstance(described, DescribedEndpoint):
-            return self._operations.of_endpoint(described)
-        return self._operations.of_verb(described, self._links(described) if described.verb == "create" else {})
+            return self._operations[described.group].of_endpoint(described)
+        return self._operations[described.group].of_verb(
+            described, self._links(described) if described.verb == "create" else {}
+        )
 
     def _links(self, creation: DescribedVerb) -> Schema:
         """From the response to a creation to what can be done with the row."""
@@ -148,6 +163,11 @@ class _Document:
 def _wanted_id(item: Described) -> str:
     own = item.bound.method.route.operation_id if isinstance(item, DescribedEndpoint) else None
     return own or item.operation.name
+
+
+def _title(group: str) -> str:
+    """What the names of a group's schemas begin with: `V2`."""
+    return "".join(word[:1].upper() + word[1:] for word in _WORD.findall(group))
 
 
 def _rename(made: Schema, pattern: str, path: str) -> None:

@@ -277,8 +277,10 @@ def _sentence(name: str) -> str:
 
 
 def tag_of(bound: BoundEndpoint) -> str:
-    controller = bound.method.controller
-    return controller.path.strip("/").replace("/", ".") or controller.__name__.lower()
+    """The tag of the endpoints of a controller that is of no resource."""
+    method = bound.method
+    name = method.controller.path.strip("/").replace("/", ".") or method.controller.__name__.lower()
+    return f"{method.group}.{name}" if method.group else name
 
 
 def _title(bound: BoundEndpoint) -> str:

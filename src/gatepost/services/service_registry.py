@@ -20,10 +20,12 @@ class ServiceRegistry:
         orm_reasons: Mapping[type[Any], Mapping[str, Reasons]],
         accounts: AccountOperations,
         *,
+        models: Mapping[type[Any], type[Any]] = {},
         injected: Mapping[type[Service[Any]], Sequence[tuple[str, type[Any]]]] = {},
         provided: Mapping[type[Any], Any] = {},
     ) -> None:
-        """`orm_reasons` say of each served model why which of its actions go through the ORM. `injected` are attributes
+        """`orm_reasons` say of each served model why which of its actions go through the ORM. `models` are those of the
+        service classes that can be asked for. `injected` are attributes
         of services, with the class by which each is in `provided` while the app runs."""
         self._orm_reasons = orm_reasons
         self.accounts = accounts
@@ -31,7 +33,7 @@ class ServiceRegistry:
         self._provided = provided
         self._compiled = compiled
         self._services = services
-        self._models = {service: model for model, service in services.items()}
+        self._models = models
         self._overridden = {model: frozenset(overridden(service)) for model, service in services.items()}
 
     def model_of(self, service: type[Any]) -> type[Any]:

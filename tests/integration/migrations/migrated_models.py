@@ -91,7 +91,7 @@ def shop(schema: str | None = None) -> MetaData:
             filter=["stock", "tags", "data.color"],
         ),
     ]
-    complete_schema([entity_of(Author), entity_of(Book)], {item.model: item for item in resources})
+    complete_schema([entity_of(Author), entity_of(Book)], {item.model: [item] for item in resources})
     return own
 
 

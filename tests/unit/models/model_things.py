@@ -29,7 +29,7 @@ def model(**attributes: Any) -> type[Any]:
 
 
 def complete(thing: type[Any], **options: Any) -> "Table[Any]":
-    complete_schema([entity_of(thing)], {thing: Resource(thing, read=anyone, **options)})
+    complete_schema([entity_of(thing)], {thing: [Resource(thing, read=anyone, **options)]})
     return thing.__table__
 
 

@@ -173,7 +173,7 @@ def test_a_relation_is_filtered_over_by_the_resource_at_its_other_end() -> None:
 
     with pytest.raises(ConfigurationError) as refusal:
         complete_schema(
-            [entity_of(Book), entity_of(Author)], {Book: Resource(Book, read=anyone, filter=["author.name"])}
+            [entity_of(Book), entity_of(Author)], {Book: [Resource(Book, read=anyone, filter=["author.name"])]}
         )
     assert "'author' is a relation of Book." in str(refusal.value)
     assert "Name the field in the resource of Author" in str(refusal.value)

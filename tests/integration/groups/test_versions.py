@@ -1,0 +1,43 @@
+"""A group serves its resources below its prefix, in its dialect, beside the app's own."""
+
+import pytest
+
+from gatepost.testing import TestApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_each_version_serves_a_model_by_its_own_resource(running: TestApp) -> None:
+    editor = await running.user("editor")
+    label = (await editor.post("/api/group_labels", json={"short_name": "versioned"})).data
+    first = await editor.post("/api/releases", json={"title": "first", "label_id": label["id"]})
+    second = await editor.post("/api/v2/records", json={"title": "second", "labelId": label["id"]})
+    assert (first.status, second.status) == (201, 201)
+    assert first.headers["location"] == f"/api/releases/{first.data['id']}"
+    made = second.json()["record"]
+    assert second.headers["location"] == f"/api/v2/records/{made['id']}"
+    assert made.keys() == {"id", "title", "state", "unitCost", "labelId"}
+    card = (await editor.get(f"/api/v3/releases/{made['id']}")).data
+    assert card == {"id": made["id"], "title": "second", "label": {"short_name": "versioned"}, "song_count": 0}
+
+
+async def test_what_a_group_does_not_declare_is_not_served_below_its_prefix(running: TestApp) -> None:
+    editor = await running.user("editor")
+    for path in (
+        "/api/v2/group_labels",
+        "/api/v2/pins",
+        "/api/v2/releases",
+        "/api/v3/songs",
+        "/api/v2",
+        "/api/v4/pins",
+    ):
+        assert (await editor.get(path)).status == 404, path
+    assert (await editor.get("/api/pins")).status == 200
+
+
+async def test_refusals_below_a_prefix_are_in_the_dialect_of_its_group(running: TestApp) -> None:
+    client = running.anonymous
+    assert (await client.get("/api/v2/nothing")).json()["failed"] == "not_found"
+    assert (await client.get("/api/v2/records")).json()["failed"] == "not_signed_in"
+    for path in ("/api/v3/nothing", "/api/nothing", "/api/v20/nothing"):
+        assert (await client.get(path)).json()["code"] == "not_found", path
