@@ -26,6 +26,7 @@ from gatepost.controllers.endpoint_parameters import (
 from gatepost.controllers.endpoint_results import Returned, read_returned
 from gatepost.controllers.injection import NOTHING, FromUnit, Injections, OfService, of_accounts, provided_class
 from gatepost.controllers.lost_routes import find_lost_routes, undecorated
+from gatepost.controllers.own_paging import check_own_paging
 from gatepost.controllers.parameter_markers import Marker, check_given, marker_of, sent_name
 from gatepost.controllers.path_rows import PathRow, check_row, nested, path_row, rows_above
 from gatepost.controllers.providers import Providers
@@ -192,18 +193,21 @@ class EndpointBinder:
             with self._mistakes.check(route.source):
                 binding.add(parameter)
         binding.check_all_used(signature)
+        query = QueryParameters(binding.query, binding.classes, self.wire_name)
+        returned = read_returned(signature.returned, method, self._catalog)
+        check_own_paging(query, returned, route, location)
         parts = [part for part in (self._prefix.strip("/"), method.base, route.path.strip("/")) if part]
         return BoundEndpoint(
             method,
             "/" + "/".join(parts),
             tuple(binding.simple),
             tuple(binding.texts),
-            QueryParameters(binding.query, binding.classes, self.wire_name),
+            query,
             nested(binding.rows.values(), method.served, location),
             binding.body,
             Injections(tuple(binding.of_unit), tuple(binding.provided)),
             attributes,
-            read_returned(signature.returned, method, self._catalog),
+            returned,
         )
 
     def _attributes(self, controller: type[Controller[Any]]) -> Injections:

@@ -10,6 +10,7 @@ from gatepost.bounded_cache import BoundedCache
 from gatepost.call import Call, Response
 from gatepost.controllers.endpoint_parameters import QueryParameters
 from gatepost.controllers.envelopes import Envelope
+from gatepost.controllers.own_paging import own_paging, unlimited
 from gatepost.controllers.page_responses import PageResponses
 from gatepost.controllers.queries import QueryReader
 from gatepost.controllers.query_strings import RawQuery, invalid_parameter, parameters_of, raw_query
@@ -43,12 +44,15 @@ class EndpointList:
         self._reader = reader
         self._own = own
         self.filters = filters
-        self._is_paged = pages and not set(own.names) & set(_POSITIONS)
+        self._pages_itself_by = own_paging(own, pages=pages)
+        self._is_paged = pages and self._pages_itself_by is None
         self.paging = reader.paging
         self.envelope = envelope if self._is_paged else envelope.of_whole
         self._pages = PageResponses(_path_of, reader.seal, reader.paging, self.envelope)
-        names = [name for name in reader.paging.names if self._is_paged or name not in _POSITIONS]
-        self.names = [name for name in names if filters or name != "sort"]
+        absent = {*own.names, *(() if self._is_paged else _POSITIONS)}
+        if not filters or self._pages_itself_by is not None:
+            absent.add("sort")
+        self.names = [name for name in reader.paging.names if name not in absent]
         self._first_pages = BoundedCache[tuple[tuple[Order, ...] | None, View], ListQuery](FIRST_PAGES_MAX)
 
     def parse(self, call: Call) -> tuple[dict[str, Any], RawQuery]:
@@ -67,7 +71,9 @@ class EndpointList:
 
     def query(self, call: Call, raw: RawQuery, order: tuple[Order, ...] | None) -> ListQuery:
         """What is wanted of the rows. `order` is None where the Select has a limit, and so an order, of its own: then
-        it is one page. Raises `BadRequest`."""
+        it is one page. Raises `BadRequest`, and `TypeError` where an endpoint that pages itself set no limit."""
+        if order is not None and self._pages_itself_by is not None:
+            raise unlimited(self._pages_itself_by)
         if raw is not NO_QUERY:
             return self._resolved(call, raw, order)
         query = self._first_pages.get((order, call.view))

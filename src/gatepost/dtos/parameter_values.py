@@ -77,6 +77,11 @@ def make_parameters(kind: Any, values: Mapping[str, Any]) -> Any:
     return made(kind, values, **values)
 
 
+def value_type(annotation: Any) -> Any:
+    """The type of a parameter's values, without null and constraints."""
+    return _non_null(annotation)[0]
+
+
 def _non_null(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     """What an annotation admits besides null, and its metadata."""
     plain, metadata = without_metadata(annotation)

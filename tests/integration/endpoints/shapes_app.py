@@ -420,6 +420,18 @@ class Windows(Controller):
     async def pieces(self, limit: int = 2, skip: int = 0) -> Select[Piece]:
         return select(Piece).order_by(Piece.size).limit(limit).offset(skip)
 
+    @get("/named", allow=anyone, filters=True)
+    async def named(self, limit: int = 2) -> Select[Piece]:
+        return select(Piece).order_by(Piece.size).limit(limit)
+
+    @get("/unlimited", allow=anyone)
+    async def unlimited(self, after: str | None = None) -> Select[Piece]:
+        return select(Piece) if after is None else select(Piece).where(Piece.name > after)
+
+    @get("/counted", allow=anyone)
+    async def counted(self, count: int = 0) -> Select[Piece]:
+        return select(Piece).where(Piece.size >= count)
+
     @get("/class", allow=anyone)
     async def of_class(self, window: Annotated[Window, Query()]) -> Select[Piece]:
         return select(Piece).order_by(Piece.size).limit(window.rows).offset(window.first)

@@ -138,6 +138,26 @@ async def test_a_list_that_is_not_paged_has_no_next_page(workshop: TestApp) -> N
     assert "link" not in response.headers
 
 
+async def test_a_list_that_pages_itself_is_filtered_before_it_is_cut(workshop: TestApp) -> None:
+    response = await workshop.anonymous.get("/api/windows/named?name[in]=p3,p4&limit=1")
+
+    assert [piece["name"] for piece in response.data] == ["p3"]
+    for label in ("sort=name", "after=x", "count=true"):
+        refused = await workshop.anonymous.get(f"/api/windows/named?{label}")
+        assert (refused.status, refused.json()["code"]) == (400, "unknown_parameter")
+    document = (await workshop.anonymous.get("/openapi.json")).json()
+    named = document["paths"]["/api/windows/named"]["get"]["parameters"]
+    assert not {"sort", "after", "before", "count"} & {each.get("name") for each in named}
+
+
+async def test_a_parameter_named_count_leaves_a_list_its_pages(workshop: TestApp) -> None:
+    response = await workshop.anonymous.get("/api/windows/counted?count=2&limit=3")
+
+    assert len(response.data) == 3
+    assert response.json()["page"]["next"] is not None
+    assert "total" not in response.json()["page"]
+
+
 @pytest.mark.parametrize(("limit", "shown"), [(0, 0), (2, 2), (5_000, 1_000), (2**31 - 1, 1_000)])
 async def test_a_page_says_the_limit_of_its_select(workshop: TestApp, limit: int, shown: int) -> None:
     response = await workshop.anonymous.get(f"/api/windows/pieces?limit={limit}")
@@ -176,6 +196,8 @@ async def test_a_number_of_rows_out_of_range_is_refused(
 @pytest.mark.parametrize(
     ("path", "message"),
     [
+        ("unlimited", "Windows.unlimited: the Select has no .limit(), and an endpoint with a parameter of this name"),
+        ("unlimited?after=p1", "('after'): return it with `.limit(...)`, or rename the parameter"),
         ("constant", "The Select has a LIMIT or OFFSET that is out of range: -1."),
         ("required", "The Select has bindparam('size') without a value."),
         ("criteria", "The Select has with_loader_criteria()"),
