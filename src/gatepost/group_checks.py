@@ -59,9 +59,11 @@ def check_paths(of_app: DeclaredResources, groups: Sequence[DeclaredResources], 
     and the policies of their own."""
     for declared in (of_app, *groups):
         others = [each for each in groups if each is not declared and not _is_below(declared.prefix, each.prefix)]
+        refused: set[str] = set()
         for route in _routes(declared) if others else ():
             for other in others:
-                if _covers(route.path, other.prefix):
+                if route.location not in refused and _covers(route.path, other.prefix):
+                    refused.add(route.location)
                     error = ConfigurationError(
                         f"{route.path.replace(_PARAMETER, '{...}')} is below the prefix of {other.location}.",
                         location=route.location,

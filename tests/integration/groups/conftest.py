@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from groups_app import Base, app
+from record_shop import Shop, filled
 from sqlalchemy import MetaData
 
 from gatepost.testing import TestApp
@@ -32,3 +33,9 @@ async def sql(module_database_url: str) -> AsyncIterator["asyncpg.Connection[Any
     connection: asyncpg.Connection[Any] = await asyncpg.connect(module_database_url)
     yield connection
     await connection.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shop(running: TestApp, sql: "asyncpg.Connection[Any]") -> Shop:
+    """The record shop with a release of each state."""
+    return await filled(running, sql)

@@ -1,8 +1,8 @@
 """A record shop in three versions: the app's own resources, `/v2` with other policies, fields and names, and `/v3` with
 DTOs.
 
-Drafts exist in the first version alone, withdrawn releases in `/v2` alone. What a release costs only editors see in the
-first version; its state only they see in `/v2`.
+Drafts exist in the first version alone, withdrawn releases in `/v2` alone. In the first version editors write, and they
+alone see what a release costs; in `/v2` curators write, and they alone see the state.
 """
 
 from typing import Annotated
@@ -178,6 +178,13 @@ class ReleaseTitle(DTO[Release]):
     title: str
 
 
+class PinBody(DTO[Pin]):
+    """A new pin."""
+
+    place: str
+    release_id: int
+
+
 class ReleaseCard(DTO[Release]):
     """A release as `/v3` shows it."""
 
@@ -192,15 +199,25 @@ class Charts(Controller):
 
     path = "charts"
 
-    @get("/songs", allow=authenticated, answers=SongName)
+    @get("/songs", allow=authenticated, answers=SongName, filters=True)
     async def songs(self) -> Select[Song]:
         """Songs with their releases."""
         return select(Song)
 
-    @get("/labels", allow=anyone)
+    @get("/labels", allow=anyone, filters=True)
     async def labels(self) -> Select[Label]:
         """Rows of a resource that only the app has."""
         return select(Label)
+
+    @get("/pins", allow=anyone, filters=True)
+    async def pins(self) -> Select[Pin]:
+        """Rows of such a resource, which expand to rows of one of the group."""
+        return select(Pin)
+
+    @post("/pins", allow=authenticated)
+    async def add_pin(self, body: PinBody, pins: Service[Pin], actor: Actor) -> Created[Pin]:
+        """A new row that refers to a row of the group."""
+        return Created(await pins.create(body.row(), actor))
 
     @post("/labels", allow=role("editor"))
     async def add(self, name: str, labels: Service[Label], actor: Actor) -> Created[Label]:
@@ -215,7 +232,7 @@ class Grouped(CamelCase):
         return {"failed": problem.code, "name": name, "fields": [error.pointer for error in problem.errors]}
 
 
-editor = role("editor")
+editor, curator = role("editor"), role("curator")
 
 app = App(
     Resource(Label, read=anyone, write=editor, where=Label.is_closed.is_(False)),
@@ -238,10 +255,10 @@ app = App(
             Release,
             path="records",
             read=authenticated,
-            write=authenticated,
+            write=curator,
             where=Release.state != "draft",
             sort=["unit_cost"],
-            fields={"state": Field(read=editor, write=editor)},
+            fields={"state": Field(read=curator, write=curator), "unit_cost": Field()},
             service=CheckedReleases,
             controller=SecondReading,
         ),

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_each_version_serves_a_model_by_its_own_resource(running: TestApp) -> None:
-    editor = await running.user("editor")
+    editor = await running.user("editor", "curator")
     label = (await editor.post("/api/group_labels", json={"short_name": "versioned"})).data
     first = await editor.post("/api/releases", json={"title": "first", "label_id": label["id"]})
     second = await editor.post("/api/v2/records", json={"title": "second", "labelId": label["id"]})
