@@ -312,9 +312,9 @@ CODES: dict[str, ErrorCode] = {
     ),
     "schema_changed": ErrorCode(
         ServiceUnavailable,
-        "The database has been changed, and no longer fits this server; nothing was written.",
-        "A table that the request uses is not the one of its model: a column is missing, or has another type. The"
-        " log line `schema_changed` names each difference.",
+        "The database does not have the tables that this server needs; nothing was written.",
+        "A table that the request uses is not the one of its model: it or a column is missing, or has another type, "
+        "since the server started or before. The log line `schema_changed` names each difference.",
         "The server's owner migrates the database, or starts the version that fits it; the server looks again by "
         "itself.",
     ),

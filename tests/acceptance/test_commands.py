@@ -159,8 +159,11 @@ def test_users_of_a_database_that_is_not_migrated_are_a_sentence(
     monkeypatch.setenv("DATABASE_URL", postgresql.dsn("postgres"))
     status, _, complaint = gatepost("users", "list")
     assert status == 2
-    assert complaint.startswith('Error: DATABASE_URL: relation "users" does not exist.')
-    assert "gatepost migrate up" in complaint
+    assert complaint == (
+        'Error: DATABASE_URL: The database is not what the models need: relation "users" does not exist. In '
+        "development, run `gatepost dev --migrate`; elsewhere `gatepost migrate make` and `gatepost migrate up`. "
+        "`gatepost doctor` lists what the database lacks.\n"
+    )
 
 
 @pytest.mark.parametrize(

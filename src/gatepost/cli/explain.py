@@ -16,7 +16,7 @@ from gatepost.cli.output import print_json
 from gatepost.cli.settings import database_settings
 from gatepost.cli.sql_layout import laid_out
 from gatepost.database.statement_recording import RecordingDatabase
-from gatepost.errors import ConfigurationError, DatabaseMistake, Problem
+from gatepost.errors import ConfigurationError
 from gatepost.events import Events
 from gatepost.logging.text import escaped
 from gatepost.server.loading import find_app, reference_of
@@ -95,8 +95,6 @@ async def _user(app: "App", settings: Settings, email: str) -> Actor:
     try:
         async with connected(database):  # raises what is wrong where there is none
             return await actor_of_user(database, app.user_model, email)
-    except (DatabaseMistake, Problem) as error:
-        raise ConfigurationError(str(error), location="DATABASE_URL", hint="See `gatepost doctor`.") from None
     finally:
         await database.close()
 

@@ -19,7 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def guarded(command: Callable[[], None]) -> None:
-    """Run a command; an error that the user can fix becomes one red sentence and status 2, without a traceback."""
+    """Run a command; an error that the user can fix becomes one red sentence and status 2, without a traceback. So does
+    whatever the database lacks or refuses."""
     try:
         command()
     except ConfigurationError as error:
@@ -33,6 +34,23 @@ def guarded(command: Callable[[], None]) -> None:
         # The reader of our output has seen enough (`gatepost routes | head`); Python must not flush into it again.
         sys.stderr.close()
         sys.exit(141)
+    except Exception as error:
+        refusal = _refusal_of_database(error)
+        if refusal is None:
+            raise
+        from gatepost.logging.console import print_error
+
+        print_error(refusal)
+        sys.exit(2)
+
+
+def _refusal_of_database(error: Exception) -> ConfigurationError | None:
+    """What a database lacks or refuses, as a sentence; None for a mistake in the code."""
+    if "asyncpg" not in sys.modules:  # no database was asked, and loading its driver takes longer than to refuse
+        return None
+    from gatepost.cli.database_refusals import refusal_of_database
+
+    return refusal_of_database(error)
 
 
 def _run(words: list[str]) -> None:

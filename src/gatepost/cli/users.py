@@ -10,7 +10,7 @@ import typer
 from gatepost.cli.options import AppOption, JSONOption
 from gatepost.cli.output import print_rows
 from gatepost.cli.settings import database_settings
-from gatepost.errors import ConfigurationError, DatabaseMistake, OutcomeUnknown, Problem
+from gatepost.errors import ConfigurationError, OutcomeUnknown
 from gatepost.logging.console import print_success
 from gatepost.server.loading import find_app, reference_of
 
@@ -125,8 +125,6 @@ def _on_database(reference: str | None, work: Work[T]) -> T:
 
 
 async def _run(work: Work[T], model: type[Any], settings: "Settings") -> T:
-    import asyncpg
-
     from gatepost.database.connection_errors import connection_error
     from gatepost.database.database import Database
     from gatepost.database.startup_check import connect_once
@@ -142,16 +140,6 @@ async def _run(work: Work[T], model: type[Any], settings: "Settings") -> T:
     except OutcomeUnknown as problem:
         raise ConfigurationError(
             problem.detail, location="DATABASE_URL", hint="`gatepost users list` shows it."
-        ) from None
-    except DatabaseMistake as error:
-        raise ConfigurationError(f"{error}", location="DATABASE_URL") from None
-    except Problem as problem:
-        raise ConfigurationError(
-            problem.detail, location="DATABASE_URL", hint="`gatepost doctor` says what is missing."
-        ) from None
-    except asyncpg.PostgresError as error:
-        raise ConfigurationError(
-            f"{error}.", location="DATABASE_URL", hint="Migrate the database first: `gatepost migrate up`."
         ) from None
     finally:
         await database.close()

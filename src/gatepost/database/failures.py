@@ -124,7 +124,7 @@ def read_only() -> ServiceUnavailable:
 
 def schema_changed() -> ServiceUnavailable:
     """The refusal of whatever uses a table that is not the one of the models."""
-    detail = "The database has been changed, and no longer fits this server; nothing was read or written."
+    detail = "The database does not have the tables that this server needs; nothing was read or written."
     return ServiceUnavailable("schema_changed", detail, retry_after_seconds=5)
 
 
