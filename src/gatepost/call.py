@@ -25,8 +25,9 @@ SAFE = ("GET", "HEAD")
 METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
 """The methods that this server knows, in the order of `Allow`."""
 
-REFUSED_METHODS = ("TRACE", "CONNECT")
-"""Known to HTTP and allowed on no path: TRACE shows credentials to scripts, CONNECT is for proxies."""
+REFUSED_METHODS = ("TRACE", "CONNECT", "QUERY")
+"""Known to HTTP and allowed on no path: TRACE shows credentials to scripts, CONNECT is for proxies, and what QUERY asks
+in a body, GET asks in the query string."""
 
 JSON_HEADERS: tuple[Header, ...] = ((b"content-type", b"application/json"),)
 

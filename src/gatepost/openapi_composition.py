@@ -47,6 +47,7 @@ class OpenAPIComposition:
             {served: found.filterable for served, found in parsers.items()},
             [*zip(declaration.authenticators, authenticators, strict=True)],
             declaration.sample_user,
+            [*declaration.mounts],
         )
 
     def _verb(self, item: DerivedOperation) -> DescribedVerb:

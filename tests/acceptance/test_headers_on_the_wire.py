@@ -163,6 +163,7 @@ ALL = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
         ("TRACE", "/livez", 405, "GET, HEAD, OPTIONS"),
         ("TRACE", "/echo/x", 405, ALL),
         ("TRACE", "/nothing", 404, None),
+        ("QUERY", NOTES, 405, ALLOW),
         ("CONNECT", "evil.example:443", 404, None),
         ("get", NOTES, 501, None),
         ("GET,", NOTES, 400, None),

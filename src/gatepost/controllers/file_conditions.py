@@ -37,7 +37,7 @@ class Validators:
         elif self._is_newer_than(headers.get(b"if-unmodified-since")):
             raise _failed()
         if (unless := headers.get(b"if-none-match")) is not None:
-            return unless.strip() == b"*" or (self.tag is not None and is_unchanged(unless, self.tag))
+            return unless.strip() == b"*" or is_unchanged(unless, self.tag)
         since = _date(headers.get(b"if-modified-since"))
         return since is not None and self.modified is not None and self.modified <= since
 

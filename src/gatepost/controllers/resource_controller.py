@@ -13,9 +13,8 @@ from gatepost.controllers.queries import QueryReader
 from gatepost.controllers.query_strings import parse
 from gatepost.controllers.responses import (
     empty_response,
-    entity_tag,
-    is_unchanged,
     row_response,
+    unless_unchanged,
     wanted_versions,
 )
 from gatepost.controllers.rows_above import ListPaths, RowsAbove
@@ -109,8 +108,8 @@ class ResourceController:
         fields, expand = self._queries.read_one(call) if call.query_string else (None, ())
         row = await get(call, key, fields, expand)
         unless = call.headers.get(b"if-none-match")
-        if unless is not None and row.tag is not None and is_unchanged(unless, row.tag):
-            return empty_response(304, (b"etag", entity_tag(row.tag)))
+        if unless is not None:
+            return unless_unchanged(unless, 200, row.data, row.tag, self._opening)
         return row_response(200, row.data, row.tag, opening=self._opening)
 
     async def list(self, call: Call) -> Response:

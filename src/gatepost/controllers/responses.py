@@ -31,7 +31,7 @@ def row_response(status: int, data: str, tag: str | None, *extra: Header, openin
 
 def unless_unchanged(unless: bytes | None, status: int, data: str, tag: str | None, opening: str) -> Response:
     """The response that shows one row's JSON, or 304 where `If-None-Match` (`unless`) names its entity tag."""
-    if unless is not None and tag is not None and is_unchanged(unless, tag):
+    if unless is not None and is_unchanged(unless, tag) and tag is not None:
         return empty_response(304, (b"etag", entity_tag(tag)))
     return row_response(status, data, tag, opening=opening)
 
@@ -72,11 +72,13 @@ def strong_tags(header: bytes) -> tuple[str, ...] | None:
     return tuple(tag[1:-1].decode() for tag in _tags(header) if not tag.startswith(b"W/"))
 
 
-def is_unchanged(header: bytes, tag: str) -> bool:
-    """Whether `If-None-Match` names the entity tag of this text; weak comparison (RFC 9110, section 13.1.2)."""
+def is_unchanged(header: bytes, tag: str | None) -> bool:
+    """Whether `If-None-Match` names the entity tag of this text; weak comparison (RFC 9110, section 13.1.2). What has
+    no tag is never unchanged. Raises `BadRequest`."""
     if header.strip() == b"*":
-        return True
-    return entity_tag(tag) in (each.removeprefix(b"W/") for each in _tags(header))
+        return tag is not None
+    tags = _tags(header)
+    return tag is not None and entity_tag(tag) in (each.removeprefix(b"W/") for each in tags)
 
 
 def _tags(header: bytes) -> list[bytes]:

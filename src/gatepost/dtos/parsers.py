@@ -25,7 +25,10 @@ from gatepost.dtos.violations import NO_PARAMS, Violation, wrong_type
 DIGITS_MAX = 500
 """Digits before and after the point that a number without a declared precision may have."""
 
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,499})(?:\.[0-9]{1,500})?(?:[eE][-+]?[0-9]{1,4})?")
+NUMBER_TEXT = r"-?(?:0|[1-9][0-9]{0,499})(?:\.[0-9]{1,500})?(?:[eE][-+]?[0-9]{1,4})?"
+"""What an exact number looks like, as a pattern for clients."""
+
+_NUMBER = re.compile(NUMBER_TEXT)
 _RAW_NUMBER = re.compile(rb'"?(-?(?:0|[1-9][0-9]{0,499})(?:\.[0-9]{1,500})?(?:[eE][-+]?[0-9]{1,4})?)"?')
 _LONG_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,131071})(?:\.[0-9]{1,16383})?")
 _ANY_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
@@ -44,7 +47,14 @@ _INTERVAL = re.compile(
     r"(-?)P(?=[0-9T])(?:([0-9]{1,9})W|(?:([0-9]{1,10})D)?"
     r"(?:T(?=[0-9])(?:([0-9]{1,12})H)?(?:([0-9]{1,12})M)?(?:([0-9]{1,15})(?:\.([0-9]+))?S)?)?)"
 )
+INTERVAL_TEXT = (
+    "-?P(?=[0-9T])([0-9]{1,8}W|([0-9]{1,9}D)?"
+    r"(T(?=[0-9])([0-9]{1,9}H)?([0-9]{1,10}M)?([0-9]{1,12}(\.[0-9]{1,6})?S)?)?)"
+)
+"""What an interval in a body looks like, as a pattern for clients."""
 
+BASE64_TEXT = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?"
+"""What bytes look like, as a pattern for clients."""
 
 _FIRST = ("too_small", "min", "0001-01-01T00:00:00Z")
 _LAST = ("too_large", "max", "9999-12-31T23:59:59.999999Z")

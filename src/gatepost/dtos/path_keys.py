@@ -27,6 +27,9 @@ from gatepost.out_of_range import OUT_OF_RANGE_TYPES, without_zeros
 PATH_TEXT = r"^(?!\.{0,2}$)[^\x00-\x1f\x7f/\\]*$"
 """What `fits_in_a_path` holds of texts, as a pattern for clients."""
 
+COMPOSITE_TEXT = r"[^\x00-\x1f\x7f/\\,]*"
+"""The same of one value of a composite key, beside its commas."""
+
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f/\\]")
 
 _WITHOUT_A_PATH = (Form.BYTES, Form.ARRAY, Form.DOCUMENT)

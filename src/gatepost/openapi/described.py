@@ -64,7 +64,8 @@ class DescribedAPI(NamedTuple):
     """Everything that the document is made of. `dialects` are those of the app (by an empty name) and of its groups;
     `served` are the resources of all of them, with those that groups inherit. `filterable` is what can be filtered and
     sorted by; `authenticators` are asked in their order, with the names of their classes; `signed_in` makes a user
-    without roles, to find out what signing in would open; None where no user can be made up."""
+    without roles, to find out what signing in would open; None where no user can be made up. `mounts` are the paths of
+    other applications."""
 
     info: Info
     dialects: Mapping[str, Dialect]
@@ -74,3 +75,4 @@ class DescribedAPI(NamedTuple):
     filterable: Mapping[ServedModel, Filterable]
     authenticators: Sequence[tuple[Any, Authenticator]]
     signed_in: Callable[[], Actor | None]
+    mounts: Sequence[str] = ()

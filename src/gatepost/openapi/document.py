@@ -1,7 +1,7 @@
 """The whole document: OpenAPI 3.1 of everything that an audience may see."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gatepost.auth.bearer_tokens import BearerTokens
@@ -37,17 +37,18 @@ class _Document:
     def __init__(self, api: DescribedAPI, audience: Audience) -> None:
         self._api = api
         self._audience = audience
-        self._components = Components()
-        self._security = SecuritySchemes(self._components, api.authenticators)
-        self._operations = {group: self._objects(group, dialect) for group, dialect in api.dialects.items()}
         self._verbs = [item for item in api.verbs if audience.may_call(item.operation.allow)]
         self._endpoints = [
             item
             for item in api.endpoints
             if item.bound.method.route.document and audience.may_call(item.operation.allow)
         ]
-        self._described: list[Described] = [*self._verbs, *self._endpoints]
         self._ids = self._operation_ids()
+        self._list_ids = {item.served: self._ids[id(item.operation)] for item in self._verbs if item.verb == "list"}
+        self._components = Components()
+        self._security = SecuritySchemes(self._components, api.authenticators)
+        self._operations = {group: self._objects(group, dialect) for group, dialect in api.dialects.items()}
+        self._described: list[Described] = [*self._verbs, *self._endpoints]
 
     def _objects(self, group: str, dialect: Dialect) -> OperationObjects:
         """What makes the operations of the app, or of a group: in its dialect, with schemas of its own."""
@@ -70,12 +71,13 @@ class _Document:
             ),
             security=self._security,
             wire_name=wire_name,
+            list_ids=self._list_ids,
         )
 
     def made(self) -> dict[str, Any]:
         """The document."""
         info = self._api.info
-        description = " ".join(filter(None, [info.description, self._audience.note]))
+        description = " ".join(filter(None, [info.description, self._audience.note, _mounted(self._api.mounts)]))
         paths: dict[str, dict[str, Any]] = {}
         known: dict[str, str] = {}
         for described in self._described:
@@ -98,6 +100,7 @@ class _Document:
             "tags": [*self._tags()],
             "paths": paths,
             "components": self._components.sorted(),
+            **({"x-mounts": [*self._api.mounts]} if self._api.mounts else {}),
         }
 
     def _made(self, described: Described) -> Schema:
@@ -158,6 +161,15 @@ class _Document:
             names.update(dict.fromkeys(method.route.tags or ([] if method.served is None else [method.served.name])))
         for name in names:
             yield {"name": name, **({"description": docs[name]} if docs.get(name) else {})}
+
+
+def _mounted(paths: Sequence[str]) -> str:
+    """What the document says of the applications that it does not describe."""
+    if not paths:
+        return ""
+    named = " and ".join(filter(None, [", ".join(f"`{path}`" for path in paths[:-1]), f"`{paths[-1]}`"]))
+    verb = "is another application" if len(paths) == 1 else "are other applications"
+    return f"Below {named} {verb}, not described here."
 
 
 def _wanted_id(item: Described) -> str:

@@ -1,12 +1,13 @@
 """Operations: one object per derived or written one, with its parameters, body, responses and links."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_origin
 
 from gatepost.call import Response
 from gatepost.controllers.endpoint_binding import BoundEndpoint
 from gatepost.controllers.envelopes import Envelope
+from gatepost.controllers.query_strings import DEPTH_MAX
 from gatepost.declaring.policies import Policy, is_everyone
 from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import DTOMembers
@@ -22,6 +23,8 @@ from gatepost.openapi.response_objects import ALWAYS, HEADERS, LIMITED, Response
 from gatepost.openapi.row_schemas import RowSchemas
 from gatepost.openapi.security_schemes import SecuritySchemes
 from gatepost.openapi.sent_objects import of_file, of_stream
+
+RELATION_FILTERS = "x-relation-filters"
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 
@@ -39,6 +42,7 @@ class OperationObjects:
         *,
         security: SecuritySchemes,
         wire_name: Callable[[str], str],
+        list_ids: Mapping[ServedModel, str],
     ) -> None:
         self._components = components
         self._rows = rows
@@ -47,6 +51,7 @@ class OperationObjects:
         self._responses = responses
         self._security = security
         self._wire_name = wire_name
+        self._list_ids = list_ids
 
     def of_verb(self, described: DescribedVerb, links: Schema) -> Schema:
         """A derived operation. `links` are those of a creation."""
@@ -54,6 +59,8 @@ class OperationObjects:
         summary, description = _verb_docs(described)
         found = self._operation(summary, description, [served.name], operation.allow)
         found["parameters"] = [*self._verb_parameters(described)]
+        if verb == "list":
+            self._describe_relations(found, served)
         if verb in ("create", "update"):
             found["requestBody"] = self._bodies.of_verb(served, verb, operation.method, described.body_envelope)
         found["responses"] = {
@@ -78,6 +85,8 @@ class OperationObjects:
         if route.deprecated:
             found["deprecated"] = True
         found["parameters"] = [*self._endpoint_parameters(described)]
+        if served is not None and described.rows is not None and described.rows.filters:
+            self._describe_relations(found, served)
         if bound.body is not None:
             found["requestBody"] = self._bodies.of_endpoint(bound.body, route.method, described.body_envelope)
         found["responses"] = {
@@ -99,6 +108,20 @@ class OperationObjects:
             [] if is_anonymous and is_open else self._security.optional() if is_open else self._security.required()
         )
         return found
+
+    def _describe_relations(self, found: Schema, served: ServedModel) -> None:
+        """Say which relations filters may follow: to the operation whose filters go on from there, or to the names of
+        the fields where there is none."""
+        relations = {
+            name: self._list_ids.get(target) or self._parameters.filtered(target)
+            for name, target in self._parameters.relations(served).items()
+        }
+        if relations:
+            found[RELATION_FILTERS] = relations
+            name, target = next(iter(relations.items()))
+            like = f"a filter of `{target}`" if isinstance(target, str) else "a field of what it leads to"
+            sentence = f"Filters may follow up to {DEPTH_MAX} relations: put `{name}.` before {like}, and so on."
+            found["description"] = "\n\n".join(filter(None, [found.get("description"), sentence]))
 
     def _verb_parameters(self, described: DescribedVerb) -> Any:
         served, verb = described.served, described.verb

@@ -4,7 +4,6 @@ A filter is one parameter per field and operator, `price[lt]`, each a component 
 filter over a relation is described for the fields that the other resource itself declares for filters.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, get_args, get_origin
@@ -13,9 +12,11 @@ import msgspec
 
 from gatepost.controllers.endpoint_parameters import QueryParameter, TextParameter
 from gatepost.controllers.paging import OFFSET_MAX, PagingParameters
+from gatepost.controllers.query_strings import DEPTH_MAX, EXPANSIONS_MAX
+from gatepost.controllers.responses import ENTITY_TAGS_MAX
 from gatepost.controllers.signatures import MISSING
 from gatepost.declaring.wire_names import WireName
-from gatepost.dtos.path_keys import PATH_TEXT
+from gatepost.dtos.path_keys import COMPOSITE_TEXT, PATH_TEXT
 from gatepost.dtos.structured_json import LISTS
 from gatepost.dtos.structured_members import alternatives_of, without_metadata
 from gatepost.models.catalog import ServedModel
@@ -24,7 +25,7 @@ from gatepost.models.dto_members import DTOMembers
 from gatepost.models.entity import Key
 from gatepost.models.filters import Filterable
 from gatepost.models.operators import DEFAULT_OPERATOR, Operator
-from gatepost.models.shape import Form, Shape
+from gatepost.models.shape import Shape
 from gatepost.openapi.annotation_schemas import AnnotationSchemas
 from gatepost.openapi.audience import Audience
 from gatepost.openapi.components import Components, Schema
@@ -41,18 +42,20 @@ OPERATORS: Mapping[str, str] = {
     "gte": "is greater than or equal to",
     "in": "is one of these, separated by commas",
     "null": "is null (`true`) or not (`false`)",
-    "contains": "contains",
+    "contains": "contains this, of which three letters or digits stand in a row",
     "starts_with": "starts with",
-    "icontains": "contains, in upper or lower case",
+    "icontains": "contains this, of which three letters or digits stand in a row, in upper or lower case",
     "istarts_with": "starts with, in upper or lower case",
     "has": "has this element",
 }
 """What each operator of a filter says of a field."""
 
 
+_CURSOR: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}
+
 PAGING: Mapping[str, tuple[Schema, str]] = {
-    "after": ({"type": "string"}, "The page behind this cursor, `next` of another page"),
-    "before": ({"type": "string"}, "The page before this cursor, `prev` of another page"),
+    "after": (_CURSOR, "The page behind this cursor, `next` of another page; not together with `before`"),
+    "before": (_CURSOR, "The page before this cursor, `prev` of another page; not together with `after`"),
     "offset": (
         {"type": "integer", "minimum": 0, "maximum": OFFSET_MAX, "default": 0},
         "How many rows there are before the page",
@@ -62,14 +65,11 @@ PAGING: Mapping[str, tuple[Schema, str]] = {
 """The parameters that all lists share."""
 
 
-ENTITY_TAGS = r'^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'
+_TAG = r'(W/)?"[!#-~]*"'
+ENTITY_TAGS = rf"^(\*|{_TAG}(, *{_TAG}){{0,{ENTITY_TAGS_MAX - 1}}})$"
 
-_UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_LISTED: Mapping[Form | None, Schema] = {
-    Form.INTEGER: {"pattern": "^-?[0-9]+(,-?[0-9]+)*$"},
-    Form.UUID: {"pattern": f"^{_UUID}(,{_UUID})*$"},
-}
-"""What several values in one text look like."""
+EXPANSION_PATHS_MAX = 60
+"""Paths of relations that the pattern of `expand` names one by one."""
 
 
 class ParameterObjects:
@@ -95,7 +95,7 @@ class ParameterObjects:
     def of_key(self, name: str, key: Key) -> Schema:
         """The parameter of a path that names a row."""
         if key.is_composite:
-            pattern = ",".join(["[^,]*"] * len(key.attributes))
+            pattern = ",".join([COMPOSITE_TEXT] * len(key.attributes))
             return _in_path(name, {"type": "string", "pattern": f"^{pattern}$"}, "The values, separated by commas")
         attribute = key.attributes[0]
         schema = self._shapes.parameter(attribute.shape, attribute.name)
@@ -147,17 +147,30 @@ class ParameterObjects:
         """The filters of a list, by its own fields and by those of the rows that its relations lead to."""
         own = self._filterable[served]
         yield from self._filters(served, own.operators, "")
-        for name, (relation, _) in served.relations.items():
-            target = self._audience.relation(served, name, expands=False)
-            if target is not None and target in self._filterable:
-                resource = target.resource
-                declared = {*resource.filter, *resource.sort, *resource.search}
-                operators = self._filterable[target].operators
-                yield from self._filters(
-                    target,
-                    {path: found for path, found in operators.items() if path in declared},
-                    f"{relation.wire_name}.",
-                )
+        for name, target in self.relations(served).items():
+            resource = target.resource
+            declared = {*resource.filter, *resource.sort, *resource.search}
+            operators = self._filterable[target].operators
+            yield from self._filters(
+                target, {path: found for path, found in operators.items() if path in declared}, f"{name}."
+            )
+
+    def relations(self, served: ServedModel) -> dict[str, ServedModel]:
+        """What the relations lead to that filters may follow, by their names."""
+        found = {
+            relation.wire_name: self._audience.relation(served, name, expands=False)
+            for name, (relation, _) in served.relations.items()
+        }
+        return {name: target for name, target in found.items() if target is not None and target in self._filterable}
+
+    def filtered(self, served: ServedModel) -> list[str]:
+        """The names of the fields that a resource can be filtered by."""
+        compared, attributes = self._audience.fields(served).compared, served.entity.attributes
+        return [
+            attributes[field_of(path)].wire_name + path.removeprefix(field_of(path))
+            for path in self._filterable[served].operators
+            if field_of(path) in compared
+        ]
 
     def if_match(self, *, is_required: bool) -> Schema:
         """The versions of a row on which a write depends."""
@@ -224,8 +237,10 @@ class ParameterObjects:
     def _operand(self, operator: Operator, shape: Shape | None, name: str) -> Schema:
         if operator.operand == "flag":
             return {"type": "boolean"}
-        if operator.operand == "list" or shape is None:
-            return {"type": "string", **_LISTED.get(None if shape is None else shape.form, {})}
+        if operator.operand == "list":
+            return self._shapes.listed(shape)
+        if shape is None:
+            return {"type": "string"}
         return self._shapes.parameter(shape, name)
 
     def _sort(self, served: ServedModel) -> Schema | None:
@@ -249,12 +264,22 @@ class ParameterObjects:
         return _query("fields", schema, "The fields to show, separated by commas; all without it")
 
     def _expand(self, served: ServedModel, dto: DTOMembers | None) -> Schema | None:
-        names = self._rows.expandable(served) if dto is None else ()
-        if not names:
+        paths = [*self._expansion_paths(served)] if dto is None else ()
+        if not paths:
             return None
-        one = f"({'|'.join(map(re.escape, names))})(\\.[^.,]+){{0,2}}"
-        schema = {"type": "string", "pattern": f"^{one}(,{one})*$"}
+        pattern = list_pattern(paths, count_max=EXPANSIONS_MAX)
+        if len(paths) > EXPANSION_PATHS_MAX:
+            one = f"({'|'.join(path for path in paths if '.' not in path)})(\\.[a-zA-Z_]+){{0,{DEPTH_MAX - 1}}}"
+            pattern = f"^{one}(,{one}){{0,{EXPANSIONS_MAX - 1}}}$"
+        schema: Schema = {"type": "string", "pattern": pattern}
         return _query("expand", schema, "The relations to show beside their keys, separated by commas")
+
+    def _expansion_paths(self, served: ServedModel, depth: int = DEPTH_MAX) -> Iterator[str]:
+        """The relations that can be expanded, and those of the rows that they lead to."""
+        for name, target in self._rows.expandable(served).items():
+            yield name
+            if depth > 1:
+                yield from (f"{name}.{path}" for path in self._expansion_paths(target, depth - 1))
 
     def _shared(self, name: str) -> Schema:
         return self._components.ref("parameters", name, name, partial(_query, name, *PAGING[name]))

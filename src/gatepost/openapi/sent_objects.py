@@ -14,12 +14,15 @@ _ANYTHING: Schema = {"*/*": {"schema": {}}}
 
 
 def of_stream(responses: ResponseObjects, items: StreamedItems, item: Schema) -> Schema:
-    """A success whose body is a stream of such items. OpenAPI 3.1 has no schema for those: the body is a text, and
-    `x-item-schema` is that of the JSON in its lines or events."""
-    forms = [form.content_type.decode() for form in ((EVENTS,) if items.are_events else (JSON_LINES, EVENTS))]
-    body: Schema = {"schema": {"type": "string"}, "x-item-schema": item}
-    found = responses.shown("The items, while they are made.", None, LIMITED)
-    return {**found, "content": dict.fromkeys(forms, body)}
+    """A success whose body is a stream of such items. OpenAPI 3.1 has no schema for those: lines of JSON are a text,
+    and `x-item-schema` is that of the JSON in its lines or events. Clients that read events take the schema of the
+    body for that of an event, others for that of the text, so it says nothing."""
+    forms = (EVENTS,) if items.are_events else (JSON_LINES, EVENTS)
+    content: Schema = {
+        form.content_type.decode(): {"schema": {} if form is EVENTS else {"type": "string"}, "x-item-schema": item}
+        for form in forms
+    }
+    return {**responses.shown("The items, while they are made.", None, LIMITED), "content": content}
 
 
 def of_file(responses: ResponseObjects, method: str) -> dict[str, Schema]:

@@ -10,6 +10,7 @@ from enum import EnumMeta
 from math import isfinite
 from typing import Any, Literal, cast
 
+from gatepost.dtos.parsers import BASE64_TEXT, INTERVAL_TEXT, NUMBER_TEXT
 from gatepost.models.constraints import LENGTHS, Constraint, pattern_of
 from gatepost.models.shape import NUMBERS, Form, Shape
 from gatepost.openapi.components import Components, Schema
@@ -21,24 +22,43 @@ Use = Literal["request", "response"]
 
 StructureSchema = Callable[[Any, Use], Schema]
 
+_DAY = "-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+
+
+def _beyond_pattern(after_year: str) -> str:
+    return rf"^(-?infinity|[0-9]{{4}}{after_year} BC|[1-9][0-9]{{4,6}}{after_year})$"
+
+
 _PLAIN: dict[Form, Schema] = {
     Form.BOOLEAN: {"type": "boolean"},
     Form.TEXT: {"type": "string"},
     Form.UUID: {"type": "string", "format": "uuid"},
     Form.TIMESTAMP: {"type": "string", "format": "date-time"},
     Form.DATE: {"type": "string", "format": "date"},
-    Form.TIME: {"type": "string", "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?$"},
-    Form.INTERVAL: {"type": "string", "format": "duration"},
-    Form.BYTES: {"type": "string", "contentEncoding": "base64"},
+    Form.TIME: {"type": "string", "pattern": f"^{_CLOCK}$"},
+    Form.INTERVAL: {"type": "string", "format": "duration", "pattern": f"^{INTERVAL_TEXT}$"},
+    Form.BYTES: {"type": "string", "contentEncoding": "base64", "pattern": f"^{BASE64_TEXT}$"},
     Form.DOCUMENT: {},
     Form.OTHER: {},
 }
 
 _BEYOND: dict[Form, tuple[str, Schema]] = {
-    Form.TIMESTAMP: ("Timestamp", {"type": "string", "pattern": r"^(-?infinity|[0-9]{4,}-.* BC|[0-9]{5,}-.*)$"}),
-    Form.DATE: ("Date", {"type": "string", "pattern": r"^(-?infinity|[0-9]{4,}-[0-9-]+ BC|[0-9]{5,}-[0-9-]+)$"}),
+    Form.TIMESTAMP: ("Timestamp", {"type": "string", "pattern": _beyond_pattern(f"{_DAY} {_CLOCK}\\+00")}),
+    Form.DATE: ("Date", {"type": "string", "pattern": _beyond_pattern(_DAY)}),
 }
 """What another program may have written besides, which Python and RFC 3339 do not have."""
+
+_LISTED: dict[Form, str] = {
+    Form.INTEGER: "-?(0|[1-9][0-9]{0,17})",
+    Form.DECIMAL: NUMBER_TEXT,
+    Form.FLOAT: r"-?[0-9]{1,300}(\.[0-9]{1,300})?",
+    Form.BOOLEAN: "(true|false)",
+    Form.UUID: "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+    Form.TIMESTAMP: rf"[0-9]{{4}}{_DAY}T{_CLOCK}(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])",
+    Form.DATE: f"[0-9]{{4}}{_DAY}",
+}
+"""What each of several values in one text looks like, where its form says more than that it is a text."""
 
 _BEYOND_TEXT = "`infinity`, or PostgreSQL's text of a year before 1 or after 9999, where another program wrote it."
 
@@ -51,7 +71,19 @@ _LENGTHS = {
     Form.ARRAY: ("minItems", "maxItems"),
 }
 
-INTEGER_TEXT = "^-?[0-9]+$"
+INTEGER_TEXT = "^-?(0|[1-9][0-9]*)$"
+
+_COUNT = "-?[0-9]{1,10}"
+_WITH_MONTHS = (
+    rf"P(?=[-0-9T])({_COUNT}Y)?({_COUNT}M)?({_COUNT}D)?"
+    rf"(T(?=[-0-9])({_COUNT}H)?({_COUNT}M)?({_COUNT}(\.[0-9]{{1,6}})?S)?)?"
+)
+_COMPARED: dict[Form, Schema] = {
+    Form.TIME: {"type": "string", "pattern": f"^({_CLOCK}|24:00:00)$"},
+    Form.INTERVAL: {"type": "string", "pattern": f"^({INTERVAL_TEXT}|{_WITH_MONTHS}|-?infinity)$"},
+    Form.DOCUMENT: {"type": "string"},
+}
+"""What parameters say of forms whose columns hold more than bodies may."""
 
 
 class ShapeSchemas:
@@ -80,9 +112,18 @@ class ShapeSchemas:
             return self._open_enum(plain, name)
         if plain.form in _BEYOND:
             return self._beyond(plain.form)
-        return (
-            {"type": "string"} if plain.form in (Form.TIME, Form.INTERVAL, Form.DOCUMENT) else dict(_PLAIN[plain.form])
-        )
+        return dict(_COMPARED.get(plain.form) or _PLAIN[plain.form])
+
+    def listed(self, shape: Shape | None) -> Schema:
+        """What a filter says that lists values: they are separated by commas. None is a shape of its own."""
+        plain = Shape(Form.TEXT) if shape is None else shape.unconstrained
+        one = _LISTED.get(plain.form)
+        if plain.form in _BEYOND:
+            one = f"({one}|{_BEYOND[plain.form][1]['pattern'].strip('^$')})"
+        elif plain.form in _COMPARED:
+            one = _COMPARED[plain.form].get("pattern", "").strip("^$")
+        names = "".join(f"|{name}" for name in plain.not_finite)
+        return {"type": "string", **({"pattern": f"^({one}{names})(,({one}{names}))*$"} if one else {})}
 
     def _constrained(self, shape: Shape, name: str) -> Schema:
         found: Schema

@@ -305,7 +305,7 @@ class Kinds(Controller):
         return select(Vault.code).limit(10)
 
 
-app = App(
+RESOURCES: list[Resource[Any]] = [
     Resource(
         Specimen,
         path="specimens",
@@ -338,6 +338,10 @@ app = App(
     Resource(Visitor, path="visitors", read=authenticated, write=authenticated),
     Resource(Scholar, path="scholars", read=authenticated, write=authenticated),
     Resource(Ledger, routes=False, read=anyone),
+]
+
+app = App(
+    *RESOURCES,
     controllers=[Kinds],
     title="Specimens",
     version="2.0.0",

@@ -199,7 +199,7 @@ def test_an_unknown_method_is_not_implemented(method: str) -> None:
     assert code(scope(method)) == "method_not_implemented"
 
 
-@pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "QUERY"])
 @pytest.mark.parametrize(
     ("path", "status", "allow"),
     [
@@ -209,7 +209,9 @@ def test_an_unknown_method_is_not_implemented(method: str) -> None:
         ("/nothing", 404, None),
     ],
 )
-def test_trace_and_connect_are_allowed_on_no_path(method: str, path: str, status: int, allow: bytes | None) -> None:
+def test_trace_connect_and_query_are_allowed_on_no_path(
+    method: str, path: str, status: int, allow: bytes | None
+) -> None:
     with pytest.raises(Problem) as raised:
         heads().check(call_of(scope(method, path=path)))
     assert raised.value.status == status

@@ -140,3 +140,23 @@ def test_paths_that_match_alike_are_one_with_one_name_for_each_parameter() -> No
 
     assert [*jars] == ["/api/described_jars/{id}"]
     assert jars["/api/described_jars/{id}"]["get"]["parameters"][0]["name"] == "id"
+
+
+async def _elsewhere(scope: Any, receive: Any, send: Any) -> None:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("paths", "sentence"),
+    [
+        (["/legacy"], "Below `/legacy` is another application, not described here."),
+        (["/a", "/b", "/c"], "Below `/a`, `/b` and `/c` are other applications, not described here."),
+    ],
+)
+def test_mounted_applications_are_named(paths: list[str], sentence: str) -> None:
+    app = App(Resource(DescribedJar, read=anyone), mount=dict.fromkeys(paths, _elsewhere), description="Jars.")
+    found = app.composed(Settings()).openapi.full()
+
+    assert found["x-mounts"] == paths
+    assert found["info"]["description"] == f"Jars. {sentence}"
+    assert "x-mounts" not in app_of().composed(Settings()).openapi.full()

@@ -1,6 +1,7 @@
 """The documents of the examples are valid OpenAPI 3.1, and say what a client has to know."""
 
 import json
+import re
 import subprocess
 import sys
 from functools import cache
@@ -90,6 +91,26 @@ def test_filters_are_one_parameter_each_and_shared_by_reference() -> None:
     )
     assert {"$ref": "#/components/parameters/books.price.lt"} in found["paths"]["/api/books"]["get"]["parameters"]
     assert not any(item.get("style") for item in parameters.values())
+
+
+def test_a_list_says_which_relations_its_filters_may_follow() -> None:
+    paths = printed(EXAMPLES[0])["paths"]
+
+    assert paths["/api/books"]["get"]["x-relation-filters"] == {"author": "authors.list"}
+    assert paths["/api/authors"]["get"]["x-relation-filters"] == {"books": "books.list"}
+    assert paths["/api/books"]["get"]["description"] == (
+        "Filters may follow up to 3 relations: put `author.` before a filter of `authors.list`, and so on."
+    )
+    assert "x-relation-filters" not in paths["/api/orders"]["get"]
+
+
+def test_expansions_are_named_as_deep_as_they_go() -> None:
+    found = printed(EXAMPLES[0])
+    pattern = re.compile(parameters_of(found, "get", "/api/books")["expand"]["schema"]["pattern"])
+
+    assert pattern.search("author")
+    assert not pattern.search("author.books")
+    assert not pattern.search(",".join(["author"] * 11))
 
 
 def test_a_creation_links_to_what_can_be_done_with_the_row() -> None:

@@ -1,6 +1,8 @@
 """What bodies may hold, responses may show and parameters may say, by the type of the column."""
 
 import enum
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +11,8 @@ from annotated_types import Ge, Gt, Le, Len, MultipleOf, Predicate
 from msgspec import Meta
 from sqlalchemy.dialects import postgresql as pg
 
+from gatepost.dtos.parsers import BASE64_TEXT, INTERVAL_TEXT, NUMBER_TEXT, bytes_of, decimal_of, interval_of
+from gatepost.dtos.violations import Violation
 from gatepost.models.constraints import bounds_of
 from gatepost.models.shape import shape_of
 from gatepost.openapi.components import Components
@@ -52,8 +56,8 @@ NUMBERS = {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]}
         (sa.Double(), (), {"type": "number", "format": "double"}),
         (sa.Uuid(), (), {"type": "string", "format": "uuid"}),
         (sa.DateTime(timezone=True), (), {"type": "string", "format": "date-time"}),
-        (sa.Interval(), (), {"type": "string", "format": "duration"}),
-        (sa.LargeBinary(), (), {"type": "string", "contentEncoding": "base64"}),
+        (sa.Interval(), (), {"type": "string", "format": "duration", "pattern": f"^{INTERVAL_TEXT}$"}),
+        (sa.LargeBinary(), (), {"type": "string", "contentEncoding": "base64", "pattern": f"^{BASE64_TEXT}$"}),
         (pg.ARRAY(sa.Text), (Len(1, 3),), {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 3}),
         (sa.Enum("a", "b"), (), {"type": "string", "enum": ["a", "b"]}),
         (
@@ -111,3 +115,43 @@ def test_an_enum_is_one_component() -> None:
 
     assert schema == schemas.request(shape_of(sa.Enum(Mood)), "other") == {"$ref": "#/components/schemas/Mood"}
     assert components.sections["schemas"] == {"Mood": {"title": "Mood", "type": "string", "enum": ["good", "bad"]}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fitting", "others"),
+    [
+        (sa.Integer(), ["1", "-1,0,12"], ["", "1,", "01", "1.0"]),
+        (sa.Numeric(6, 2), ["1", "-0.5,NaN"], ["", "1,,2", "NaN,x"]),
+        (sa.Boolean(), ["true", "false,true"], ["", "1", "True"]),
+        (sa.Date(), ["2024-01-31", "infinity,0044-03-15 BC,10000-01-01"], ["", "2024-13-01", "2024-01-31,"]),
+        (sa.Time(), ["12:30:00", "24:00:00,00:00:00.5"], ["", "25:00:00"]),
+        (sa.Interval(), ["P1D", "-PT1.5S,P1M,infinity"], ["", "1D", "P"]),
+        (sa.Text(), ["", "a,b", '"a,b"'], []),
+    ],
+    ids=repr,
+)
+def test_several_values_in_one_text_have_a_pattern(kind: Any, fitting: list[str], others: list[str]) -> None:
+    pattern = ShapeSchemas(Components()).listed(shape_of(kind)).get("pattern", "")
+
+    assert all(re.search(pattern, text) for text in fitting)
+    assert not any(re.search(pattern, text) for text in others)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "read", "fitting", "others"),
+    [
+        (INTERVAL_TEXT, interval_of, ["P1W", "-P1DT2H", "PT0.000001S"], ["P", "PT", "P1Y", "P1WT1S", "1D"]),
+        (BASE64_TEXT, bytes_of, ["", "AA==", "AAE=", "AAEC"], ["A", "AAE", "AAF=", "AB=="]),
+        (NUMBER_TEXT, decimal_of, ["0", "-1.50", "1e5"], ["", "01", ".5", "1."]),
+    ],
+)
+def test_a_pattern_for_clients_is_what_is_read(
+    pattern: str, read: Callable[[str], Any], fitting: list[str], others: list[str]
+) -> None:
+    for text in fitting:
+        assert re.fullmatch(pattern, text)
+        read(text)
+    for text in others:
+        assert not re.fullmatch(pattern, text)
+        with pytest.raises(Violation):
+            read(text)

@@ -60,7 +60,8 @@ def test_a_stream_is_described_by_its_forms_and_its_items() -> None:
     assert [*plain] == ["application/x-ndjson", "text/event-stream"]
     assert [*events] == ["text/event-stream"]
     assert [*rows] == ["application/x-ndjson", "text/event-stream"]
-    assert plain["text/event-stream"]["schema"] == {"type": "string"}
+    assert plain["application/x-ndjson"]["schema"] == {"type": "string"}
+    assert plain["text/event-stream"]["schema"] == {}
     assert item(found, plain).keys() == item(found, events).keys() == {"strength"}
     assert item(found, rows).keys() == {"title"}
     assert "204" in found["paths"]["/api/pulses/events"]["post"]["responses"]

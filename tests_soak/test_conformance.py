@@ -1,0 +1,18 @@
+"""The APIs do what their OpenAPI documents say, for as long as the run takes: see `tests_all/conformance`."""
+
+import os
+from pathlib import Path
+
+from tests_all.conformance.schemathesis_runs import run_all
+from tests_all.conformance.sites import serving_all
+
+SECONDS = float(os.environ.get("GATEPOST_SOAK_SECONDS", "30")) * 10
+
+
+def test_the_apis_do_what_their_documents_say(tmp_path: Path) -> None:
+    with serving_all(tmp_path) as addresses:
+        runs = run_all(addresses, SECONDS, tmp_path)
+
+    for (name, audience), found in runs.items():
+        print(f"{name}, {audience}: {found.cases} requests, seed {found.seed}")
+    assert [found.output for found in runs.values() if found.failures] == []
