@@ -5,6 +5,8 @@ Refused are SQLAlchemy's methods, at the session and at its connection, and SQL 
 """
 
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
 from sqlalchemy import event
@@ -85,6 +87,17 @@ class GuardedSession(Session):
     Locking a row (`with_for_update`) writes what is pending and reads the row's present values, also for an object
     that is loaded already: SQLAlchemy alone would lock the row and keep the stale attributes.
     """
+
+    around_flush: Callable[[], AbstractContextManager[None]] | None = None
+    """What each flush is done in, where something is pending."""
+
+    def flush(self, objects: Any = None) -> None:
+        """As `Session.flush`."""
+        if self.around_flush is None or self._is_clean():
+            super().flush(objects)
+        else:
+            with self.around_flush():
+                super().flush(objects)
 
     def get(self, entity: Any, ident: Any, **options: Any) -> Any:
         """As `Session.get`."""

@@ -70,11 +70,19 @@ class RowRange(Part, frozen=True):
         rows before it."""
         if self.position is not None:
             statement = statement.where(_beyond(self.order, self.position, source))
-        statement = self._restricted(statement, rule, source)
-        statement = statement.order_by(*(_ordering(term, source, backward=self.is_backward) for term in self.order))
+        statement = self._restricted(statement, rule, source).order_by(*self.orderings(source))
         if self.offset is not None:
             statement = statement.offset(self.offset.parameter(BigInteger()))
         return statement.limit(literal_integer(self.limit + 1))
+
+    def conditions(self, rule: BoundRule, source: TableRef) -> list[ColumnElement[bool]]:
+        """What a row of this range satisfies, by the rule and the filters: the position first, as in `applied`."""
+        beyond = [] if self.position is None else [_beyond(self.order, self.position, source)]
+        return [*beyond, *rule.conditions(source), *(item.condition(source) for item in self.filters)]
+
+    def orderings(self, source: TableRef) -> list[ColumnElement[Any]]:
+        """The order that the rows are read in: reversed, where the page ends at its position."""
+        return [_ordering(term, source, backward=self.is_backward) for term in self.order]
 
     def total(self, rule: BoundRule, source: TableRef) -> ColumnElement[int]:
         """How many rows of `source` satisfy the rule and the filters, wherever the page begins. PostgreSQL stops at one

@@ -47,7 +47,7 @@ def plain_annotation(annotation: Any) -> Any:
 def check_column_type(annotation: Any, attribute: Attribute, model: type[Any], location: str) -> None:
     """Raise `ConfigurationError` where a member's type is not that of the column, also in whether it may be null."""
     kind, may_be_none = optional_of(annotation)
-    expected = None if attribute.is_expression else _declared_type(model, attribute.name)
+    expected = None if attribute.is_expression else declared_type(model, attribute.name)
     is_own = attribute.shape.is_decorated and expected is not None  # what it makes is known by its annotation alone
     name = f"{model.__name__}.{attribute.name}"
     wanted = shown_type(attribute.shape.python_type if expected is None else expected)
@@ -65,7 +65,7 @@ def check_column_type(annotation: Any, attribute: Attribute, model: type[Any], l
         )
 
 
-def _declared_type(model: type[Any], name: str) -> Any:
+def declared_type(model: type[Any], name: str) -> Any:
     """What the model's annotation says; None where it says nothing, or a type that SQLAlchemy fills in."""
     annotation = Annotations(model).kind_of(name)
     found = None if annotation is None else optional_of(annotation)[0]

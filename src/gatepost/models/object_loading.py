@@ -3,7 +3,7 @@
 Without it the session would load what a subclass adds at the first access, which asynchronous code cannot do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -13,7 +13,9 @@ from sqlalchemy.sql.visitors import replacement_traverse
 from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.entity import Entity
 from gatepost.models.hierarchy import identities_of
+from gatepost.models.list_query import RowRange
 from gatepost.models.literals import literal_of
+from gatepost.models.recipes import Bound
 from gatepost.models.table_refs import TableRef
 
 
@@ -45,9 +47,23 @@ def locked(statement: sa.Select[Any], entity: Entity) -> sa.Select[Any]:
     return statement.with_for_update(of=entity.table).execution_options(populate_existing=True)
 
 
-def select_under(entity: Entity, rule: BoundRule) -> sa.Select[Any]:
-    """A SELECT of the objects that satisfy a rule, with its values: one that other code may narrow, join and run."""
-    values = {ACTOR_ID: rule.actor.id, **{bound.name: bound.value for bound in rule.bounds()}}
+def select_under(entity: Entity, rule: BoundRule, rows: RowRange | None = None) -> sa.Select[Any]:
+    """A SELECT of the objects that satisfy a rule, with its values: one that other code may narrow, join and run. With
+    `rows` it is of those, in the order that they are read in, and of one row more than their limit."""
+    source = TableRef.of(entity)
+    if rows is None:
+        with_value = _value_setter(rule, rule.bounds())
+        return select_objects(entity).where(*map(with_value, rule.conditions(source)))
+    with_value = _value_setter(rule, [*rule.bounds(), *rows.bounds()])
+    conditions = map(with_value, rows.conditions(rule, source))
+    found = select_objects(entity).where(*conditions).order_by(*rows.orderings(source))
+    offset = None if rows.offset is None else rows.offset.value
+    return found.offset(offset).limit(rows.limit + 1)
+
+
+def _value_setter(rule: BoundRule, bounds: Iterable[Bound]) -> Callable[[sa.ColumnElement[Any]], Any]:
+    """Gives the binds of a condition their values."""
+    values = {ACTOR_ID: rule.actor.id, **{bound.name: bound.value for bound in bounds}}
 
     def with_value(element: Any, **_: Any) -> Any:
         if not isinstance(element, sa.BindParameter) or element.key not in values:
@@ -56,5 +72,4 @@ def select_under(entity: Entity, rule: BoundRule) -> sa.Select[Any]:
         # With a name of its own, so that several of these statements can stand in one.
         return sa.bindparam(None, value, type_=bind.type, unique=True, expanding=bind.expanding)
 
-    conditions = rule.conditions(TableRef.of(entity))
-    return select_objects(entity).where(*(replacement_traverse(each, {}, with_value) for each in conditions))
+    return lambda condition: replacement_traverse(condition, {}, with_value)

@@ -42,9 +42,10 @@ class BodyValues:
         def make(given: Mapping[str, Any]) -> Any:
             draft = construct(given)
             if call.unit is not None:
-                call.unit.enforce_field_rules(draft, rules, asked)
-                call.unit.keep_nulls(draft, nulls)
-                call.unit.check_references(draft, {name: own[name] for name in own if given.get(name) is own[name]})
+                checks = call.unit.checks
+                checks.enforce_field_rules(draft, rules, asked)
+                checks.keep_nulls(draft, nulls)
+                checks.check_references(draft, {name: own[name] for name in own if given.get(name) is own[name]})
             return draft
 
         absent = {name: default() for name, default in self._absent.items() if name not in values}

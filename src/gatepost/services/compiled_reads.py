@@ -149,7 +149,7 @@ class CompiledReads:
         try:
             records = await self._run(call, plan.statement, arguments, is_unbounded=plan.is_cut)
         except InvalidTextRepresentationError:
-            _refuse_labels(query)
+            refuse_labels(query)
             raise
         return _page_of(plan, query, records)
 
@@ -259,7 +259,7 @@ class CompiledReads:
             return (await self._load(transaction, recipe)).all()
         except DBAPIError as error:
             if isinstance(driver_error(error), InvalidTextRepresentationError):
-                _refuse_labels(query)
+                refuse_labels(query)
             raise
 
     async def bytes_of_objects(self, transaction: Transaction, query: ListQuery, actor: Actor) -> int:
@@ -362,7 +362,7 @@ def _row_of(plan: ReadPlan, record: Record, key: Any) -> Row:
     return Row(plan.build(record), None if tag is None else tag(record), key)
 
 
-def _refuse_labels(query: ListQuery) -> None:
+def refuse_labels(query: ListQuery) -> None:
     """Raise the refusal of a label that the database does not know either."""
     for item in query.filters:
         for label in unknown_labels(item.operand.value if isinstance(item.operand, Bound) else None):

@@ -41,12 +41,15 @@ class RowChecks:
         if rule.decision is not True and not await self.satisfies(transaction, rule, key):
             raise denied(rule)
 
-    async def check_candidate(self, transaction: Transaction, known: KnownValues, rule: BoundRule) -> None:
+    async def check_candidate(
+        self, transaction: Transaction, known: KnownValues, rule: BoundRule, *, is_flushing: bool = False
+    ) -> None:
         """Raise `Forbidden` where a row that the ORM is about to write violates the rule, as far as that can be known
-        before."""
+        before. What is pending is written before, unless the row itself is."""
         recipe = CheckCandidate(self._served.entity, rule, tuple(known.values), known.unknown, Bound(known.values))
         statement = self._plans.get(recipe)
-        if statement is not None and not await transaction.read(statement, recipe.binds(statement)):
+        read = transaction.read_written if is_flushing else transaction.read
+        if statement is not None and not await read(statement, recipe.binds(statement)):
             raise denied(rule)
 
     async def check_new(self, transaction: Transaction, rule: BoundRule, values: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ is given. A service without overrides is never instantiated: its verbs are singl
 
 import inspect
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, cast, get_args, overload
 
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 M = TypeVar("M")
 N = TypeVar("N")
 S = TypeVar("S", bound="Service[Any]")
+
+RowAction = Literal["list", "get", "update", "delete"]
+"""An action on rows that are there."""
 
 
 NAME_LIKENESS_MIN = 0.85
@@ -73,9 +76,10 @@ class Service(Generic[M]):
         """Another service in this same transaction: by its class, or that of a model."""
         return self._unit.service(of)
 
-    def select(self, actor: Actor) -> Select[M]:
-        """A SELECT of the rows that the actor may list, to be narrowed and run by `self.session`."""
-        return self._unit.select(self._model, actor)
+    def select(self, actor: Actor, *, action: RowAction = "list", query: "ListQuery | None" = None) -> Select[M]:
+        """A SELECT of the rows that the actor may list, or get, update or delete, to be narrowed and run by
+        `self.session`. With a `query` it is of the rows that this asks for, and of one more than its limit."""
+        return self._unit.select(self._model, actor, action, query)
 
     # Verbs
 
@@ -156,6 +160,9 @@ SEAMS: dict[str, tuple[str, ...]] = {
 """For each action, the methods whose override sends it through the service."""
 
 
+WRITES = ("create", "update", "delete")
+"""The verbs that write a row."""
+
 ROW_WRITES = frozenset({"update", "delete"})
 """The actions that change a row that is there, and so a row that may be of a subclass."""
 
@@ -168,6 +175,11 @@ def overridden(service: type[Service[Any]]) -> dict[str, str]:
         for seam in reversed(seams)
         if getattr(service, seam) is not getattr(Service, seam)
     }
+
+
+def own_writes(service: type[Service[Any]]) -> tuple[str, ...]:
+    """The verbs that write a row, and that this service class writes itself: not by small methods."""
+    return tuple(verb for verb in WRITES if getattr(service, verb) is not getattr(Service, verb))
 
 
 def served_model(service: type[Any]) -> Any:

@@ -7,7 +7,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.models.orm_reasons import Reasons
 from gatepost.services.accounts import AccountOperations
 from gatepost.services.compiled_verbs import CompiledVerbs
-from gatepost.services.service import Service, overridden, transaction_of
+from gatepost.services.service import Service, overridden, own_writes, transaction_of
 
 
 class ServiceRegistry:
@@ -35,6 +35,7 @@ class ServiceRegistry:
         self._services = services
         self._models = models
         self._overridden = {model: frozenset(overridden(service)) for model, service in services.items()}
+        self._own_writes = {model: own_writes(service) for model, service in services.items()}
 
     def model_of(self, service: type[Any]) -> type[Any]:
         """The model of a service class. Raises `ConfigurationError` for one that no resource names."""
@@ -80,6 +81,10 @@ class ServiceRegistry:
     def overridden(self, model: type[Any]) -> frozenset[str]:
         """The actions that the service of a served model overrides."""
         return self._overridden.get(model, frozenset())
+
+    def own_writes(self, model: type[Any]) -> Sequence[str]:
+        """The verbs that write, and that the service of a served model writes itself."""
+        return self._own_writes.get(model, ())
 
     def compiled_of(self, model: type[Any]) -> CompiledVerbs:
         """The compiled verbs of the resource that rows of a class belong to: its own, or that of its nearest base."""

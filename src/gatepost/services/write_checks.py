@@ -1,0 +1,277 @@
+"""What is enforced around each write of a row in a unit of work: owners, references, policies, what PostgreSQL refuses.
+
+The default verbs of a service, and those that it writes itself (`guarded_verbs.py`), differ only in what they do inside
+of `creating`, `updating` and `deleting`.
+"""
+
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import inspect
+from sqlalchemy.exc import PendingRollbackError, StatementError
+from sqlalchemy.orm.exc import FlushError, StaleDataError
+
+from gatepost.actor import Actor
+from gatepost.auth.denials import access_denied
+from gatepost.database.database import driver_error
+from gatepost.database.failures import still_referenced, version_conflict
+from gatepost.database.guards import TransactionAborted
+from gatepost.database.transactions import Transaction
+from gatepost.declaring.policies import RowCondition
+from gatepost.errors import Forbidden, Problem
+from gatepost.models.conditions import BoundRule, bind_decision, holds
+from gatepost.services.asked_references import NOTHING, AskedReferences, moved
+from gatepost.services.changes import Changes
+from gatepost.services.compiled_verbs import CompiledVerbs
+from gatepost.services.drafts import known_values
+from gatepost.services.flush_watch import FlushWatch
+from gatepost.services.long_values import is_too_long
+from gatepost.services.misfit_values import misfit_of
+from gatepost.services.refusals_about import RefusalsAbout
+from gatepost.services.refused_values import refused_value
+from gatepost.services.service_registry import ServiceRegistry
+from gatepost.services.write_policies import depends_on, rule_of, with_field_rules
+
+
+class WrittenRow:
+    """The row that a block writes: the one that it was given, unless it says another. It `is_unmet` where a statement
+    of its flushes met no row."""
+
+    def __init__(self, row: Any) -> None:
+        self.row = row
+        self.is_unmet = False
+
+
+class WriteChecks:
+    """The checks of one unit of work, and what requests have asked of its rows.
+
+    A block that `is_own` is a verb of the application's: it may complete the row before it writes it, write it by any
+    statement, and return another one. So the row is looked at when it is flushed, and in the database afterwards.
+    """
+
+    def __init__(self, transaction: Transaction, registry: ServiceRegistry) -> None:
+        self._transaction = transaction
+        self._registry = registry
+        self._flushes = FlushWatch(transaction, self._check_flushed)
+        # By identity of the row, which is kept with them.
+        self._asked: dict[int, tuple[Any, Mapping[str, RowCondition]]] = {}
+        self._sent: dict[int, tuple[Any, Mapping[str, Any]]] = {}
+        self._permitted: dict[int, Any] = {}
+        self.keep_nulls = self._flushes.keep_nulls
+
+    # What a request asks for
+
+    def enforce_field_rules(self, row: Any, rules: Mapping[str, RowCondition], names: Iterable[str]) -> None:
+        """Enforce the rules of the fields that the body sets, on the row that the request names. Fields that a service
+        sets, on this row or others, are not subject to them."""
+        self._asked[id(row)] = (row, {name: rules[name] for name in names if name in rules})
+
+    def check_references(self, draft: Any, values: Mapping[str, Any]) -> None:
+        """Look up the rows that these values of a body refer to when the draft is written."""
+        self._sent[id(draft)] = (draft, values)
+
+    def has_sent(self, draft: Any) -> bool:
+        """Whether the draft has values of a body."""
+        return id(draft) in self._sent
+
+    def permit(self, row: Any) -> None:
+        """The row is locked, and the actor may do what its next own verb does: that need not be asked again."""
+        self._permitted[id(row)] = row
+
+    # Around a write
+
+    @asynccontextmanager
+    async def creating(self, draft: Any, actor: Actor, *, is_own: bool = False) -> AsyncGenerator[WrittenRow]:
+        """Enforce what holds for a new row, which the block writes."""
+        compiled, transaction = self._compiled_of(draft), self._transaction
+        compiled.defaults.complete_owner(draft, actor)
+        _, sent = self._sent.get(id(draft), (draft, NOTHING))
+        references = AskedReferences(compiled.references, actor, sent)
+        await references.check(transaction)
+        if not is_own:
+            self._flushes.forget(draft)
+            await self._check_candidate("create", draft, {}, actor)
+        with references.written(), self._flushes.awaiting("create", draft, actor, is_awaited=is_own):
+            async with self._sending(compiled, draft, draft.__dict__) as written:
+                yield written
+        if written.is_unmet:
+            raise await compiled.suppressed(transaction)
+        row = written.row
+        if not is_own or self._is_written(compiled, row):
+            await references.check_written(transaction, self.key_of(row))
+            await self._check_written("create", draft, row, actor, is_own=is_own)
+
+    @asynccontextmanager
+    async def updating(
+        self, row: Any, changes: Changes[Any], actor: Actor, *, is_own: bool = False
+    ) -> AsyncGenerator[WrittenRow]:
+        """Enforce what holds for a row that the block changes, with the rules of the fields that a request asks for."""
+        compiled, transaction = self._compiled_of(row), self._transaction
+        references = AskedReferences(compiled.references, actor, NOTHING)
+        if not (self._is_permitted(row) and is_own):
+            if changes.asked:
+                self.enforce_field_rules(row, compiled.served.view(actor).update_rules, changes.asked)
+                await self._check_rule(self._rule_of_written_row("update", row, actor), row, actor)
+            await self._check_policy("update", row, actor)
+            asked = {name: changes[name] for name in changes.asked}
+            references = AskedReferences(compiled.references, actor, moved(compiled.served, row, asked, actor))
+            await references.check(transaction)
+        decision = self._rule_of_written_row("update", row, actor).decision
+        may_change_decision = is_own or depends_on(decision, changes, compiled.served.entity)
+        if not is_own:
+            self._flushes.forget(row)
+            if may_change_decision:
+                await self._check_candidate("update", row, changes, actor)
+        key = self.key_of(row)
+        with references.written(), self._flushes.awaiting("update", row, actor, is_awaited=is_own):
+            async with self._sending(compiled, row, changes) as written:
+                yield written
+        if written.is_unmet:
+            raise await self._refusal_of_unmet(compiled, key) or version_conflict()
+        await references.check_written(transaction, key)
+        if may_change_decision and (not is_own or self._is_written(compiled, written.row)):
+            await self._check_written("update", row, written.row, actor, is_own=is_own)
+
+    @asynccontextmanager
+    async def deleting(self, row: Any, actor: Actor, *, is_own: bool = False) -> AsyncGenerator[None]:
+        """Enforce what holds for a row that the block deletes."""
+        if not (self._is_permitted(row) and is_own):
+            await self._check_policy("delete", row, actor)
+        compiled, key = self._compiled_of(row), self.key_of(row)
+        try:
+            async with self._sending(compiled, row, {}) as written:
+                yield
+        except Problem as problem:
+            # A relationship sets the foreign keys of other rows to NULL, and these cannot be NULL.
+            is_null = problem.__cause__ and isinstance(driver_error(problem.__cause__), asyncpg.NotNullViolationError)
+            if is_null and self._flushes.has_deleted(row):
+                raise still_referenced() from problem.__cause__
+            raise
+        if written.is_unmet and (refusal := await self._refusal_of_unmet(compiled, key)):
+            raise refusal
+
+    @contextmanager
+    def problems(self, model: type[Any], values: Mapping[str, Any] | None = None) -> Generator[None]:
+        """Raise what PostgreSQL refuses in this block as the problem that it means, here and now, or as `MisfitValue`;
+        `values` are what was written of the model. The transaction is not usable afterwards, unless a savepoint was
+        made before: then `TransactionAborted` is raised."""
+        try:
+            yield
+        except PendingRollbackError as error:
+            raise TransactionAborted from error
+        except (StatementError, asyncpg.PostgresError) as error:
+            problem = self._problem(model, error, values)
+            if problem is None:
+                raise
+            raise problem from error
+
+    def key_of(self, row: Any) -> Any:
+        """The primary key of a row that is written."""
+        return self._compiled_of(row).served.entity.key.of(inspect(row).identity)
+
+    def _compiled_of(self, row: object) -> CompiledVerbs:
+        return self._registry.compiled_of(row.__class__)
+
+    def _is_permitted(self, row: Any) -> bool:
+        return self._permitted.pop(id(row), None) is not None
+
+    @staticmethod
+    def _is_written(compiled: CompiledVerbs, row: Any) -> bool:
+        """Whether an own verb has returned a row that is in the database; `ServiceVerbs` refuses everything else."""
+        return isinstance(row, compiled.served.entity.model) and inspect(row).identity is not None
+
+    def _problem(self, model: type[Any], error: BaseException, values: Mapping[str, Any] | None) -> Exception | None:
+        compiled, reply = self._registry.compiled_of(model), driver_error(error)
+        if values is not None and is_too_long(reply):
+            emit = compiled.database.emit_refused
+            return refused_value(reply, compiled.served, values, emit)
+        return compiled.database.explain(self._transaction, error) or misfit_of(error, model)
+
+    @asynccontextmanager
+    async def _sending(
+        self, compiled: CompiledVerbs, row: Any, values: Mapping[str, Any]
+    ) -> AsyncGenerator[WrittenRow]:
+        """Send what the block leaves pending, and note whether a part of it met no row, which is gone then, or a
+        trigger suppressed it."""
+        written, session = WrittenRow(row), self._flushes.session
+        with self.problems(compiled.served.entity.model, values), self._flushes.noting_unmet() as noted:
+            try:
+                yield written
+                await session.flush()
+            except (FlushError, StaleDataError):
+                if not noted.is_unmet:
+                    raise
+            written.is_unmet = noted.is_unmet
+
+    async def _refusal_of_unmet(self, compiled: CompiledVerbs, key: Any) -> Problem | None:
+        """Why an UPDATE or DELETE met no row; None where there is none any more. A version that SQLAlchemy keeps is
+        part of the condition, and another request may have changed it."""
+        if compiled.has_version_of_mapper:
+            return version_conflict()
+        is_there = await compiled.checks.exists(self._transaction, key)
+        return await compiled.suppressed(self._transaction) if is_there else None
+
+    # Policies
+
+    def _rule_of_written_row(self, action: str, row: Any, actor: Actor) -> BoundRule:
+        """What the row must satisfy once it is written: the policy, and the rules of the fields that the body set."""
+        rule = rule_of(self._compiled_of(row).served, action, actor)
+        _, rules = self._asked.get(id(row), (row, {}))
+        if not rules or actor.is_system:
+            return rule
+        decision = with_field_rules(rule.decision, rules, rules)
+        return bind_decision(decision, actor, self._compiled_of(row).served.entity)
+
+    async def _check_flushed(self, action: str, row: Any, actor: Actor) -> None:
+        """Check the row of an own verb that is about to be flushed, and nothing else with it."""
+        compiled = self._compiled_of(row)
+        changed = {each.key: each.value for each in inspect(row).attrs if each.history.has_changes()}
+        if action == "create":
+            await self._check_candidate(action, row, {}, actor, is_flushing=True)
+        elif depends_on(self._rule_of_written_row(action, row, actor).decision, changed, compiled.served.entity):
+            await self._check_candidate(action, row, changed, actor, is_flushing=True)
+
+    async def _check_candidate(
+        self, action: str, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_flushing: bool = False
+    ) -> None:
+        """Raise `Forbidden` where the policy does not hold for the row about to be written: before the write, because a
+        unique violation would reveal another row. A policy that needs SQL is evaluated by a query."""
+        is_new = action == "create"
+        rule = self._rule_of_written_row(action, row, actor)
+        outcome = holds(rule.decision, row, actor) if is_new else None
+        compiled = self._compiled_of(row)
+        with RefusalsAbout(compiled.served.row_name, Forbidden):
+            if outcome is False:
+                raise access_denied(actor)
+            session = self._transaction.session.sync_session
+            known = None if outcome else known_values(compiled.served.entity, row, changes, session, is_new=is_new)
+            if known is not None:
+                await compiled.checks.check_candidate(self._transaction, known, rule, is_flushing=is_flushing)
+
+    async def _check_policy(self, action: str, row: Any, actor: Actor) -> None:
+        """Raise `Forbidden` unless the policy holds for an existing row; a policy that needs SQL is evaluated by a
+        query."""
+        await self._check_rule(rule_of(self._compiled_of(row).served, action, actor), row, actor)
+
+    async def _check_written(self, action: str, asked: Any, row: Any, actor: Actor, *, is_own: bool) -> None:
+        """Raise `Forbidden` where the row that was written violates the policy, or the rules of the fields that a
+        request has `asked` for. An own verb may have written what the object does not show."""
+        rule = self._rule_of_written_row(action, asked, actor)
+        if is_own:
+            compiled = self._compiled_of(row)
+            with RefusalsAbout(compiled.served.row_name, Forbidden):
+                await compiled.checks.enforce(self._transaction, rule, self.key_of(row))
+        else:
+            await self._check_rule(rule, row, actor)
+
+    async def _check_rule(self, rule: BoundRule, row: Any, actor: Actor) -> None:
+        outcome = holds(rule.decision, row, actor)
+        if outcome:
+            return
+        compiled = self._compiled_of(row)
+        with RefusalsAbout(compiled.served.row_name, Forbidden):
+            if outcome is False:
+                raise access_denied(actor)
+            await compiled.checks.enforce(self._transaction, rule, self.key_of(row))
