@@ -489,3 +489,45 @@ def test_what_is_not_a_document_is_compared_with_nothing(
     status, _, sentence = gatepost("openapi", "check")
     assert status == 2
     assert words in sentence
+
+
+def test_eject_writes_source_and_says_what_is_left_to_do(gatepost: Gatepost, project: Path) -> None:
+    status, source, steps = gatepost("eject", "Thing.service")
+    assert status == 0
+    compile(source, "things.py", "exec")
+    assert "class Things(Service[Thing]):" in source
+    assert steps.startswith("\nNext, in app.py:14:\n    Resource(Thing, ..., service=Things)\n"), steps
+    assert "app.py declares both Thing and its resource" in steps
+
+    status, out, steps = gatepost("eject", "Thing.service", "--verb", "update", "--to", "things.py")
+    assert (status, out) == (0, "Wrote things.py.\n")
+    assert "    from things import Things\n" in steps
+    written = (project / "things.py").read_text()
+    assert "async def update" in written
+    assert "async def create" not in written
+
+    status, out, error = gatepost("eject", "Thing.dto", "--to", "things.py")
+    assert (status, out) == (2, "")
+    assert "things.py: exists already. Name another file, or replace it with --force." in error
+    assert (project / "things.py").read_text() == written
+    status, out, error = gatepost("eject", "Thing.dto", "--to", "things.py", "--force", "--json")
+    assert (status, error) == (0, "")
+    found = json.loads(out)
+    assert found["source"] == (project / "things.py").read_text()
+    assert found["resource"]["creates"] == "ThingBody"
+    assert (found["model"], found["part"], found["file"]) == ("Thing", "dto", "things.py")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("Thin.dto",), "Did you mean 'Thing'?"),
+        (("Thing.table",), "is not a part of a resource"),
+        (("Thing.dto", "--force"), "Write --to FILE --force."),
+        (("Thing.dto", "--to", "no/such/folder.py"), "no/such/folder.py: cannot be written"),
+    ],
+)
+def test_eject_refuses_what_it_cannot_write(gatepost: Gatepost, arguments: tuple[str, ...], words: str) -> None:
+    status, out, error = gatepost("eject", *arguments)
+    assert (status, out) == (2, "")
+    assert words in " ".join(error.split())

@@ -141,6 +141,35 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of a command
     raise typer.Exit(0 if explain_request(asked, Sender(as_, role or []), app, as_json=json) else 1)
 
 
+@gatepost.command(
+    epilog="Example: gatepost eject Book.service --to shop/books.py   or: gatepost eject Book.dto > shop/book_dtos.py"
+)
+def eject(  # noqa: PLR0913, PLR0917 - the options of a command
+    part: Annotated[str, typer.Argument(help="MODEL.service or MODEL.dto: Book.service, shop.models.Book.dto.")],
+    to: Annotated[Path | None, typer.Option("--to", help="The file to write. Default: stdout.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    verb: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--verb", help="Of a service, only this verb: get, list, create, update, delete; may be repeated."
+        ),
+    ] = None,
+    app: AppOption = None,
+    json: JSONOption = False,
+) -> None:
+    """Write the derived class out as ordinary source that behaves the same, for those who want to own it.
+
+    Of a service: its verbs, in SQLAlchemy. Of the DTOs: what responses show and bodies set, member by member. What to
+    change in the declaration goes to stderr.
+    """
+    from gatepost.cli.eject import Destination, write_ejected
+    from gatepost.ejection.ejecting import parse_asked
+
+    if force and to is None:
+        raise typer.BadParameter("Write --to FILE --force.", param_hint="--force")
+    write_ejected(parse_asked(part, verb or []), Destination(to, is_forced=force), app, as_json=json)
+
+
 @config.command(epilog="Example: gatepost config show --json")
 def show(json: JSONOption = False) -> None:
     """Print every setting, its value (secrets masked) and where it came from."""
