@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gatepost.app import App
+from gatepost.declared_resources import DeclaredResources
 from gatepost.ejection.ejected import Ejected
 from gatepost.ejection.ejecting import Asked, eject
 from gatepost.errors import ConfigurationError
@@ -31,25 +32,26 @@ def classes_of(found: Ejected) -> dict[str, Any]:
 
 def put_in_place(app: App, part: str) -> None:
     """Put a part of each resource of an app in the place of what is derived."""
-    for served in app.declaration.catalog.served:
-        model = served.entity.model
-        if not hasattr(sys.modules[model.__module__], model.__qualname__):
-            if "." in model.__qualname__:
-                continue  # declared in a function
-            setattr(sys.modules[model.__module__], model.__qualname__, model)  # made by a function
-        name = f"{model.__module__}.{model.__name__}"
-        try:
-            found = eject(app.declaration, Asked(name, part))
-        except ConfigurationError:
-            continue  # the resource has its own
-        put_service(app, served, found)
-        ejected_classes.append(f"{found.model}.{found.part}")
+    for declared in app.declaration.all:
+        for served in declared.catalog.served:
+            model = served.entity.model
+            if not hasattr(sys.modules[model.__module__], model.__qualname__):
+                if "." in model.__qualname__:
+                    continue  # declared in a function
+                setattr(sys.modules[model.__module__], model.__qualname__, model)  # made by a function
+            name = f"{model.__module__}.{model.__name__}"
+            try:
+                found = eject(app.declaration, Asked(name, part, group=declared.group))
+            except ConfigurationError:
+                continue  # the resource has its own
+            put_service(declared, served, found)
+            ejected_classes.append(f"{found.model}.{found.part}")
 
 
-def put_service(app: App, served: ServedModel, found: Ejected) -> None:
+def put_service(declared: DeclaredResources, served: ServedModel, found: Ejected) -> None:
     """Put an ejected service in place, or its verbs into the service that is there."""
     made = classes_of(found)[found.resource["service"]]
-    own = app.declaration.services.setdefault(served.entity.model, made)
+    own = declared.services.setdefault(served.entity.model, made)
     if own is not made:
         for verb in SEAMS.keys() & vars(made).keys():
             setattr(own, verb, vars(made)[verb])

@@ -154,6 +154,7 @@ def eject(  # noqa: PLR0913, PLR0917 - the options of a command
             "--verb", help="Of a service, only this verb: get, list, create, update, delete; may be repeated."
         ),
     ] = None,
+    group: Annotated[str, typer.Option("--group", help="The group of resources that it is in, such as v2.")] = "",
     app: AppOption = None,
     json: JSONOption = False,
 ) -> None:
@@ -167,7 +168,7 @@ def eject(  # noqa: PLR0913, PLR0917 - the options of a command
 
     if force and to is None:
         raise typer.BadParameter("Write --to FILE --force.", param_hint="--force")
-    write_ejected(parse_asked(part, verb or []), Destination(to, is_forced=force), app, as_json=json)
+    write_ejected(parse_asked(part, verb or [], group), Destination(to, is_forced=force), app, as_json=json)
 
 
 @config.command(epilog="Example: gatepost config show --json")

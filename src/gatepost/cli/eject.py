@@ -8,7 +8,6 @@ import msgspec
 
 from gatepost.cli.output import print_json
 from gatepost.cli.settings import quiet_settings
-from gatepost.declaration import Declaration
 from gatepost.ejection.ejected import Ejected
 from gatepost.ejection.ejecting import Asked, eject
 from gatepost.errors import ConfigurationError
@@ -27,8 +26,7 @@ class Destination(msgspec.Struct, frozen=True):
 def write_ejected(asked: Asked, to: Destination, reference: str | None, *, as_json: bool) -> None:
     """Write the source of a part. Raises `ConfigurationError` where there is no such part, or the file is there."""
     quiet_settings()
-    declaration = find_app(reference_of(reference)).declaration
-    found = eject(declaration, asked)
+    found = eject(find_app(reference_of(reference)).declaration, asked)
     if to.file is not None:
         _write(to.file, found.source, is_forced=to.is_forced)
     if as_json:
@@ -40,21 +38,18 @@ def write_ejected(asked: Asked, to: Destination, reference: str | None, *, as_js
         sys.stdout.flush()
     else:
         print_success(f"Wrote {to.file}.")
-    for line in _next_steps(declaration, asked, found, to.file):
+    for line in _next_steps(found, to.file):
         sys.stderr.write(f"{escaped(line)}\n")
 
 
-def _next_steps(declaration: Declaration, asked: Asked, found: Ejected, file: Path | None) -> list[str]:
+def _next_steps(found: Ejected, file: Path | None) -> list[str]:
     """What is left to do, for people."""
     arguments = ", ".join(f"{name}={value}" for name, value in found.resource.items())
-    served = next(each for each in declaration.catalog.served if each.entity.name == found.model)
-    classes = ", ".join(dict.fromkeys(found.resource.values()))
-    imported = "" if file is None else f"from {'.'.join(file.with_suffix('').parts)} import {classes}"
-    lines = ["", f"Next, in {served.resource.source}:"]
-    if imported and not file.is_absolute():  # type: ignore[union-attr]
-        lines.append(f"    {imported}")
-    lines.append(f"    Resource({found.model}, ..., {arguments})")
-    return [*lines, *found.notes]
+    lines = ["", f"Next, in {found.declared_at}:"]
+    if file is not None and not file.is_absolute():
+        classes = ", ".join(dict.fromkeys(found.resource.values()))
+        lines.append(f"    from {'.'.join(file.with_suffix('').parts)} import {classes}")
+    return [*lines, f"    Resource({found.model}, ..., {arguments})", *found.notes]
 
 
 def _write(file: Path, source: str, *, is_forced: bool) -> None:

@@ -53,7 +53,7 @@ def dto_source(served: ServedModel) -> Ejected:
         module.add_class(f"class {name}({base}[{written}]):", [*docstring, "", *members])
     head = f"What clients see and send of {model.__name__}, written out by `gatepost eject`."
     text = module.text(head, RULES, *(DIFFERENCES[each] for each in DIFFERENCES if each in arguments))
-    return Ejected(model.__name__, "dto", text, arguments)
+    return Ejected(model.__name__, "dto", served.resource.source, text, arguments)
 
 
 def _parts(served: ServedModel) -> list[DTOPart]:

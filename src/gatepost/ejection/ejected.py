@@ -7,11 +7,12 @@ from gatepost.models.catalog import ServedModel
 
 
 class Ejected(msgspec.Struct, frozen=True):
-    """The source of a part, the arguments of `Resource` that put it in place of what is derived, and what there is to
-    know: where to put it, and what differs."""
+    """The source of a part, the arguments of the resource, which is declared at `declared_at`, that put it in place of
+    what is derived, and what there is to know: where to put it, and what differs."""
 
     model: str
     part: str
+    declared_at: str
     source: str
     resource: dict[str, str]
     notes: list[str] = []

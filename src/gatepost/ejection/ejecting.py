@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from gatepost.declaration import Declaration
+from gatepost.declared_resources import DeclaredResources
 from gatepost.ejection.dto_source import dto_source
 from gatepost.ejection.ejected import Ejected
 from gatepost.ejection.service_source import VERBS, service_source
@@ -19,14 +20,16 @@ PARTS = ("service", "dto")
 
 
 class Asked(NamedTuple):
-    """What is to be written: a part of the resource of a model; of a service only the `verbs`, if there are any."""
+    """What is to be written: a part of the resource of a model, in a group of resources if one is named; of a service
+    only the `verbs`, if there are any."""
 
     model: str
     part: str
     verbs: Collection[str] = ()
+    group: str = ""
 
 
-def parse_asked(target: str, verbs: Collection[str] = ()) -> Asked:
+def parse_asked(target: str, verbs: Collection[str] = (), group: str = "") -> Asked:
     """What `Book.service` or `shop.models.Book.dto` names. Raises `ConfigurationError` for another form, and for verbs
     that do not exist."""
     model, _, part = target.rpartition(".")
@@ -44,22 +47,39 @@ def parse_asked(target: str, verbs: Collection[str] = ()) -> Asked:
             )
     if verbs and part != "service":
         raise ConfigurationError("A DTO has no verbs.", location="--verb", hint="Leave --verb out.")
-    return Asked(model, part, verbs)
+    return Asked(model, part, verbs, group)
 
 
 def eject(declaration: Declaration, asked: Asked) -> Ejected:
     """Write a part of a resource. Raises `ConfigurationError` where there is no such resource, or nothing to write."""
-    served = _served(declaration, asked)
+    declared = _group(declaration, asked.group)
+    served = find_served(declared.catalog.served, asked)
     if asked.part == "dto":
         found = dto_source(served)
     else:
-        found = service_source(served, declaration.services.get(served.entity.model), asked.verbs)
+        model = served.entity.model
+        of_app = None if declared.of_app is None else declared.of_app.services.get(model)
+        found = service_source(served, declared.services.get(model), asked.verbs, of_app=of_app)
     return msgspec.structs.replace(found, notes=[*found.notes, *_placing(served)])
 
 
-def _served(declaration: Declaration, asked: Asked) -> ServedModel:
-    by_name = {served.entity.name: served for served in declaration.catalog.served}
-    full_names = {f"{each.entity.model.__module__}.{each.entity.name}": each for each in declaration.catalog.served}
+def _group(declaration: Declaration, name: str) -> DeclaredResources:
+    by_name = {declared.group: declared for declared in declaration.all}
+    found = by_name.get(name.strip("/").replace("/", "."))
+    if found is None:
+        groups = [each for each in by_name if each]
+        raise ConfigurationError(
+            f"The app has no group {name!r}.{did_you_mean(name, groups)}",
+            location="--group",
+            hint=f"Its groups are {', '.join(groups)}." if groups else "It has no groups: leave --group out.",
+        )
+    return found
+
+
+def find_served(catalog: Collection[ServedModel], asked: Asked) -> ServedModel:
+    """The resource that is asked for. Raises `ConfigurationError` where there is none, or where there are several."""
+    by_name = {served.entity.name: served for served in catalog}
+    full_names = {f"{each.entity.model.__module__}.{each.entity.name}": each for each in catalog}
     same = [name for name, each in full_names.items() if each.entity.name == asked.model]
     if len(same) > 1:
         raise ConfigurationError(
@@ -69,7 +89,7 @@ def _served(declaration: Declaration, asked: Asked) -> ServedModel:
     if found is None:
         raise ConfigurationError(
             f"No resource has the model {asked.model!r}.{did_you_mean(asked.model, by_name)}",
-            hint=f"The app has resources of {', '.join(by_name)}.",
+            hint=f"There are resources of {', '.join(by_name)}.",
         )
     return found
 

@@ -5,11 +5,13 @@ references, policies, what PostgreSQL refuses.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 from uuid import UUID
 
 from gatepost.ejection.ejected import Ejected, nothing_to_write, plural_of
 from gatepost.ejection.module_source import ModuleSource, Names, call_lines, docstring_lines
 from gatepost.ejection.written_types import type_of
+from gatepost.errors import ConfigurationError
 from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
 from gatepost.services.service import SEAMS, Service
@@ -28,47 +30,60 @@ CONTRACT = (
 LIST_DIFFERENCE = "A list that a service writes has no total: `count=true` is refused."
 
 
-def service_source(served: ServedModel, service: type[Service[object]] | None, verbs: Collection[str] = ()) -> Ejected:
+def service_source(
+    served: ServedModel,
+    service: type[Service[Any]] | None,
+    verbs: Collection[str] = (),
+    *,
+    of_app: type[Service[Any]] | None = None,
+) -> Ejected:
     """The service of a resource: those of the `verbs`, or of all that it offers, that its own service does not
-    override. Raises `ConfigurationError` where there is none."""
+    override. In a group, `of_app` is the service of the app's resource, which the group's inherits from. Raises
+    `ConfigurationError` where there is nothing to write."""
     model = served.entity.name
-    own: set[str] = (
-        set() if service is None else {verb for verb in VERBS if getattr(service, verb) is not getattr(Service, verb)}
-    )
     offered = [verb for verb in VERBS if (verb in verbs if verbs else served.offers(verb))]
-    written = [verb for verb in offered if verb not in own]
+    written = [verb for verb in offered if not _has_own(service, verb)]
     if not written:
-        named = ", ".join(offered)
-        raise nothing_to_write(
-            served,
-            "service",
-            f"has nothing to write out: {service.__name__} has {named}." if service else "has nothing to write out.",
-            "They are yours already." if service else f"Resource({model}) opens nothing.",
-        )
+        raise _nothing(served, service, offered)
     names = Names({*VERBS, "id", "row", "rows", "found", "draft", "changes", "query", "lock", "actor"})
     row = names.of_class(served.entity.model)
     name = service.__name__ if service is not None else plural_of(served) or f"{model}Service"
+    notes: list[str] = []
+    if service is not None and service is of_app:
+        base, name = names.of_class(service), f"{served.group.title().replace('.', '')}{name}"
+    else:
+        base = f"{names.of('gatepost', 'Service')}[{row}]"
+    if service is not None and service is not of_app:
+        kept = ", ".join(verb for verb in VERBS if _has_own(service, verb)) or "its hooks"
+        place = location_of(service)
+        notes.append(f"{name} is there already ({place}) and keeps {kept}: move these methods and imports there.")
     writer = ServiceWriter(served, service, names, row)
-    body = [*docstring_lines(f"The verbs of {model}.", indent=4)]
+    body = docstring_lines(f"The verbs of {model}.", indent=4)
     for verb in written:
         body += ["", *writer.verb(verb)]
     module = ModuleSource(names)
-    module.add_class(f"class {name}({names.of('gatepost', 'Service')}[{row}]):", body)
+    module.add_class(f"class {name}({base}):", body)
     differences = [LIST_DIFFERENCE] if "list" in written else []
     text = module.text(f"The verbs of {model}, written out by `gatepost eject`.", CONTRACT, *differences)
-    notes: list[str] = []
-    if service is not None:
-        kept = ", ".join(verb for verb in VERBS if verb in own) or "its hooks"
-        notes.append(
-            f"{name} is there already ({location_of(service)}) and keeps {kept}: move these methods and imports there."
-        )
-    return Ejected(model, "service", text, {"service": name}, notes)
+    return Ejected(model, "service", served.resource.source, text, {"service": name}, notes)
+
+
+def _has_own(service: type[Service[Any]] | None, method: str) -> bool:
+    return service is not None and getattr(service, method) is not getattr(Service, method)
+
+
+def _nothing(served: ServedModel, service: type[Service[Any]] | None, offered: Sequence[str]) -> ConfigurationError:
+    if service is not None and offered:
+        problem, hint = f"{service.__name__} has {', '.join(offered)}.", "They are yours already."
+    else:
+        problem, hint = "opens no verb.", f"Say who may do what: Resource({served.entity.name}, read=..., write=...)."
+    return nothing_to_write(served, "service", problem, hint)
 
 
 class ServiceWriter:
     """Writes the verbs of one service. `row` is what its module calls the model."""
 
-    def __init__(self, served: ServedModel, service: type[Service[object]] | None, names: Names, row: str) -> None:
+    def __init__(self, served: ServedModel, service: type[Service[Any]] | None, names: Names, row: str) -> None:
         self._served = served
         self._service = service
         self._names = names
@@ -160,8 +175,7 @@ class ServiceWriter:
 
     def _hook(self, name: str, arguments: str) -> list[str]:
         """The call of a small method, where the service has one of its own."""
-        has_own = self._service is not None and getattr(self._service, name) is not getattr(Service, name)
-        return [f"    await self.{name}({arguments})"] if has_own else []
+        return [f"    await self.{name}({arguments})"] if _has_own(self._service, name) else []
 
 
 def _method(name: str, parameters: list[str], returned: str) -> list[str]:

@@ -9,14 +9,13 @@ from typing import Any
 
 from gatepost.actor import Actor
 from gatepost.services.changes import Changes
-from gatepost.services.service import Service
 from gatepost.services.write_checks import WriteChecks
 
 
 class GuardedVerbs:
-    """The own verbs of one service in one transaction."""
+    """The own verbs of one `Service` in one transaction."""
 
-    def __init__(self, service: Service[Any], checks: WriteChecks) -> None:
+    def __init__(self, service: Any, checks: WriteChecks) -> None:
         self._create = service.create
         self._update = service.update
         self._delete = service.delete

@@ -43,7 +43,7 @@ class UnitOfWork:
         self._reserved = 0
         self._registry = registry
         self._made: dict[type[Any], Service[Any]] = {}
-        self.checks = WriteChecks(transaction, registry)
+        self.checks = WriteChecks(transaction, registry.compiled_of)
         self._got: dict[int, tuple[Any, Actor]] = {}
 
     @overload

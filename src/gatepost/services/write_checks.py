@@ -4,7 +4,7 @@ The default verbs of a service, and those that it writes itself (`guarded_verbs.
 of `creating`, `updating` and `deleting`.
 """
 
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -31,8 +31,10 @@ from gatepost.services.long_values import is_too_long
 from gatepost.services.misfit_values import misfit_of
 from gatepost.services.refusals_about import RefusalsAbout
 from gatepost.services.refused_values import refused_value
-from gatepost.services.service_registry import ServiceRegistry
 from gatepost.services.write_policies import depends_on, rule_of, with_field_rules
+
+CompiledOf = Callable[[type[Any]], CompiledVerbs]
+"""Gives the compiled verbs of the resource that rows of a class belong to."""
 
 
 class WrittenRow:
@@ -51,9 +53,9 @@ class WriteChecks:
     statement, and return another one. So the row is looked at when it is flushed, and in the database afterwards.
     """
 
-    def __init__(self, transaction: Transaction, registry: ServiceRegistry) -> None:
+    def __init__(self, transaction: Transaction, compiled_of: CompiledOf) -> None:
         self._transaction = transaction
-        self._registry = registry
+        self._compiled_of_class = compiled_of
         self._flushes = FlushWatch(transaction, self._check_flushed)
         # By identity of the row, which is kept with them.
         self._asked: dict[int, tuple[Any, Mapping[str, RowCondition]]] = {}
@@ -172,7 +174,7 @@ class WriteChecks:
         return self._compiled_of(row).served.entity.key.of(inspect(row).identity)
 
     def _compiled_of(self, row: object) -> CompiledVerbs:
-        return self._registry.compiled_of(row.__class__)
+        return self._compiled_of_class(row.__class__)
 
     def _is_permitted(self, row: Any) -> bool:
         return self._permitted.pop(id(row), None) is not None
@@ -183,7 +185,7 @@ class WriteChecks:
         return isinstance(row, compiled.served.entity.model) and inspect(row).identity is not None
 
     def _problem(self, model: type[Any], error: BaseException, values: Mapping[str, Any] | None) -> Exception | None:
-        compiled, reply = self._registry.compiled_of(model), driver_error(error)
+        compiled, reply = self._compiled_of_class(model), driver_error(error)
         if values is not None and is_too_long(reply):
             emit = compiled.database.emit_refused
             return refused_value(reply, compiled.served, values, emit)

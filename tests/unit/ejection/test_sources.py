@@ -16,7 +16,20 @@ from sqlalchemy import ARRAY, Double, ForeignKey, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from gatepost import DTO, App, ConfigurationError, Field, Resource, Service, anyone, hidden, owner, role, write_once
+from gatepost import (
+    DTO,
+    App,
+    ConfigurationError,
+    Field,
+    Group,
+    Resource,
+    Service,
+    anyone,
+    hidden,
+    owner,
+    role,
+    write_once,
+)
 from gatepost import Actor as GatepostActor
 from gatepost.ejection.ejected import Ejected
 from gatepost.ejection.ejecting import eject, parse_asked
@@ -245,3 +258,19 @@ def test_a_model_that_no_module_can_import_is_refused() -> None:
 def test_a_model_and_its_resource_in_one_file_are_told_apart() -> None:
     (note,) = ejected("Movie.dto").notes
     assert note.startswith(f"{Path(__file__).name} declares both Movie and its resource")
+
+
+def test_a_resource_of_a_group_has_rules_of_its_own_and_the_service_of_the_app() -> None:
+    grouped = App(
+        Resource(Actor, read=anyone, service=Actors),
+        Group("/v2", Resource(Actor, read=anyone, update=role("editor"), fields={"id": hidden})),
+    )
+    assert members_of(ejected("Actor.dto", app=grouped))["ActorAnswer"] == {"id": "int", "name": "str"}
+    of_group = eject(grouped.declaration, parse_asked("Actor.dto", group="v2"))
+    assert members_of(of_group)["ActorAnswer"] == {"name": "str"}
+
+    service = eject(grouped.declaration, parse_asked("Actor.service", group="/v2"))
+    assert "class V2Actors(Actors):" in service.source
+    assert methods_of(service).keys() == {"get", "list", "update"}
+    with pytest.raises(ConfigurationError, match="no group 'v3'"):
+        eject(grouped.declaration, parse_asked("Actor.dto", group="v3"))
