@@ -27,7 +27,7 @@ from gatepost.declaration import Declaration
 from gatepost.declaring.origins import Origins
 from gatepost.device_cookies import Devices
 from gatepost.errors import ConfigurationError
-from gatepost.events import Events, OwnerNotIndexed, PolicyMayFail, ValueMayBeTooLong
+from gatepost.events import Events, OwnerNotIndexed, PolicyMayFail, RelationNotServed, ValueMayBeTooLong
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.cross_site_requests import CrossSiteRequests
 from gatepost.gateway.dialect_problems import DialectProblems
@@ -205,7 +205,7 @@ class Composition:
         await self.accounts.start()
 
     def _warn(self) -> None:
-        """Say what of the declaration may fail, or be slow."""
+        """Say what of the declaration may fail, be slow, or is not served."""
         if (warn_of_policy := self.events.emitter(PolicyMayFail)) is not None:
             for policy in self.declaration.policy_warnings():
                 warn_of_policy(PolicyMayFail(*policy))
@@ -215,6 +215,9 @@ class Composition:
         if (warn_of_owner := self.events.emitter(OwnerNotIndexed)) is not None:
             for owner in self.declaration.owner_warnings():
                 warn_of_owner(OwnerNotIndexed(*owner))
+        if (warn_of_relation := self.events.emitter(RelationNotServed)) is not None:
+            for relation in self.declaration.relation_warnings():
+                warn_of_relation(RelationNotServed(*relation))
 
     async def stop_mounted(self) -> None:
         """Let requests in flight finish, and stop the mounted applications."""

@@ -47,6 +47,7 @@ from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
 from gatepost.models.schema import complete_schema
 from gatepost.models.sql_trials import SQLTrial, sql_trials
 from gatepost.models.table_definitions import check_definitions
+from gatepost.models.unserved_relations import RelationWarning, relation_warnings
 from gatepost.sources import location_of
 
 
@@ -261,6 +262,10 @@ class Declaration:
         """By which columns lists find the rows of an owner without an index. Computed anew: for the start, and for
         `gatepost doctor`."""
         return owner_warnings([*self.served])
+
+    def relation_warnings(self) -> list[RelationWarning]:
+        """Which relationships clients cannot use. Computed anew: for the start, and for `gatepost doctor`."""
+        return relation_warnings([*self.served])
 
     @property
     def actor_columns(self) -> ActorColumns | None:

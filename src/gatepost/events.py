@@ -304,6 +304,16 @@ class OwnerNotIndexed(msgspec.Struct):
     hint: str
 
 
+class RelationNotServed(msgspec.Struct):
+    """A relationship that clients can neither filter over, nor expand, nor set. `hint` says what to write; emitted at
+    start."""
+
+    relation: str
+    location: str
+    reason: str
+    hint: str
+
+
 class ValueMayBeTooLong(msgspec.Struct):
     """A field whose values nothing keeps short has an index, which cannot hold long ones: PostgreSQL refuses the row
     then. `hint` says what to write; emitted at start."""

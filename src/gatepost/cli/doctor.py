@@ -60,6 +60,7 @@ def _findings(reference: str | None) -> Iterator[DoctorFinding]:
         yield DoctorFinding("application", True, f"{reference_of(reference)}, {len(app.resources)} resource(s)")
         yield from _policies(app)
         yield from _indexes(app)
+        yield from _relations(app)
     except ConfigurationError as error:
         yield failed("application", error)
     with ExitStack() as stack:
@@ -93,6 +94,17 @@ def _indexes(app: "App") -> Iterator[DoctorFinding]:
         yield DoctorFinding("indexes", False, detail, hint, is_warning=True)
     if not (found or owners):
         yield DoctorFinding("indexes", True, "no value is too long for an index, and owners are found by one")
+
+
+def _relations(app: "App") -> Iterator[DoctorFinding]:
+    """Which relationships clients cannot use."""
+    found = app.declaration.relation_warnings()
+    for relation, location, reason, hint in found:
+        yield DoctorFinding(
+            "relations", False, f"{relation} ({location}) is not served: {reason}", hint, is_warning=True
+        )
+    if not found:
+        yield DoctorFinding("relations", True, "every relationship between resources is served")
 
 
 def _python() -> DoctorFinding:

@@ -71,6 +71,7 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.PolicyMayFail: Line("policy_may_fail", logging.WARNING, "models"),
     events.DeclarationRefused: Line("declaration_refused", logging.ERROR, "models"),
     events.OwnerNotIndexed: Line("owner_not_indexed", logging.WARNING, "models"),
+    events.RelationNotServed: Line("relation_not_served", logging.WARNING, "models"),
     events.ValueMayBeTooLong: Line("value_may_be_too_long", logging.WARNING, "models"),
     events.IdentitiesInvalidated: Line("identities_invalidated", logging.DEBUG, "accounts"),
 }
