@@ -90,9 +90,10 @@ def _introduce(address: str, app: "App") -> None:
 
     declaration = app.declaration
     open_lists = (
-        f"at {address}{declaration.prefix}/{served.template}"
-        for served in declaration.catalog.served
-        if served.resource.routes and served.policies["list"] is anyone and "{" not in served.template
+        f"at {address}{declared.prefix}/{served.template}"
+        for declared in declaration.all
+        for served in declared.catalog.served
+        if served.has_routes and served.policies["list"] is anyone and "{" not in served.template
     )
     # On stderr as what was migrated is: two streams arrive in any order.
     sys.stderr.write(f"The API is {next(open_lists, f'below {address}{declaration.prefix}/')}\n")

@@ -80,12 +80,16 @@ class EndpointMethod(NamedTuple):
 
     @property
     def operation_name(self) -> str:
-        """`books.restock`; of a probe `livez`."""
+        """`books.restock`, in a group `v2.books.restock`; of a probe `livez`."""
+        return f"{self.group}.{self.name_in_group}" if self.group else self.name_in_group
+
+    @property
+    def name_in_group(self) -> str:
+        """The same without the name of the group."""
         if self.route.probe:
             return self.name
         path = self.base if self.served is None else self.served.path
-        name = f"{path.replace('/', '.') or self.controller.__name__.lower()}.{self.name}"
-        return f"{self.group}.{name}" if self.group else name
+        return f"{path.replace('/', '.') or self.controller.__name__.lower()}.{self.name}"
 
 
 class BoundEndpoint(NamedTuple):

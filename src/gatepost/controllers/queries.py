@@ -93,8 +93,7 @@ class Queries:
         """The reader of a list of rows of a served model: that of the resource, or of an endpoint with this name, which
         shows rows as this DTO."""
         paging = PagingParameters(self._paging, served.resource, offers_total=offers_total)
-        listed = "/".join(filter(None, (served.group, served.path)))
-        return QueryReader(served, self, paging, name or listed, dto or served.lists)
+        return QueryReader(served, self, paging, name or served.full_path, dto or served.lists)
 
 
 class QueryReader:

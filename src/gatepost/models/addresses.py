@@ -29,7 +29,7 @@ class ReadKey(KeyRecipe[Statement], frozen=True):
         """The SELECT of the values."""
         source = TableRef.of(self.served.entity)
         statement = sa.select(*map(source.column, self.names)).where(is_key(source), *self.rule.conditions(source))
-        return self.statement(statement, f"{self.served.path}.key")
+        return self.statement(statement, f"{self.served.full_path}.key")
 
 
 class ReadAbove(Recipe[Statement], frozen=True):

@@ -87,9 +87,10 @@ class ServedModel:
     depends on the actor; otherwise None. `attribute_names` and `relation_names` lead from the names that clients know
     to those of the model. `required` are the fields that the body of a creation has to have; those that are `owned` are
     filled with the actor's id. `name` is what operations and rate limits are called by; in a `group` it begins with the
-    name of the group. One that `is_inherited` is the app's resource as a group uses it, without routes. Rows that are
-    nested belong to a row of `above`. `answers` is the DTO that a row is shown as, `lists` that of the rows of a list:
-    None for the fields themselves. `row_name` is what dialects call a row, None where they have no name for it.
+    name of the group, and so does `full_path`, by which statements and cursors are called. One that `is_inherited` is
+    the app's resource as a group uses it, without routes. Rows that are nested belong to a row of `above`. `answers` is
+    the DTO that a row is shown as, `lists` that of the rows of a list: None for the fields themselves. `row_name` is
+    what dialects call a row, None where they have no name for it.
     """
 
     def __init__(  # noqa: PLR0913 - what a model is served by
@@ -107,6 +108,7 @@ class ServedModel:
         self.entity = entity
         self.others = tuple(others)
         self.path = resource.path or str(entity.table.name)
+        self.full_path = "/".join(filter(None, (group, self.path)))
         self.name = ".".join(filter(None, (group, resource.name or self.path)))
         self.group = group
         self.is_inherited = is_inherited

@@ -127,7 +127,7 @@ class ReadRow(Recipe[ReadPlan], frozen=True):
         statement = sa.select(*columns.selected).select_from(joined).where(is_key(source))
         statement = statement.where(*self.selection.rule.conditions(source))
         return ReadPlan(
-            self.statement(statement, f"{self.selection.served.path}.get"),
+            self.statement(statement, f"{self.selection.served.full_path}.get"),
             build,
             tag,
             self.selection.row_bytes_max is None,
@@ -195,7 +195,7 @@ class ReadPage(Recipe[PagePlan | RowsPlan], frozen=True):
             ]
         total_index = None if total is None else len(selected)
         counted = [] if total is None else [total.label("total_rows")]
-        statement = self.statement(sa.select(*selected, *counted), f"{self.selection.served.path}.list")
+        statement = self.statement(sa.select(*selected, *counted), f"{self.selection.served.full_path}.list")
         return PagePlan(statement, len(terms), is_cut, total_index)
 
     def total(self, source: TableRef) -> sa.ColumnElement[int] | None:
@@ -293,7 +293,7 @@ class CountBytes(RangeRecipe[Statement], frozen=True):
         columns = [*map(source.column, self.names), *map(source.column_of, self.below)]
         # Counted outside: PostgreSQL would count inside before it sorts, and so for all rows, not for a page of them.
         page = self.rows.applied(sa.select(*columns), self.rule, source).subquery("page")
-        return self.statement(sa.select(total_bytes(list(page.c))), f"{self.served.path}.size")
+        return self.statement(sa.select(total_bytes(list(page.c))), f"{self.served.full_path}.size")
 
 
 def loading_binds(plan: LoadPlan, recipe: Recipe[LoadPlan]) -> dict[str, Any]:
@@ -335,7 +335,7 @@ def _rows_plan(
     parts = len(columns.selected)
     indexes = tuple(columns.add(sa.cast(source.column(term.name), sa.Text)) for term in order)
     statement = chosen(sa.select(*columns.selected).select_from(joined))
-    name = f"{recipe.selection.served.path}.list"
+    name = f"{recipe.selection.served.full_path}.list"
     total = recipe.total(source) if isinstance(recipe, ReadPage) else None
     if bytes_max is None and total is None:
         return RowsPlan(recipe.statement(statement, name), build, indexes)

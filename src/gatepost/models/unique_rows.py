@@ -47,7 +47,7 @@ class InsertUnique(Recipe[UniqueInsertPlan], frozen=True):
         columns.add(self.permitted.outcome(source))
         statement = statement.on_conflict_do_nothing(index_elements=arbiter)
         returning = statement.returning(*columns.selected)
-        return UniqueInsertPlan(self.statement(returning, f"{self.served.path}.ensure"), key)
+        return UniqueInsertPlan(self.statement(returning, f"{self.served.full_path}.ensure"), key)
 
     def bounds(self) -> list[Bound]:
         return self.permitted.bounds()
@@ -93,7 +93,7 @@ class FindTaken(Recipe[Statement], frozen=True):
         """The SELECT of the row."""
         source = TableRef.of(self.served.entity)
         statement = sa.select(1).select_from(source.table).where(*_has_values(source, self.unique))
-        return self.statement(statement, f"{self.served.path}.taken")
+        return self.statement(statement, f"{self.served.full_path}.taken")
 
     def bounds(self) -> list[Bound]:
         return []

@@ -123,7 +123,7 @@ class WriteRecipe(Recipe[WritePlan], frozen=True):
         tag = add_tag(columns, source, self.selection) if self.selection.has_tag else None
         readable = columns.add(self.selection.rule.outcome(source))
         allowed = columns.add(self.permitted.outcome(source))
-        name = f"{self.selection.served.path}.{action}"
+        name = f"{self.selection.served.full_path}.{action}"
         add: Any = statement.add_columns if isinstance(statement, sa.Select) else statement.returning
         return WritePlan(self.statement(add(*columns.selected), name), build, key, tag, readable, allowed)
 
@@ -182,7 +182,7 @@ class CheckUpdate(KeyRecipe[Statement], frozen=True):
         """The SELECT; an UPDATE under the same condition writes the row, unless a trigger suppresses that."""
         entity = self.served.entity
         conditions = is_key(TableRef.of(entity)), *_holds_afterwards(entity, self.rule, self.names)
-        return self.statement(sa.select(1).where(*conditions), f"{self.served.path}.candidate")
+        return self.statement(sa.select(1).where(*conditions), f"{self.served.full_path}.candidate")
 
     def named(self) -> dict[str, Any]:
         return {**super().named(), **written_binds(self.values)}
@@ -210,7 +210,7 @@ class DeleteRow(KeyRecipe[Statement], frozen=True):
         # No other expression without a function of our own can fail.
         failure = sa.cast(literal_text(SUPPRESSED).concat(sa.cast(is_kept, sa.Text)), sa.Boolean)
         statement = sa.select(sa.case((is_kept, failure))).select_from(met.outerjoin(gone, sa.true()))
-        return self.statement(statement, f"{self.served.path}.delete", entity.table)
+        return self.statement(statement, f"{self.served.full_path}.delete", entity.table)
 
     def bounds(self) -> list[Bound]:
         return [*self.rule.bounds(), *self.permitted.bounds()]
@@ -269,7 +269,7 @@ class ReadStatus(KeyRecipe[RowStatusPlan], frozen=True):
             statement = statement.with_for_update()
         documents = frozenset(name for name in self.names if source.entity.attributes[name].shape.is_document)
         return RowStatusPlan(
-            self.statement(statement, f"{self.served.path}.status"),
+            self.statement(statement, f"{self.served.full_path}.status"),
             self.names,
             documents,
             readable,
@@ -298,7 +298,7 @@ class FindReference(KeyRecipe[Statement], frozen=True):
         source = TableRef.of(self.served.entity)
         column = source.column(self.name)
         statement = sa.select(column).where(column == sa.bindparam(KEY, type_=bind_type(column.type)))
-        return self.statement(statement.where(*self.rule.conditions(source)), f"{self.served.path}.reference")
+        return self.statement(statement.where(*self.rule.conditions(source)), f"{self.served.full_path}.reference")
 
     def named(self) -> dict[str, Any]:
         return {KEY: self.key.value, ACTOR_ID: self.rule.actor.id}
@@ -318,7 +318,7 @@ class FindCompositeReference(KeyRecipe[Statement], frozen=True):
         is_named = inner.exists(source, *joined, *self.rule.conditions(inner))
         statement = sa.select(source.column(self.served.entity.key.names[0])).where(is_key(source))
         statement = statement.where(sa.or_(*(source.column_of(here).is_(None) for here, _ in self.pairs), is_named))
-        return self.statement(statement, f"{self.served.path}.reference")
+        return self.statement(statement, f"{self.served.full_path}.reference")
 
 
 def insert_of(entity: Entity, names: tuple[str, ...], rule: BoundRule | None) -> Insert:

@@ -32,7 +32,7 @@ class Components:
         """A reference to a part, which `make` makes at its first use: by `name`, or by `other` where another part has
         it. A part may refer to itself."""
         if section in self._scoped:
-            key, name, other = (self._scope, key), self._scope + name, other and self._scope + other
+            key, name, other = (self._scope, key), self._in_scope(name), other and self._in_scope(other)
         known = self._names.get((section, key))
         if known is None:
             parts = self.sections.setdefault(section, {})
@@ -40,6 +40,9 @@ class Components:
             parts[known] = None  # taken
             parts[known] = make()
         return {"$ref": f"#/components/{section}/{known}"}
+
+    def _in_scope(self, name: str) -> str:
+        return f"{self._scope}{'' if name[:1].isalpha() else '.'}{name}"
 
     def schema(self, key: Hashable, name: str, make: Callable[[], Schema], other: str = "") -> Schema:
         """A reference to a schema, whose title is its name."""

@@ -53,9 +53,9 @@ class _Document:
     def _objects(self, group: str, dialect: Dialect) -> OperationObjects:
         """What makes the operations of the app, or of a group: in its dialect, with schemas of its own."""
         api, audience = self._api, self._audience
-        components, wire_name = self._components, dialect.names
+        components, wire_name, of_app = self._components, dialect.names, api.dialects[""]
         if group:
-            is_alike = dialect is api.dialects[""]
+            is_alike = dialect is of_app
             components = components.scoped(_title(group), ("schemas",) if is_alike else ("schemas", "responses"))
         shapes = ShapeSchemas(components, lambda kind, use: AnnotationSchemas(components, use).schema(kind))
         rows = RowSchemas(components, shapes, audience)
@@ -67,6 +67,8 @@ class _Document:
             ResponseObjects(
                 components,
                 dialect,
+                shared=self._components,
+                has_alike_pages=dialect.paging.by_offset == of_app.paging.by_offset,
                 has_own_credentials=not all(isinstance(declared, BearerTokens) for declared, _ in api.authenticators),
             ),
             security=self._security,
@@ -174,7 +176,7 @@ def _mounted(paths: Sequence[str]) -> str:
 
 def _wanted_id(item: Described) -> str:
     own = item.bound.method.route.operation_id if isinstance(item, DescribedEndpoint) else None
-    return own or item.operation.name
+    return item.operation.name if own is None else ".".join(filter(None, (item.group, own)))
 
 
 def _title(group: str) -> str:

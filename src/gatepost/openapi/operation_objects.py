@@ -307,4 +307,4 @@ def tag_of(bound: BoundEndpoint) -> str:
 
 
 def _title(bound: BoundEndpoint) -> str:
-    return "".join(part.title() for part in re.findall(r"[A-Za-z0-9]+", bound.method.operation_name))
+    return "".join(part.title() for part in re.findall(r"[A-Za-z0-9]+", bound.method.name_in_group))

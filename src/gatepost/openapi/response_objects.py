@@ -72,13 +72,23 @@ LIMITED = ("RateLimit", "RateLimit-Policy", *ALWAYS)
 
 class ResponseObjects:
     """The responses of one document. `has_own_credentials` says that the application reads credentials by code of its
-    own, which may refuse them with codes of its own."""
+    own, which may refuse them with codes of its own. Where these are the responses of a group, `shared` has the schemas
+    that it has in common with the app: problems, and pages if they are alike."""
 
-    def __init__(self, components: Components, dialect: Dialect, *, has_own_credentials: bool = False) -> None:
+    def __init__(
+        self,
+        components: Components,
+        dialect: Dialect,
+        *,
+        shared: Components,
+        has_alike_pages: bool = True,
+        has_own_credentials: bool = False,
+    ) -> None:
         self._has_own_credentials = has_own_credentials
         self._components = components
         self._dialect = dialect
-        self._problem = components.schema("Problem", "Problem", _problem_schema)
+        self._problem = shared.schema("Problem", "Problem", _problem_schema)
+        self._pages = shared if has_alike_pages else components
 
     def headers(self, names: Sequence[str]) -> Schema:
         """References to these headers."""
@@ -120,7 +130,7 @@ class ResponseObjects:
         )
         total = {"total": {"type": "integer", "minimum": 0}, "total_is_exact": {"type": "boolean"}}
         schema = object_schema({"limit": {"type": "integer"}, **places, **total}, ["limit", *places])
-        return self._components.schema("Page", "Page", lambda: schema)
+        return self._pages.schema("Page", "Page", lambda: schema)
 
     def refusals(
         self, refusals: Refusals, declared: Sequence[Problem] = (), *, is_own: bool = False

@@ -8,7 +8,7 @@ alone see what a release costs; in `/v2` curators write, and they alone see the 
 from typing import Annotated
 
 from annotated_types import Ge, Len
-from sqlalchemy import ForeignKey, Select, UniqueConstraint, select
+from sqlalchemy import ForeignKey, Select, UniqueConstraint, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from gatepost import (
@@ -32,6 +32,7 @@ from gatepost import (
     count,
     get,
     post,
+    readable,
     role,
 )
 
@@ -178,6 +179,29 @@ class ReleaseTitle(DTO[Release]):
     title: str
 
 
+class LabelStatistics(DTO[Label]):
+    """A label with the number of its releases that the client may read."""
+
+    short_name: str
+    shown_count: int = computed(
+        select(func.count())
+        .select_from(Release)
+        .where(Release.label_id == Label.id, readable(Release))
+        .scalar_subquery()
+    )
+
+
+class Statistics(Controller):
+    """Of no resource, of the app and of `/v2`."""
+
+    path = "statistics"
+
+    @get("/labels", allow=anyone, answers=LabelStatistics, operation_id="label-statistics")
+    async def labels(self) -> Select[Label]:
+        """Labels with what is readable below them."""
+        return select(Label)
+
+
 class PinBody(DTO[Pin]):
     """A new pin."""
 
@@ -263,11 +287,12 @@ app = App(
             controller=SecondReading,
         ),
         Resource(Song, path="songs", under="records/{release}", read=authenticated, write=authenticated),
-        controllers=[Charts],
+        controllers=[Charts, Statistics],
         dialect=Grouped(envelope=("record", "records")),
     ),
     Group(
         "/v3",
         Resource(Release, path="releases", read=anyone, write=editor, answers=ReleaseCard),
     ),
+    controllers=[Statistics],
 )

@@ -4,8 +4,10 @@ Each way gives the states of the releases that it shows or accepts; `FIRST` and 
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from groups_app import CheckedReleases, Label, Pin, Release, Releases, Song
 from record_shop import FIRST, IDENTITIES, SECOND, STATES, Shop, Version
@@ -219,6 +221,18 @@ async def test_queries_go_by_the_fields_of_each_version(
         (await client.get(f"{version.path}?{query.format(cost=version.cost)}")).status for version in (FIRST, SECOND)
     ]
     assert found == [first, second]
+
+
+async def test_what_is_readable_in_an_expression_is_so_in_its_version(
+    shop: Shop, sql: "asyncpg.Connection[Any]"
+) -> None:
+    await sql.execute("UPDATE group_releases SET state = 'draft' WHERE state = 'withdrawn'")
+    found = (await shop.clients["user"].get("/api/statistics/labels")).data
+    second = (await shop.clients["user"].get("/api/v2/statistics/labels")).json()["records"]
+    assert found == [{"short_name": "label", "shown_count": 3}]
+    assert second == [{"shortName": "label", "shownCount": 1}]
+    anonymous = (await shop.clients["anonymous"].get("/api/v2/statistics/labels")).json()["records"]
+    assert anonymous == [{"shortName": "label", "shownCount": 0}]
 
 
 async def test_a_cursor_of_one_version_is_refused_by_the_other(shop: Shop) -> None:
