@@ -7,7 +7,6 @@ makes handlers of what is bound here.
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from enum import EnumType
 from functools import partial
 from typing import Any, Literal, NamedTuple, cast, get_args, get_origin
 
@@ -26,6 +25,7 @@ from gatepost.controllers.endpoint_parameters import (
 from gatepost.controllers.endpoint_results import Returned, read_returned
 from gatepost.controllers.injection import NOTHING, FromUnit, Injections, OfService, of_accounts, provided_class
 from gatepost.controllers.lost_routes import find_lost_routes, undecorated
+from gatepost.controllers.misread_parameters import check_query, unbindable
 from gatepost.controllers.own_paging import check_own_paging
 from gatepost.controllers.parameter_markers import Marker, check_given, marker_of, sent_name
 from gatepost.controllers.path_rows import PathRow, check_row, nested, path_row, rows_above
@@ -49,9 +49,6 @@ from gatepost.services.service import Service, served_model
 from gatepost.sources import location_of
 
 _SEGMENT = re.compile(r"(?!\.+$)[\w.~-]+|\{\w+(?::\w+)?\}", re.ASCII)
-
-_UNPROVIDED = (Any, object, type(None), list, tuple, set, frozenset, dict)
-"""Types that say too little to be provided by."""
 
 BODYLESS = ("GET", "DELETE")
 """Methods whose endpoints take no body."""
@@ -347,8 +344,15 @@ class _Binding:
         if served is None:
             check_given(parameter, marker, "from its path", self._location)
             read = text_reader(parameter.annotation, f"{self._location}({parameter.name})")
+            if read is None and self._is_injected(parameter.kind):
+                raise ConfigurationError(
+                    f"has {{{parameter.name}}} in its path, and takes {parameter.name!r} by its class, "
+                    f"{getattr(parameter.kind, '__name__', parameter.kind)}.",
+                    location=self._location,
+                    hint=f"Take {{{parameter.name}}} out of the path.",
+                )
             if read is None:
-                raise self._unbindable(parameter, place=parameter.name)
+                raise self._unbindable(parameter)
             if attribute is not None:
                 raise ConfigurationError(
                     f"names {attribute!r} of {parameter.name!r}, which is a value and not a row.",
@@ -416,6 +420,7 @@ class _Binding:
         read = texts_reader(parameter.annotation, f"{self._location}({parameter.name})")
         if read is None:
             raise self._unbindable(parameter)
+        check_query(parameter, self._route.method, self._location)
         self._know(QueryParameter(parameter.name, read, parameter.default, parameter.is_required, parameter.annotation))
 
     def _add_class(self, parameter: SignedParameter) -> None:
@@ -451,33 +456,8 @@ class _Binding:
             )
         self.query.append(parameter)
 
-    def _unbindable(self, parameter: SignedParameter, place: str | None = None) -> ConfigurationError:
-        """`place` is that of the path where the parameter stands."""
-        kind = parameter.kind
-        shown = getattr(kind, "__name__", str(kind))
-        if place is not None and self._is_injected(kind):
-            return ConfigurationError(
-                f"has {{{place}}} in its path, and takes {place!r} by its class, {shown}.",
-                location=self._location,
-                hint=f"Take {{{place}}} out of the path.",
-            )
-        if isinstance(kind, EnumType) and not [*kind]:
-            hint = f"Give {shown} values: none can be chosen."
-        elif isinstance(kind, type) and kind.__module__.startswith("sqlalchemy."):
-            hint = f"{shown} of SQLAlchemy is the type of a column: write that of its values, such as uuid.UUID."
-        elif isinstance(kind, type) and kind not in _UNPROVIDED:
-            hint = (
-                f"Write App(provide={{{shown}: ...}}) with a function that makes it; a class for the body is a DTO, a "
-                "Struct, a dataclass or a pydantic model."
-            )
-        else:
-            hint = (
-                "It is a scalar or a list of them, as list[str], or a class: a row of the path, a service, a body, "
-                "Actor, Call."
-            )
-        return ConfigurationError(
-            f"takes {parameter.name!r} of type {shown}, which no request can give.", location=self._location, hint=hint
-        )
+    def _unbindable(self, parameter: SignedParameter) -> ConfigurationError:
+        return unbindable(parameter, self._route.method, self._location)
 
 
 def _methods(controller: type[Controller[Any]], served: ServedModel | None, group: str) -> Iterator[EndpointMethod]:

@@ -48,13 +48,12 @@ class Search(Struct):
     words: str = ""
 
 
-def app_of(path: str, annotation: Any, **defaults: Any) -> App:
-    """An app with an endpoint that takes a parameter `given`."""
-
-    async def method(self: Any, given: Any) -> int:
-        return 1
-
-    method.__annotations__["given"] = annotation
+def app_of(path: str, annotation: Any, *, name: str = "given", **defaults: Any) -> App:
+    """An app with an endpoint that takes a parameter `given`, or of another name."""
+    scope: dict[str, Any] = {}
+    exec(f"async def method(self, {name}): ...", scope)  # noqa: S102 - a parameter by its name
+    method = scope["method"]
+    method.__annotations__ = {name: annotation, "return": int}
     method.__defaults__ = tuple(defaults.values()) or None
     endpoint = post(path, allow=anyone)(method)
     controller = type("Wrong", (Controller,), {"path": "things", "__module__": __name__, "method": endpoint})
@@ -114,6 +113,47 @@ def test_a_type_that_no_request_can_give(annotation: Any, words: str) -> None:
         app_of("/a", annotation)
 
     assert words in str(error.value)
+
+
+class UploadFile:
+    """As other frameworks have it."""
+
+
+@pytest.mark.parametrize("name", ["given", "body", "payload", "data"])
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (
+            bytes,
+            "of type bytes, which would be read from the query string as base64. A body is one JSON object: write",
+        ),
+        (bytes | None, "Annotated[bytes, RawBody(65536)]`. A query parameter is a text."),
+        (dict, "of type dict, which no request can give. A body is one JSON object"),
+        (dict[str, Any], "of type dict[str, Any], which no request can give. A body is one JSON object"),
+        (list[Search], "with its members, as `items: list[Search]`, or for the bytes as they were sent `"),
+        (list[dict[str, int]], "A body is one JSON object: write a Struct, a dataclass, a pydantic model or a DTO"),
+        (UploadFile, "Forms and uploads are not parsed: take the file as the whole body, for the bytes as they were"),
+    ],
+)
+def test_what_is_meant_as_the_body_is_not_taken_for_something_else(annotation: Any, words: str, name: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        app_of("/a", annotation, name=name)
+
+    assert f"takes {name!r}" in str(error.value)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["body", "payload", "data"])
+@pytest.mark.parametrize("annotation", [str, int | None, list[str], Any, Annotated[str, "a note"]])
+def test_a_parameter_with_the_name_of_a_body_is_not_read_from_the_query_string(annotation: Any, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="A body is one JSON object"):
+        app_of("/a", annotation, name=name)
+
+
+def test_bytes_by_a_marker_are_what_it_says() -> None:
+    for annotation in (Annotated[bytes, RawBody(5)], Annotated[bytes, Header], Annotated[bytes, Cookie("a")]):
+        assert app_of("/a", annotation).operations
+    assert app_of("/{given}", bytes).operations
 
 
 def test_a_row_with_a_composite_key_in_a_path() -> None:
