@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gatepost.declaring.resource import Field, Resource, hidden, read_only, write_once
     from gatepost.declaring.row_expressions import actor_column, actor_id, count, readable
     from gatepost.declaring.streams import ServerSentEvent, Stream
+    from gatepost.dtos.parsed_json import parse_json
     from gatepost.errors import (
         BadRequest,
         ConfigurationError,
@@ -126,6 +127,7 @@ __all__ = [
     "minutes",
     "nobody",
     "owner",
+    "parse_json",
     "patch",
     "per_call",
     "policy",
@@ -151,6 +153,7 @@ _NAMES = {
     "declaring.cors": "CORS",
     "declaring.dialect": "CamelCase Dialect",
     "declaring.dto": "DTO Created computed first",
+    "dtos.parsed_json": "parse_json",
     "errors": "BadRequest ConfigurationError Conflict FieldError Forbidden NotFound PreconditionFailed Problem "
     "Unauthorized Unprocessable",
     "events": "Events",

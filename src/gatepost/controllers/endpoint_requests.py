@@ -14,6 +14,7 @@ from gatepost.controllers.query_strings import RawQuery
 from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.body_envelopes import BodyEnvelope
 from gatepost.dtos.json_values import Bounds
+from gatepost.dtos.parsed_json import is_located
 from gatepost.errors import Problem
 
 
@@ -71,5 +72,7 @@ class EndpointRequests:
 
     def located(self, problem: Problem) -> Problem:
         """A refusal of the values of a request, with the names and the pointers that its client knows."""
+        if is_located(problem):
+            return problem
         refusal = with_wire_names(problem, self._wire_name)
         return refusal if self._envelope is None else self._envelope.located(refusal)

@@ -106,7 +106,7 @@ def _endpoint_codes(endpoint: DescribedEndpoint) -> Iterator[str]:
         yield "not_found"
     if bound.returned.is_file and is_safe:
         yield from ("precondition_failed", "range_not_satisfiable")
-    if bound.body is not None and bound.body.raw is None:
+    if bound.body is not None:  # bytes as they were sent may be read by `parse_json`
         yield from _OF_BODIES
     makers = [make for _, make in (*bound.injected.of_unit, *bound.attributes.of_unit)]
     if of_accounts in makers:

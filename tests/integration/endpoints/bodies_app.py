@@ -31,6 +31,7 @@ from gatepost import (
     authenticated,
     get,
     owner,
+    parse_json,
     patch,
     policy,
     post,
@@ -110,6 +111,17 @@ class Square(msgspec.Struct, tag="square"):
 
 class Named(TypedDict):
     name: Annotated[str, Len(1, 5)]
+
+
+class InboundLine(msgspec.Struct):
+    copies: Annotated[int, Ge(1)]
+
+
+class Inbound(msgspec.Struct):
+    """What another program sends."""
+
+    external_ref: Annotated[str, Len(1, 5)]
+    lines: list[InboundLine]
 
 
 class Parts(msgspec.Struct):
@@ -208,6 +220,11 @@ class Desk(Controller):
     @post("/hook", allow=anyone)
     async def hook(self, body: Annotated[bytes, RawBody(20)]) -> str:
         return body.hex()
+
+    @post("/parsed", allow=anyone)
+    async def parsed(self, body: Annotated[bytes, RawBody(1_000)]) -> dict[str, Any]:
+        sent = parse_json(body, Inbound)
+        return {"ref": sent.external_ref, "lines": [line.copies for line in sent.lines]}
 
     @post("/bare", allow=anyone)
     async def bare(self) -> str:

@@ -266,6 +266,32 @@ async def test_raw_bytes_are_taken_of_any_type(journal: Journal, kind: str | Non
     assert (taken.status, taken.data, refused.status) == (200, "ff7b", 413)
 
 
+@pytest.mark.parametrize(
+    ("content", "code", "pointers"),
+    [
+        (b"nope", "malformed_json", []),
+        (b"", "malformed_json", []),
+        (b"\xff", "malformed_json", []),
+        (b"[]", "invalid_body", [""]),
+        (b'{"external_ref": "a", "external_ref": "b", "lines": []}', "malformed_json", []),
+        (
+            b'{"external_ref": "", "lines": [{"copies": 0}], "n": 1}',
+            "invalid_body",
+            ["/external_ref", "/lines/0/copies", "/n"],
+        ),
+    ],
+)
+async def test_raw_bytes_are_parsed_as_strictly_as_a_body(
+    journal: Journal, content: bytes, code: str, pointers: list[str]
+) -> None:
+    path = "/api/body-desk/parsed"
+    good = await journal.anonymous.request("POST", path, content=b'{"external_ref":"a","lines":[{"copies":2}]}')
+    refused = await journal.anonymous.request("POST", path, content=content)
+
+    assert good.data == {"ref": "a", "lines": [2]}
+    assert (refused.json()["code"], [error["pointer"] for error in refused.json()["errors"]]) == (code, pointers)
+
+
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "text/plain"])
 @pytest.mark.parametrize("path", ["spans", "bare", "stamps"])
 async def test_forms_and_uploads_are_not_json(journal: Journal, kind: str, path: str) -> None:
