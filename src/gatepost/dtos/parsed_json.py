@@ -30,7 +30,7 @@ def parse_json(content: bytes, kind: type[T]) -> T:
     with its pointer), and `ConfigurationError` for a class that no JSON can hold.
     """
     try:
-        return cast("T", _reader(kind)(content))
+        return cast("T", _reader(cast("Any", kind))(content))
     except Unprocessable as problem:
         raise ContentRefused(problem.code, problem.detail, errors=problem.errors) from None
 

@@ -61,7 +61,7 @@ _COLUMNS_OF_TYPE = text("""
     FROM pg_attribute JOIN pg_class AS class ON class.oid = attrelid
     JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
     JOIN pg_type AS type ON type.oid = atttypid
-    WHERE NOT attisdropped AND to_regtype(:name) IN (type.oid, type.typelem)
+    WHERE NOT attisdropped AND relkind NOT IN ('i', 'I') AND to_regtype(:name) IN (type.oid, type.typelem)
 """)
 
 
@@ -123,7 +123,7 @@ class Ownership:
         return bool(self._connection.execute(_IS_TYPE_USED, {"name": name.sql}).scalar())
 
     def tables_of_type(self, name: TableName) -> list[TableName]:
-        """The tables with a column of this type or of an array of it."""
+        """The tables, and views, with a column of this type or of an array of it."""
         return [TableName(*row) for row in self._connection.execute(_COLUMNS_OF_TYPE, {"name": name.sql})]
 
     def _name(self, schema: str | None, name: str) -> TableName:
