@@ -284,7 +284,9 @@ class _Planner:
         if self._ownership.was_changed(key):
             reason = "was changed by others since Gatepost made it"
         elif self._ownership.owns(key):
-            others = (name for name in self._ownership.tables_of_type(key.full_name) if not self._ownership.owns_table(name))
+            others = (
+                name for name in self._ownership.tables_of_type(key.full_name) if not self._ownership.owns_table(name)
+            )
             reason = f"{', '.join(name.words for name in others)} uses it, which Gatepost did not create"
         words = key.words[0].upper() + key.words[1:]
         self._refuse(f"{words} differs from the models, and {reason}: it is left unchanged.", key)

@@ -125,7 +125,13 @@ class Server(_Granian):  # type: ignore[misc]
         self.supervisor.wait_for_the_end(self.workers_kill_timeout)
         for worker in self.wrks:
             if worker.is_alive():
-                _LOGGER.warning("Killing worker-%d after it refused to gracefully stop", worker.idx + 1)
+                _LOGGER.warning(
+                    "Worker %d had not ended %d s after it was asked to, and was killed: what it still served is cut "
+                    "off, and its transactions are rolled back. That is harmless where a file was saved while it "
+                    "started.",
+                    worker.idx + 1,
+                    self.workers_kill_timeout,
+                )
                 worker.kill()
                 worker.join()
         self.wrks.clear()

@@ -266,6 +266,19 @@ async def test_ours_are_changed_replaced_and_dropped_with_the_models(database_ur
     assert (await again(database_url, things(), all_or_nothing=True)).statements == []
 
 
+async def test_an_index_on_a_column_of_an_enum_is_no_table_of_others(database_url: str) -> None:
+    def of(*values: str) -> MetaData:
+        return things(Column("kind", Enum(*values, name="kind"), index=True))
+
+    await apply_lossless(database_url, of("a", "b"))
+    [refused] = (await find_plan(database_url, of("a"))).refused
+    assert refused == "rebuild the enum kind: removes 'b' from the enum kind; rows that hold it stop it."
+
+    await run(database_url, "CREATE TABLE theirs (kind kind)")
+    [refused] = (await find_plan(database_url, of("a"))).refused
+    assert "and theirs uses it, which Gatepost did not create: it is left unchanged." in refused
+
+
 async def test_an_altered_column_leaves_its_checks_ours(database_url: str) -> None:
     await apply_lossless(database_url, things(Column("x", String(5)), CheckConstraint("x > 'a'", name="big")))
     await apply_lossless(database_url, things(Column("x", Text), CheckConstraint("x > 'a'", name="big")))
