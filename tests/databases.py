@@ -31,7 +31,8 @@ class Databases:
         """The DSN of a new database, migrated to `metadata` or empty; dropped afterwards in spite of connections."""
         name = f"test_{uuid.uuid4().hex}"
         template = "template1" if metadata is None else self._template(metadata)
-        self._server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # The other strategy writes every page to PostgreSQL's log, which nobody reads here: a fifth more CPU.
+        self._server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         try:
             yield self._server.dsn(name)
         finally:

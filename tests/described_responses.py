@@ -6,11 +6,10 @@ fit its schema in the document of the actor who got it, with no member that is n
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
 
 HEADERS = frozenset(
     {
@@ -33,6 +32,11 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 _CHECKER = Draft202012Validator.FORMAT_CHECKER
 
+_NAMED = frozenset({"properties", "patternProperties", "$defs"})
+"""Keywords whose members are schemas by name."""
+_VALUES = frozenset({"const", "enum", "default", "example", "examples"})
+"""Keywords with values, in which nothing is a schema."""
+
 
 class DescribedResponses:
     """One document, asked about responses."""
@@ -44,10 +48,8 @@ class DescribedResponses:
             for template in document["paths"]
         ]
         self._paths.sort(key=lambda item: item[0])
-        closed = _closed(document)
-        resource = Resource.opaque(closed)
-        self._registry: Registry[Any] = Registry().with_resource("document", resource)
-        self._validators: dict[str, Draft202012Validator] = {}
+        self._schemas = _ClosedSchemas(self._resolved)
+        self._validators: dict[tuple[str, str], Draft202012Validator] = {}
 
     def find(self, method: str, path: str) -> tuple[str, Mapping[str, Any]] | None:
         """The place of the operation of a request in the document, and the operation."""
@@ -86,19 +88,17 @@ class DescribedResponses:
         place, operation = found
         key = str(status) if str(status) in operation["responses"] else "default"
         response = operation["responses"][key]
-        place = f"{place}/responses/{key}" if "$ref" not in response else response["$ref"][1:]
+        place = response.get("$ref", f"{place}/responses/{key}")
         media = content_type.partition(";")[0]
         content = self._resolved(response).get("content", {})
         if media not in content:
             if "*/*" not in content:
                 yield f"{method} {path}: {media} of {status} is not described."
             return
-        pointer = f"document#{place}/content/{media.replace('/', '~1')}/schema"
-        if pointer not in self._validators:
-            self._validators[pointer] = Draft202012Validator(
-                {"$ref": pointer}, registry=self._registry, format_checker=_CHECKER
-            )
-        for error in self._validators[pointer].iter_errors(json.loads(body)):
+        if (place, media) not in self._validators:
+            schema = self._schemas.closed(content[media]["schema"])
+            self._validators[place, media] = Draft202012Validator(schema, format_checker=_CHECKER)
+        for error in self._validators[place, media].iter_errors(json.loads(body)):
             where = "/".join(map(str, error.absolute_path))
             yield f"{method} {path}: {status} at {where!r}: {error.message[:300]}"
 
@@ -111,22 +111,36 @@ class DescribedResponses:
         return place
 
 
-def _closed(node: Any) -> Any:
-    """The document with all objects of its schemas closed, so that what they do not name is found; and with references
-    that lead into it from elsewhere."""
-    if isinstance(node, list):
-        return [_closed(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    made = {key: _closed(value) for key, value in node.items() if key not in ("example", "examples", "default")}
-    if (
-        "default" in node
-        and isinstance(node["default"], dict)
-        and ("$ref" in node["default"] or "content" in node["default"])
-    ):
-        made["default"] = _closed(node["default"])  # of responses
-    if isinstance(made.get("$ref"), str):
-        made["$ref"] = f"document{made['$ref']}"
-    elif made.get("type") == "object" and isinstance(made.get("properties"), dict):
-        made.setdefault("additionalProperties", False)
-    return made
+class _ClosedSchemas:
+    """The schemas of a document as a validator takes them: all objects are closed, so that what they do not name is
+    found, and references are replaced by what they lead to, which spares the validator finding it for every value. A
+    schema that refers to itself contains itself. Made when they are asked for: few of a document ever are."""
+
+    def __init__(self, resolve: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+        self._resolve = resolve
+        self._referred: dict[str, dict[str, Any]] = {}
+
+    def closed(self, node: Any) -> Any:
+        """A schema, or a list of them; what is neither stays."""
+        if isinstance(node, list):
+            return [self.closed(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        made = {key: self._member(key, value) for key, value in node.items() if key != "$ref"}
+        if "$ref" in node:
+            referred = self._follow(node["$ref"])
+            return {"allOf": [referred, made]} if made else referred
+        if made.get("type") == "object" and isinstance(made.get("properties"), dict):
+            made.setdefault("additionalProperties", False)
+        return made
+
+    def _member(self, key: str, value: Any) -> Any:
+        if key in _VALUES:
+            return value
+        return {name: self.closed(schema) for name, schema in value.items()} if key in _NAMED else self.closed(value)
+
+    def _follow(self, reference: str) -> dict[str, Any]:
+        if reference not in self._referred:
+            made = self._referred[reference] = {}
+            made.update(self.closed(self._resolve({"$ref": reference})))
+        return self._referred[reference]

@@ -62,3 +62,39 @@ def test_a_body_fits_its_schema_or_is_said_not_to(book: Any, is_fit: bool, descr
     found = [*described.misfits("GET", "/api/books/1", 200, "application/json", json.dumps({"data": book}).encode())]
 
     assert (found == []) is is_fit
+
+
+NODE = {
+    "type": "object",
+    "properties": {
+        "default": {"type": "integer"},
+        "children": {"type": "array", "items": {"$ref": "#/components/schemas/Node"}},
+        "leaf": {"$ref": "#/components/schemas/Leaf", "description": "The last one."},
+        "kind": {"const": {"type": "object", "properties": {}}},
+    },
+}
+LEAF = {"type": "object", "properties": {"size": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("body", "is_fit"),
+    [
+        ({"default": 1, "children": [{"children": [{"default": 2}]}], "leaf": {"size": 1}}, True),
+        ({"children": [{"children": [{"size": 1}]}]}, False),
+        ({"children": [{"children": [{"default": "two"}]}]}, False),
+        ({"leaf": {"size": "large"}}, False),
+        ({"leaf": {"width": 1}}, False),
+        ({"kind": {"type": "object", "properties": {}}}, True),
+        ({"kind": {"type": "object", "properties": {}, "additionalProperties": False}}, False),
+    ],
+)
+def test_schemas_are_closed_behind_references_and_values_are_no_schemas(body: Any, is_fit: bool) -> None:
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Node"}}}
+    document = {
+        "paths": {"/nodes": {"get": {"responses": {"200": {"$ref": "#/components/responses/Nodes"}}}}},
+        "components": {"responses": {"Nodes": {"content": content}}, "schemas": {"Node": NODE, "Leaf": LEAF}},
+    }
+
+    found = [*DescribedResponses(document).misfits("GET", "/nodes", 200, "application/json", json.dumps(body).encode())]
+
+    assert (found == []) is is_fit
