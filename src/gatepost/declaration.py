@@ -27,7 +27,7 @@ from gatepost.declaring.group import Group
 from gatepost.declaring.info import Info
 from gatepost.declaring.middleware import checked_middleware
 from gatepost.declaring.mount import Mount, taken_by_mount
-from gatepost.declaring.policies import is_nobody
+from gatepost.declaring.policies import is_nobody, role_names
 from gatepost.declaring.provided import Provide
 from gatepost.declaring.resource import PATH, Resource
 from gatepost.errors import ConfigurationError
@@ -159,6 +159,16 @@ class Declaration:
     def all(self) -> "list[DeclaredResources]":
         """The app's own resources, then those of its groups."""
         return [self.own, *self.groups]
+
+    @property
+    def role_names(self) -> frozenset[str]:
+        """The roles that policies of resources, fields and endpoints name. Those that functions ask for are unknown."""
+        policies = [policy for served in self.served for policy in served.policies.values()]
+        for rules in chain.from_iterable(served.rules.values() for served in self.served):
+            policies += [rules.read, rules.create, rules.update]
+        for declared in self.all:
+            policies += [bound.method.route.allow for bound in declared.endpoints]
+        return frozenset(chain.from_iterable(map(role_names, policies)))
 
     @property
     def served(self) -> Iterator[ServedModel]:

@@ -103,6 +103,43 @@ def test_a_user_is_made_listed_and_given_a_token(gatepost: Gatepost) -> None:
     assert (status, token.count(".")) == (0, 2)
 
 
+@pytest.mark.usefixtures("database")
+def test_a_user_is_changed_deactivated_and_deleted(gatepost: Gatepost) -> None:
+    ada = "ada@example.com"
+    gatepost("users", "create", ada, "--password-stdin", stdin="correct horse\n")
+
+    assert gatepost("users", "set-roles", "Ada@Example.com", "-r", "editor") == (
+        0,
+        "Ada@Example.com has the roles editor.\n",
+        "",
+    )
+    assert gatepost("users", "set-password", ada, "--password-stdin", stdin="another horse\n")[0] == 0
+    assert gatepost("users", "deactivate", ada) == (0, f"{ada} is inactive.\n", "")
+    [user] = json.loads(gatepost("users", "list", "--json")[1])
+    assert (user["roles"], user["is_active"]) == (["editor"], False)
+    assert gatepost("users", "token", ada)[0] == 2
+    assert gatepost("users", "activate", ada)[0] == 0
+    assert gatepost("users", "token", ada)[0] == 0
+    assert gatepost("users", "set-roles", ada) == (0, f"{ada} has no roles.\n", "")
+    assert gatepost("users", "delete", ada)[2] == "Error: Nothing was deleted. Answer y, or write --yes.\n"
+    assert gatepost("users", "delete", ada, "--yes") == (0, f"Deleted {ada}.\n", "")
+    for words in (("set-roles", "-r", "editor"), ("deactivate",), ("activate",), ("delete", "--yes")):
+        status, _, complaint = gatepost("users", words[0], ada, *words[1:])
+        assert (status, complaint) == (
+            2,
+            f"Error: The user {ada} does not exist. `gatepost users list` shows them all.\n",
+        )
+    assert "Error: " in gatepost("users", "set-password", ada, "--password-stdin", stdin="short\n")[2]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_role_that_no_policy_names_is_pointed_out(gatepost: Gatepost) -> None:
+    made = gatepost("users", "create", "ada@example.com", "-r", "editr", "--password-stdin", stdin="correct horse\n")
+
+    assert made[0] == 0
+    assert made[2] == "Warning: No policy of the app names the role 'editr'. Did you mean 'editor'?\n"
+
+
 OWN_USERS = """
 from gatepost import UserColumns
 

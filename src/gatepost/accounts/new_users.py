@@ -1,4 +1,4 @@
-"""Users for commands, seeds and tests: `gatepost users create` and `gatepost users token`."""
+"""Users for commands, seeds and tests: what `gatepost users` makes, changes and deletes."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from gatepost.accounts.user_store import StoredCredentials, UserStore
 from gatepost.actor import Actor, ActorId
 from gatepost.auth.tokens import Tokens
 from gatepost.database.database import Database
-from gatepost.errors import ConfigurationError
+from gatepost.errors import ConfigurationError, Conflict, Unprocessable
 
 _LISTED = "`gatepost users list` shows them all."
 
@@ -29,15 +29,43 @@ async def create_user(  # noqa: PLR0913 - what a user consists of
     `own` are values of the model's own columns; a text is read as in a query string. Raises `ConfigurationError` for a
     malformed or taken e-mail, a password that is too short or too long, and a column that is refused.
     """
-    hashed: str | None = None
-    if password is not None:
-        check_new_password(password)
-        passwords = Passwords(threads=1)
-        try:
-            hashed = await passwords.hash(password)
-        finally:
-            passwords.close()
+    hashed = None if password is None else await hash_of_new(password)
     return await UserStore(database, model).create(email, hashed, roles, own)
+
+
+async def hash_of_new(password: str) -> str:
+    """The hash of a password that is given to a user. Raises `ConfigurationError` for one that is too short or too
+    long."""
+    check_new_password(password)
+    passwords = Passwords(threads=1)
+    try:
+        return await passwords.hash(password)
+    finally:
+        passwords.close()
+
+
+async def change_user(database: Database, model: type[Any], email: str, values: Mapping[str, Any]) -> None:
+    """Set attributes of the user with this e-mail, for commands. Raises `ConfigurationError` where there is none, and
+    where the model refuses a value."""
+    store = UserStore(database, model)
+    try:
+        found = await store.change(normalise_email(email), values)
+    except (Conflict, Unprocessable, ValueError) as error:
+        raise ConfigurationError(f"{model.__name__} refuses this for {email}: {error}") from error
+    if not found:
+        raise _unknown(email)
+
+
+async def delete_user(database: Database, model: type[Any], email: str) -> None:
+    """Delete the user with this e-mail, for commands. Raises `ConfigurationError` where there is none, and where other
+    rows refer to it."""
+    try:
+        found = await UserStore(database, model).delete(normalise_email(email))
+    except Conflict as problem:
+        hint = f"`gatepost users deactivate {email}` keeps the row, and ends its tokens."
+        raise ConfigurationError(f"The user {email} stays: {problem.detail}", hint=hint) from None
+    if not found:
+        raise _unknown(email)
 
 
 async def issue_token(database: Database, model: type[Any], tokens: Tokens, email: str) -> str:
@@ -59,6 +87,9 @@ async def actor_of_user(database: Database, model: type[Any], email: str) -> Act
 async def _active_user(store: UserStore, email: str) -> StoredCredentials:
     user = await store.find_credentials(normalise_email(email))
     if user is None or not user.is_active:
-        state = "is inactive" if user is not None else "does not exist"
-        raise ConfigurationError(f"The user {email} {state}.", hint=_LISTED)
+        raise _unknown(email) if user is None else ConfigurationError(f"The user {email} is inactive.", hint=_LISTED)
     return user
+
+
+def _unknown(email: str) -> ConfigurationError:
+    return ConfigurationError(f"The user {email} does not exist.", hint=_LISTED)

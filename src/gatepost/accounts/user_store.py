@@ -168,6 +168,36 @@ class UserStore:
         except ValueError as error:
             raise ConfigurationError(f"{self._entity.name} refuses {address}: {error}") from error
 
+    async def change(self, email: str, values: Mapping[str, Any]) -> bool:
+        """Set attributes of the user with this (normalised) e-mail; False where there is none. Triggers end tokens
+        where the password changes, and tell every instance."""
+
+        async def set_all(transaction: Transaction) -> bool:
+            user = await self._load_by(email, transaction)
+            for name, value in values.items() if user is not None else ():
+                setattr(user, name, value)
+            await transaction.session.flush()
+            return user is not None
+
+        return await self._database.transact(set_all)
+
+    async def delete(self, email: str) -> bool:
+        """Delete the user with this (normalised) e-mail; False where there is none. Raises `Conflict` where other rows
+        refer to it."""
+
+        async def delete(transaction: Transaction) -> bool:
+            user = await self._load_by(email, transaction)
+            if user is not None:
+                await transaction.session.delete(user)
+                await transaction.session.flush()
+            return user is not None
+
+        return await self._database.transact(delete)
+
+    async def _load_by(self, email: str, transaction: Transaction) -> Any:
+        column = self._entity.attributes["email"].column
+        return (await transaction.load(select(self._entity.model).where(column == email), {})).one_or_none()
+
     def key_of(self, user: Any) -> ActorId:
         """The key of a user: a row, or the snapshot that an actor has."""
         return cast("ActorId", getattr(user, self._entity.single_key.name))

@@ -1,8 +1,8 @@
-"""`gatepost users`: makes and lists users, and issues tokens, on the database that the settings name."""
+"""`gatepost users`: makes, changes and lists users, and issues tokens, on the database that the settings name."""
 
 import getpass
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -11,7 +11,8 @@ from gatepost.cli.options import AppOption, JSONOption
 from gatepost.cli.output import print_rows
 from gatepost.cli.settings import database_settings
 from gatepost.errors import ConfigurationError, OutcomeUnknown
-from gatepost.logging.console import print_success
+from gatepost.hints import did_you_mean
+from gatepost.logging.console import print_success, print_warning
 from gatepost.server.loading import find_app, reference_of
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ T = TypeVar("T")
 
 
 Email = Annotated[str, typer.Argument(help="The user's e-mail address.")]
+Roles = Annotated[list[str] | None, typer.Option("--role", "-r", help="A role; may be repeated.")]
+FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")]
 Work = Callable[["Database", type[Any], "Settings"], Awaitable[T]]
 
 
 users = typer.Typer(
-    help="Make and list users, and issue tokens.",
+    help="Make, change and list users, and issue tokens.",
     epilog="Example: gatepost users create ada@example.com --role editor",
     no_args_is_help=True,
 )
@@ -37,8 +40,8 @@ users = typer.Typer(
 )
 def create(
     email: Email,
-    role: Annotated[list[str] | None, typer.Option("--role", "-r", help="A role; may be repeated.")] = None,
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    role: Roles = None,
+    password_stdin: FromStdin = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="name=value, a column of the users' model; may be repeated.")
     ] = None,
@@ -51,7 +54,63 @@ def create(
     own = split_values(set_ or [])
     password, roles = _read_password(from_stdin=password_stdin), role or []
     _on_database(app, lambda database, model, _: create_user(database, model, email, password, roles, own=own))
-    print_success(f"Created {email}" + (f" with the roles {', '.join(roles)}." if roles else " without roles."))
+    print_success(f"Created {email}{_with(roles)}.")
+    _warn_of_unknown(roles, app)
+
+
+@users.command("set-roles", epilog="Example: gatepost users set-roles ada@example.com -r editor -r admin")
+def set_roles(email: Email, role: Roles = None, app: AppOption = None) -> None:
+    """Give a user these roles, in place of all that the user has; without --role none."""
+    roles = role or []
+    _change(app, email, {"roles": roles})
+    print_success(f"{email} has the roles {', '.join(roles)}." if roles else f"{email} has no roles.")
+    _warn_of_unknown(roles, app)
+
+
+@users.command(
+    "set-password",
+    epilog='Example: printf %s "$PASSWORD" | gatepost users set-password ada@example.com --password-stdin',
+)
+def set_password(email: Email, password_stdin: FromStdin = False, app: AppOption = None) -> None:
+    """Give a user another password, and end all tokens of the user. It is asked for, or read from stdin."""
+    from gatepost.accounts.new_users import change_user, hash_of_new
+
+    password = _read_password(from_stdin=password_stdin)
+
+    async def work(database: "Database", model: type[Any], _: "Settings") -> None:
+        await change_user(database, model, email, {"password_hash": await hash_of_new(password)})
+
+    _on_database(app, work)
+    print_success(f"{email} has another password; all earlier tokens are void.")
+
+
+@users.command(epilog="Example: gatepost users deactivate ada@example.com")
+def deactivate(email: Email, app: AppOption = None) -> None:
+    """Let a user neither sign in nor use tokens; the row stays, and `activate` undoes it."""
+    _change(app, email, {"is_active": False})
+    print_success(f"{email} is inactive.")
+
+
+@users.command(epilog="Example: gatepost users activate ada@example.com")
+def activate(email: Email, app: AppOption = None) -> None:
+    """Let a user who was deactivated sign in again."""
+    _change(app, email, {"is_active": True})
+    print_success(f"{email} is active.")
+
+
+@users.command(epilog="Example: gatepost users delete ada@example.com --yes")
+def delete(
+    email: Email,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    app: AppOption = None,
+) -> None:
+    """Delete a user for good; one to whom other rows refer is kept, and can be deactivated."""
+    from gatepost.accounts.new_users import delete_user
+
+    if not (yes or _agrees(f"Delete {email}, with everything that the database deletes along?")):
+        raise ConfigurationError("Nothing was deleted.", hint="Answer y, or write --yes.")
+    _on_database(app, lambda database, model, _: delete_user(database, model, email))
+    print_success(f"Deleted {email}.")
 
 
 @users.command("list", epilog="Example: gatepost users list --json")
@@ -94,8 +153,34 @@ def token(email: Email, app: AppOption = None) -> None:
     sys.stdout.write(issued + "\n")
 
 
+def _change(reference: str | None, email: str, values: dict[str, Any]) -> None:
+    from gatepost.accounts.new_users import change_user
+
+    _on_database(reference, lambda database, model, _: change_user(database, model, email, values))
+
+
+def _with(roles: Sequence[str]) -> str:
+    return f" with the roles {', '.join(roles)}" if roles else " without roles"
+
+
+def _warn_of_unknown(roles: Sequence[str], reference: str | None) -> None:
+    """Point out a role that may be misspelt. Policies that are functions may ask for any."""
+    known = find_app(reference_of(reference)).declaration.role_names
+    for role in roles:
+        if role not in known:
+            print_warning(f"No policy of the app names the role {role!r}.{did_you_mean(role, known)}")
+
+
+def _agrees(question: str) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    sys.stdout.write(f"{question} [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def _read_password(*, from_stdin: bool) -> str:
-    """The password of a new user: the first line of stdin, or what is typed, twice, without being shown."""
+    """A new password: the first line of stdin, or what is typed, twice, without being shown."""
     try:
         password = sys.stdin.readline().rstrip("\n") if from_stdin else _ask_for_password()
         password.encode()

@@ -55,4 +55,5 @@ def test_a_worker_that_does_not_stop_in_time_is_killed_and_said_to_be(caplog: py
     with caplog.at_level(logging.WARNING):
         stop(worker, seconds=0)
     assert worker.said == ["terminate", "kill", "join"]
-    assert caplog.messages == ["Killing worker-1 after it refused to gracefully stop"]
+    [message] = caplog.messages
+    assert message.startswith("Worker 1 had not ended 0 s after it was asked to, and was killed")
