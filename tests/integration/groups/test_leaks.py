@@ -20,6 +20,9 @@ from gatepost.testing import Client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+SAME = ("/api/releases", "/api/v3/releases")
+"""Two versions whose releases have the same path below their prefixes."""
+
 Way = Callable[[Shop, Client], Awaitable[set[str]]]
 
 
@@ -246,6 +249,14 @@ async def test_a_cursor_of_one_version_is_refused_by_the_other(shop: Shop) -> No
         refused = await client.get(f"{version.path}?limit=1&sort=title&after={cursors[other.path]}")
         assert refused.status == 400, version
         assert (await client.get(f"{version.path}?limit=1&sort=title&after={cursors[version.path]}")).status == 200
+
+
+async def test_a_cursor_is_refused_by_a_version_with_the_same_path(shop: Shop) -> None:
+    client = shop.clients["anonymous"]
+    cursors = [(await client.get(f"{path}?limit=1")).json()["page"]["next"] for path in SAME]
+    for path, cursor, other in zip(SAME, cursors, reversed(cursors), strict=True):
+        assert (await client.get(f"{path}?limit=1&after={cursor}")).status == 200
+        assert (await client.get(f"{path}?limit=1&after={other}")).status == 400
 
 
 async def test_links_and_locations_stay_in_the_version(shop: Shop) -> None:
