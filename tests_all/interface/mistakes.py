@@ -24,6 +24,7 @@ from gatepost import (
     Controller,
     Created,
     File,
+    Group,
     Locked,
     Model,
     Partial,
@@ -289,3 +290,22 @@ app = App(
     dialect=Dialect(total="{list}Count", scheme="Token", paging="offset", update="PUT"),
 )
 bad_app = App(ok, controllers=[Articles()])  # E
+
+versions = App(
+    ok,
+    Group("/v2", Resource(Book, read=anyone, service=Books), controllers=[Articles], dialect=Dialect()),
+    Group("/v3", controllers=[Articles]),
+)
+not_a_model = App(ok, Group("/v2", Book))  # E
+nested = App(ok, Group("/v2", Group("/beta", ok)))  # E
+no_prefix = App(ok, Group(ok))  # E
+not_a_dialect = App(ok, Group("/v2", ok, dialect=Dialect))  # E
+
+
+async def in_a_version(actor: Actor) -> str:
+    async with versions.transaction(actor, group="/v2") as tx:
+        row: Book = await tx.service(Books).get(1, actor)
+        return row.title
+
+
+wrong_group = versions.transaction(group=2)  # E
