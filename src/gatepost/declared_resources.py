@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
-from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder
+from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder, EndpointMethod
 from gatepost.controllers.injection import Injected, check_not_per_call, injected
 from gatepost.controllers.providers import Providers
 from gatepost.declaring.controller import check_standalone, checked_controller
@@ -135,6 +135,13 @@ class DeclaredResources:
         declares none."""
         of_app = self.find_resource(served.entity.model)
         return served if of_app is None or served.resource.rate_limits else of_app
+
+    def limited_name(self, method: EndpointMethod) -> str:
+        """What the buckets of an endpoint's own limits are called by. Where the app serves the same method, a group
+        takes from the same buckets."""
+        of_app = () if self.of_app is None else self.of_app.endpoints
+        same = (each.method for each in of_app if each.method.route is method.route)
+        return next(same, method).operation_name
 
     def _read_services(self) -> dict[type[Any], type[Service[Any]]]:
         services: dict[type[Any], type[Service[Any]]] = {}

@@ -177,7 +177,8 @@ class EndpointComposition:
 
     def _limits(self, bound: BoundEndpoint) -> NamedLimits:
         """The endpoint's own limits, or those that it shares with the rest of its resource; none for the default."""
-        name, limits, served = bound.method.operation_name, bound.method.route.rate_limits, bound.method.served
+        limits, served = bound.method.route.rate_limits, bound.method.served
+        name = self._declared.limited_name(bound.method)
         if not limits and served is not None:
             limited = self._declared.limited(served)
             name, limits = limited.name, limited.resource.rate_limits.get(None, ())

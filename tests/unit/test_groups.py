@@ -328,3 +328,23 @@ def test_a_nested_resource_of_a_group_may_be_below_one_of_the_app() -> None:
         ),
     )
     assert any("no resource has the path 'ships'" in each and "vessels" in each for each in mistakes)
+
+
+def test_every_version_may_have_a_prefix_over_resources_without_routes() -> None:
+    app = App(
+        Resource(Ship, read=nobody, routes=False, where=Ship.is_sunk.is_(False), service=Ships),
+        Resource(Sailor, read=anyone, routes=False),
+        Group("/v1", SHIPS, SAILORS),
+        Group("/v2", SHIPS),
+    )
+    assert {each.path for each in app.operations if each.resource} == {
+        "/api/v1/ships",
+        "/api/v1/ships/{id}",
+        "/api/v1/sailors",
+        "/api/v1/sailors/{id}",
+        "/api/v2/ships",
+        "/api/v2/ships/{id}",
+    }
+    of_app = app.resources[0]
+    assert [each.catalog.by_model[Ship].resource.where for each in app.declaration.groups] == [of_app.where] * 2
+    assert [each.services[Ship] for each in app.declaration.groups] == [Ships] * 2

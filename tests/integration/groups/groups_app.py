@@ -8,7 +8,7 @@ alone see what a release costs; in `/v2` curators write, and they alone see the 
 from typing import Annotated
 
 from annotated_types import Ge, Len
-from sqlalchemy import ForeignKey, Select, UniqueConstraint, func, select
+from sqlalchemy import ForeignKey, Select, UniqueConstraint, func, select, true
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from gatepost import (
@@ -293,6 +293,10 @@ app = App(
     Group(
         "/v3",
         Resource(Release, path="releases", read=anyone, write=editor, answers=ReleaseCard),
+    ),
+    Group(
+        "/all",
+        Resource(Release, path="releases", read=editor, where=true(), fields={"unit_cost": Field()}, service=Releases),
     ),
     controllers=[Statistics],
 )

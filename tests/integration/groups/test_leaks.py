@@ -305,6 +305,13 @@ async def test_the_restrictions_of_the_app_hold_in_a_group_that_says_nothing_of_
     assert (await shop.clients["editor"].get("/api/v3/releases?unit_cost[gt]=0")).status == 200
 
 
+async def test_restrictions_of_the_app_are_lifted_by_others(shop: Shop) -> None:
+    found = (await shop.clients["editor"].get("/api/all/releases")).data
+    assert {row["title"] for row in found} == {*STATES}
+    assert all(row.keys() >= {"state", "unit_cost"} for row in found)
+    assert (await shop.clients["user"].get("/api/all/releases")).status == 403
+
+
 async def test_outside_of_requests_services_go_by_the_version_that_is_named(shop: Shop) -> None:
     app, curator = shop.running.app, Actor(id=uuid4(), roles=frozenset({"curator"}))
     for group, states in ((None, FIRST.states), ("/v2", SECOND.states)):
@@ -340,7 +347,7 @@ async def test_writes_outside_of_requests_go_by_the_version_that_is_named(shop: 
 
 async def test_a_group_that_is_not_there_cannot_be_named(shop: Shop) -> None:
     transaction = shop.running.app.transaction(group="/v4")
-    with pytest.raises(ConfigurationError, match=r"The groups are Group\('/v2'\), Group\('/v3'\)"):
+    with pytest.raises(ConfigurationError, match=r"The groups are Group\('/v2'\), Group\('/v3'\), Group\('/all'\)"):
         await transaction.__aenter__()
 
 

@@ -34,10 +34,28 @@ class Counter(Controller[Ticket]):
         return []
 
 
+class Desk(Controller):
+    """Has a limit of its own."""
+
+    path = "desk"
+
+    @get("/asked", allow=anyone, rate_limit=RateLimit(2, per=hours(1)))
+    async def asked(self) -> list[int]:
+        """Nothing."""
+        return []
+
+
+class Desk2(Desk):
+    """The same elsewhere."""
+
+    path = "second-desk"
+
+
 app = App(
     Resource(Ticket, read=anyone, rate_limit=RateLimit(3, per=hours(1))),
-    Group("/v2", Resource(Ticket, read=anyone, controller=Counter)),
+    Group("/v2", Resource(Ticket, read=anyone, controller=Counter), controllers=[Desk2]),
     Group("/v3", Resource(Ticket, read=anyone, rate_limit=RateLimit(2, per=hours(1)))),
+    controllers=[Desk],
 )
 
 
@@ -65,3 +83,9 @@ async def test_limits_of_a_groups_own_are_counted_by_themselves(counted: TestApp
     client = counted.anonymous
     assert [(await client.get("/api/v3/group_tickets")).status for _ in range(3)] == [200, 200, 429]
     assert (await client.get("/api/group_tickets")).status == 200
+
+
+async def test_an_endpoint_in_several_versions_has_one_limit(counted: TestApp) -> None:
+    client = counted.anonymous
+    paths = ("/api/desk/asked", "/api/v2/second-desk/asked", "/api/desk/asked", "/api/v2/second-desk/asked")
+    assert [(await client.get(path)).status for path in paths] == [200, 200, 429, 429]

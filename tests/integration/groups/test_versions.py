@@ -39,5 +39,7 @@ async def test_refusals_below_a_prefix_are_in_the_dialect_of_its_group(running: 
     client = running.anonymous
     assert (await client.get("/api/v2/nothing")).json()["failed"] == "not_found"
     assert (await client.get("/api/v2/records")).json()["failed"] == "not_signed_in"
+    sent = await client.post("/api/v2/records", headers={"content-type": "text/plain"}, content=b"x")
+    assert (sent.status, sent.json()["failed"]) == (415, "unsupported_media_type")
     for path in ("/api/v3/nothing", "/api/nothing", "/api/v20/nothing"):
         assert (await client.get(path)).json()["code"] == "not_found", path
