@@ -4,10 +4,10 @@ Made when the app is built, at import of the user's module. All mistakes that ar
 there: each independent check runs in `mistakes.check()`, and what cannot be read is left out of later checks.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import MetaData, Table, inspect
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Mapper
@@ -49,6 +49,8 @@ from gatepost.models.sql_trials import SQLTrial, sql_trials
 from gatepost.models.table_definitions import check_definitions
 from gatepost.models.unserved_relations import RelationWarning, relation_warnings
 from gatepost.sources import location_of
+
+T = TypeVar("T")
 
 
 class Declaration:
@@ -252,7 +254,7 @@ class Declaration:
         """What of the policies can raise on a row. Computed anew: for the start, and for `gatepost doctor`."""
         users = sample_users(entity_of(self.user_model), self.authenticators)
         signed_in = [] if users is None else [users.actor(), users.actor(without=users.nullable)]
-        return policy_warnings([*self.served], [anonymous, *signed_in])
+        return _once(policy_warnings(self.served, [anonymous, *signed_in]))
 
     def sample_user(self) -> Actor | None:
         """A signed-in user without roles, made up; None where no user can be."""
@@ -266,16 +268,16 @@ class Declaration:
 
     def index_warnings(self) -> list[IndexWarning]:
         """Which values may be too long for an index. Computed anew: for the start, and for `gatepost doctor`."""
-        return index_warnings([*self.served])
+        return _once(index_warnings(self.served))
 
     def owner_warnings(self) -> list[OwnerWarning]:
         """By which columns lists find the rows of an owner without an index. Computed anew: for the start, and for
         `gatepost doctor`."""
-        return owner_warnings([*self.served])
+        return _once(owner_warnings(self.served))
 
     def relation_warnings(self) -> list[RelationWarning]:
         """Which relationships clients cannot use. Computed anew: for the start, and for `gatepost doctor`."""
-        return relation_warnings([*self.served])
+        return _once(relation_warnings(self.served))
 
     @property
     def actor_columns(self) -> ActorColumns | None:
@@ -283,6 +285,11 @@ class Declaration:
         if not any(isinstance(each, UserAuthenticator) for each in self.authenticators):
             return None
         return ActorColumns(self.user_model, kept_names(entity_of(self.user_model)))
+
+
+def _once(found: Iterable[T]) -> list[T]:
+    """What several versions have in common, said once."""
+    return [*dict.fromkeys(found)]
 
 
 def _check_no_other_users(users: type[Any], base: type[DeclarativeBase], served: Collection[type[Any]]) -> None:

@@ -1,6 +1,7 @@
 """Groups: what is refused when the app is built, all in one run, and what a group takes from the app."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ from gatepost import (
     hidden,
     minutes,
     nobody,
+    owner,
     role,
 )
 
@@ -49,6 +51,7 @@ class Sailor(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     full_name: Mapped[str]
+    rank: Mapped[UUID]
     ship_id: Mapped[int] = mapped_column(ForeignKey("unit_group_ships.id"), index=True)
     ship: Mapped[Ship] = relationship()
 
@@ -348,3 +351,12 @@ def test_every_version_may_have_a_prefix_over_resources_without_routes() -> None
     of_app = app.resources[0]
     assert [each.catalog.by_model[Ship].resource.where for each in app.declaration.groups] == [of_app.where] * 2
     assert [each.services[Ship] for each in app.declaration.groups] == [Ships] * 2
+
+
+def test_a_warning_about_several_versions_is_given_once() -> None:
+    app = App(
+        Resource(Sailor, read=anyone, path="sailors"),
+        Group("/v2", Resource(Sailor, read=owner("rank"), path="sailors")),
+        Group("/v3", Resource(Sailor, read=owner("rank"), path="sailors")),
+    )
+    assert [each.field for each in app.declaration.owner_warnings()] == ["Sailor.rank"]
