@@ -64,13 +64,15 @@ class EndpointComposition:
 
     def endpoint(self, bound: BoundEndpoint) -> tuple[Endpoint, DescribedEndpoint]:
         """One endpoint: what it is, with its handler, and what describes it."""
+        listed, envelope, names = self._list(bound), self._body_envelope(bound), self._declared.dialect.names
         described = DescribedEndpoint(
             self._operation(bound),
             bound,
             self._dto(bound),
             self._envelope(bound),
-            self._body_envelope(bound),
-            self._list(bound),
+            envelope,
+            listed,
+            EndpointRequests(bound, listed, self._bounds(bound.method), envelope, names),
         )
         return Endpoint(described.operation, self._handler(described)), described
 
@@ -91,11 +93,10 @@ class EndpointComposition:
         is_sent_later = stream is not None or is_file
         if not is_sent_later and row is not None and shown is not None and not shown.asks_service:
             return RowEndpoint(bound, row, shown.reader(row.attribute), responses).handle
-        requests = EndpointRequests(bound, listed, self._bounds(bound.method), described.body_envelope, names)
         transactions = self._find_transactions(bound.method)
         controller = EndpointController(
             bound,
-            requests,
+            described.requests,
             UnsentResults() if is_sent_later else responses,
             transactions=transactions,
             answers=self._answers,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
-from gatepost.actor import Actor
+from gatepost.actor import Actor, anonymous
 from gatepost.call import Call, Endpoint
 from gatepost.errors import ConfigurationError
 from gatepost.operations import RouteRules
@@ -28,6 +28,8 @@ class AskedRequest(NamedTuple):
         """What a server would make of it."""
         return {
             "type": "http",
+            # Only HTTP/1.0 may have no Host: one that is not given is not asked about.
+            "http_version": "1.1" if b"host" in self.headers else "1.0",
             "method": self.method,
             "scheme": "http",
             "path": self.path,
@@ -36,7 +38,19 @@ class AskedRequest(NamedTuple):
             "headers": [*self.headers.items()],
         }
 
-    def call(self, rules: RouteRules, endpoint: Endpoint, values: tuple[str, ...], actor: Actor, body: bytes) -> Call:
+    @property
+    def with_body_headers(self) -> dict[bytes, bytes]:
+        """Its headers; of a body that has no type it is JSON."""
+        return self.headers if self.body is None else {b"content-type": b"application/json", **self.headers}
+
+    def call(
+        self,
+        rules: RouteRules | None = None,
+        endpoint: Endpoint | None = None,
+        values: tuple[str, ...] = (),
+        actor: Actor = anonymous,
+        body: bytes = b"",
+    ) -> Call:
         """The call of this request, as it is before its handler runs."""
 
         async def receive() -> dict[str, Any]:
@@ -47,7 +61,7 @@ class AskedRequest(NamedTuple):
             receive,
             "explained",
             "127.0.0.1",
-            self.headers,
+            self.with_body_headers,
             self.query_string,
             rules=rules,
             endpoint=endpoint,

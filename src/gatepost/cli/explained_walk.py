@@ -12,7 +12,7 @@ import msgspec
 from gatepost.actor import Actor
 from gatepost.auth.access_control import ROLE_REFUSAL
 from gatepost.auth.denials import access_denied
-from gatepost.call import SAFE, Endpoint
+from gatepost.call import SAFE, Call, Endpoint
 from gatepost.cli.explained_endpoints import parameters_of, reads_its_row_alone, transaction_of
 from gatepost.cli.explained_request import AskedRequest
 from gatepost.cli.explanations import ExplainedStatement, Explanation, Refusal
@@ -23,6 +23,7 @@ from gatepost.declaring.policies import decide
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.gateway.header_profiles import may_be_stored
 from gatepost.gateway.paths import check_path
+from gatepost.openapi.described import DescribedEndpoint
 from gatepost.openapi_composition import DerivedOperation
 from gatepost.operations import Operation, RouteRules
 from gatepost.routes.nearest_paths import NearestPaths
@@ -49,12 +50,17 @@ class Walk:
 
     async def go(self) -> None:
         """Fill in the explanation, up to the step that refuses the request."""
-        step, gate = "path", self._composition.settings.gate
+        step, gate = "head", self._composition.gate
         try:
-            check_path(self._asked.scope, gate.uri_bytes_max)
+            gate.check_head(self._asked.call())
+            step = "path"
+            check_path(self._asked.scope, self._composition.settings.gate.uri_bytes_max)
             step = "route"
             rules, endpoint, values = self._composition.table.match(self._asked.method, self._asked.path)
             self._explain_rules(rules)
+            step = "body"
+            if self._asked.body is not None:
+                gate.check_body(self._asked.call(rules), len(self._asked.body))
             if endpoint is None:
                 self._explain_mount(rules)
                 return
@@ -109,9 +115,12 @@ class Walk:
         if written is None:
             self.found.unknown.append("It responds without the database.")
             return
-        call = self._asked.call(rules, endpoint, values, self._actor, b"")
+        body = b"" if written.bound.body is None else self._own_body(operation)
+        call = self._asked.call(rules, endpoint, values, self._actor, body or b"")
         registry = self._composition.registries[written.group]
         self.found.parameters = parameters_of(written, call)
+        if body is not None:
+            await self._check_request(written, call)
         self.found.transaction = transaction_of(written.bound, registry)
         if reads_its_row_alone(written.bound, registry):
             await self._record(rules, endpoint, values, b"")
@@ -120,6 +129,13 @@ class Walk:
                 "The statements of the method cannot be known before it runs, and it is not run; what it returns is "
                 "shown under the read policies."
             )
+
+    async def _check_request(self, written: DescribedEndpoint, call: Call) -> None:
+        """Read what the request gives, as is done before the method runs. Raises what is wrong with it."""
+        try:
+            await written.requests.read(call)
+        except Problem as problem:
+            raise written.requests.located(problem) from None
 
     def _runs_code(self, derived: DerivedOperation) -> bool:
         """Whether code of the application decides which statements follow; then that is said."""
@@ -138,6 +154,17 @@ class Walk:
 
     def _body(self, operation: Operation) -> bytes:
         """The body of the request, or the example of the OpenAPI document."""
+        body = self._own_body(operation)
+        if body is not None:
+            return body
+        raise ConfigurationError(
+            f"{operation.name} needs a body, and no example of one can be made.",
+            location="--body",
+            hint='Write it: --body \'{"name": "value"}\'.',
+        )
+
+    def _own_body(self, operation: Operation) -> bytes | None:
+        """The body of the request, or the example of the OpenAPI document; None where it has none."""
         if self._asked.body is not None:
             self.found.body = self._asked.body.decode()
             return self._asked.body
@@ -149,11 +176,7 @@ class Walk:
                 example = msgspec.json.encode(media["example"])
                 self.found.body = f"{example.decode()} (the example of the OpenAPI document)"
                 return example
-        raise ConfigurationError(
-            f"{operation.name} needs a body, and no example of one can be made.",
-            location="--body",
-            hint='Write it: --body \'{"name": "value"}\'.',
-        )
+        return None
 
     async def _record(self, rules: RouteRules, endpoint: Endpoint, values: tuple[str, ...], body: bytes) -> None:
         """Run a handler of Gatepost's own up to the first row that it looks at, and keep its statements."""

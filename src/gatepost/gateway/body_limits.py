@@ -54,6 +54,16 @@ class BodyLimits:
         if b"content-type" in headers and not call.is_mounted:
             _check_type(call)
 
+    def check(self, call: Call, size: int) -> None:
+        """Raise what a body of so many bytes is refused with before it is read: for its type, its coding, its size."""
+        _check(call, str(size).encode())
+        if size > (limit := self._limit_of(call)):
+            raise _too_large(limit)
+
+    def _limit_of(self, call: Call) -> int:
+        limit = None if call.rules is None else call.rules.body_bytes_max
+        return self.body_bytes_max if limit is None else limit
+
     def _admit_body(self, call: Call, deadline: Deadline, length: bytes | None) -> None:
         rules, headers = call.rules, call.headers
         limit, types = self.body_bytes_max, JSON_TYPES

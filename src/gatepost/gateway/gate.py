@@ -189,6 +189,14 @@ class GateMiddleware:
                     )
                 )
 
+    def check_head(self, call: Call) -> None:
+        """Raise what the head of a request is refused with, before its path is looked at."""
+        self._header_checks.check(call)
+
+    def check_body(self, call: Call, size: int) -> None:
+        """Raise what a body of so many bytes is refused with before it is read; `call` is matched."""
+        self._body_limits.check(call, size)
+
     def find_current(self) -> Call | None:
         """The request that the running task serves, None if there is none. Slow: for rare use, such as a log line."""
         try:

@@ -8,6 +8,7 @@ from gatepost.actor import Actor
 from gatepost.auth.authenticator import Authenticator
 from gatepost.controllers.endpoint_binding import BoundEndpoint
 from gatepost.controllers.endpoint_lists import EndpointList
+from gatepost.controllers.endpoint_requests import EndpointRequests
 from gatepost.controllers.envelopes import Envelope
 from gatepost.controllers.paging import PagingParameters
 from gatepost.declaring.dialect import Dialect
@@ -40,15 +41,16 @@ class DescribedVerb(NamedTuple):
 
 class DescribedEndpoint(NamedTuple):
     """An operation that is written. `dto` is what it shows rows as, in place of their resource's; `rows` is the list
-    that it returns, None where it returns something else. `runs_code` says that it is the application's, not
-    Gatepost's."""
+    that it returns, None where it returns something else. `requests` reads what a request gives. `runs_code` says that
+    it is the application's, not Gatepost's."""
 
     operation: Operation
     bound: BoundEndpoint
     dto: DTOMembers | None
     envelope: Envelope
     body_envelope: BodyEnvelope | None
-    rows: EndpointList | None = None
+    rows: EndpointList | None
+    requests: EndpointRequests
     runs_code: bool = True
 
     @property

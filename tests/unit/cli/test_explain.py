@@ -3,11 +3,13 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
+from annotated_types import Ge
 from examples.bookshop.app import app as bookshop
+from msgspec import Struct
 from sqlalchemy import ForeignKey, Index, Select, select
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -112,7 +114,7 @@ def test_a_deletion_takes_the_version_of_a_header() -> None:
         ("GET /api//books", (), "path", 400, "malformed_request"),
         ("GET /api/boks", (), "route", 404, "not_found"),
         ("PUT /api/books", (), "route", 405, "method_not_allowed"),
-        ("BREW /api/books", (), "route", 501, "method_not_implemented"),
+        ("BREW /api/books", (), "head", 501, "method_not_implemented"),
         ("POST /api/books", (), "allow rule", 401, "not_signed_in"),
         ("POST /api/books", ("reader",), "allow rule", 403, "forbidden"),
         ("DELETE /api/books/x", ("editor",), "path", 404, "not_found"),
@@ -194,7 +196,15 @@ class ExplainedShelves(Service[ExplainedShelf]):
         return await super().get(id, actor, lock=lock)
 
 
+class ExplainedBox(Struct):
+    width: Annotated[int, Ge(1)]
+
+
 class ExplainedItems(Controller[ExplainedItem]):
+    @post("/boxes", allow=anyone)
+    async def boxes(self, body: ExplainedBox, items: Service[ExplainedItem]) -> None:
+        fail()
+
     @post("/{item}/stack", allow=authenticated)
     async def stack(self, item: Locked[ExplainedItem], shelves: ExplainedShelves, actor: Actor, times: int = 1) -> None:
         fail()
@@ -340,3 +350,40 @@ def test_a_policy_that_fails_is_named() -> None:
 
     with pytest.raises(ConfigurationError, match=r"notes\.list: raised LookupError: no such tenant\."):
         explained("GET /api/notes", "lost", app=broken)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "step", "status", "pointer"),
+    [
+        ('{"width": 0}', (), "body", 422, "/width"),
+        ('{"width": 1, "depth": 2}', (), "body", 422, "/depth"),
+        ('{"width": 1}', ("Content-Type: text/plain",), "body", 415, None),
+        ('{"width": 1}', ("Host: elsewhere.example",), "head", 421, None),
+        ("1" * 2000, (), "body", 413, None),
+    ],
+)
+def test_what_a_request_gives_is_checked_before_a_method_runs(
+    body: str, headers: Sequence[str], step: str, status: int, pointer: str | None
+) -> None:
+    found = explained(
+        "POST /api/items/boxes", app=own, body=body, headers=headers,
+        GATEPOST_ALLOWED_HOSTS="shop.example", GATEPOST_BODY_BYTES_MAX="1000",
+    )  # fmt: skip
+
+    assert found.refusal is not None
+    assert (found.refusal.step, found.refusal.status) == (step, status)
+    assert [error.pointer for error in found.refusal.errors] == ([] if pointer is None else [pointer])
+
+
+def test_a_body_that_fits_leaves_the_method_as_what_is_unknown() -> None:
+    found = explained("POST /api/items/boxes", app=own, body='{"width": 2}', headers=["Host: shop.example"])
+
+    assert found.refusal is None
+    assert found.body == '{"width": 2}'
+    assert len(found.unknown) == 1
+
+
+def test_without_a_body_the_example_of_the_document_is_checked() -> None:
+    assert explained("POST /api/items/boxes", app=own).body == (
+        '{"width":1} (the example of the OpenAPI document)'
+    )
