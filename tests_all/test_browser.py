@@ -5,14 +5,17 @@ import os
 import re
 import shlex
 import subprocess
+import tarfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from benchmarks.node import find_node
 from examples.bookshop.accounts import EDITOR, PASSWORD
 from playwright.async_api import Browser, Page, async_playwright
+from tests.acceptance.conftest import Running, without_settings
 from tests.acceptance.test_bookshop import Shop
 
 ROOT = Path(__file__).parent.parent
@@ -141,6 +144,93 @@ async def test_commands_are_copied_and_work(browser: Browser, address: str) -> N
         done = await asyncio.to_thread(subprocess.run, words, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
         assert '"data"' in done.stdout
+
+
+AXE_CORE = "axe-core@4.14.1"
+SEEN = (".opblock-get:has-text('/api/books')", ".opblock-post:has-text('/api/authors')", ".opblock-patch >> nth=0")
+"""Operations whose forms and responses are looked at."""
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core."""
+    node, folder = find_node(), tmp_path_factory.mktemp("axe")
+    assert node is not None, "Node.js and npm are not installed"
+    subprocess.run([*node.npm, "pack", "--silent", AXE_CORE], cwd=folder, check=True, timeout=300)
+    with tarfile.open(next(folder.glob("*.tgz"))) as package:
+        file = package.extractfile("package/axe.min.js")
+        assert file is not None
+        return file.read().decode()
+
+
+async def violations(page: Page, axe: str) -> list[str]:
+    """What axe-core finds on a page: the rules of WCAG 2.1 A and AA, and its own good practice."""
+    await page.evaluate(axe)
+    found = await page.evaluate(
+        "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'], resultTypes: ['violations']})"
+    )
+    return [f"{item['id']}: {node['html'][:200]}" for item in found["violations"] for node in item["nodes"]]
+
+
+@in_module
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_start_page_is_accessible(browser: Browser, address: str, axe: str, scheme: Any) -> None:
+    found = await visit(browser, address, "/", color_scheme=scheme)
+
+    assert await violations(found.page, axe) == []
+
+
+@in_module
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_documentation_is_accessible(browser: Browser, address: str, axe: str, scheme: Any) -> None:
+    found = await visit(browser, address, "/docs", color_scheme=scheme)
+    await sign_in(found.page)
+    await found.page.locator(".opblock-post", has_text="/api/books").wait_for()
+    for operation in SEEN:
+        await found.page.locator(operation).first.locator(".opblock-summary-control").click()
+    await found.page.locator(".responses-table[aria-label*=PATCH]").wait_for()
+
+    assert await violations(found.page, axe) == []
+    assert found.complaints == []
+
+
+@pytest.fixture(scope="module")
+def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the app that streams."""
+    folder = tmp_path_factory.mktemp("streaming")
+    environ = {**without_settings(), "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    server = Running(["dev", "tests_all.streaming_app:app", "--port", "0"], folder, environ, "streaming")
+    try:
+        yield f"http://127.0.0.1:{server.ready().port}"
+    finally:
+        server.close()
+
+
+FOLLOW = """
+(count) => new Promise((resolve) => {
+  const events = new EventSource("/api/ticks/events");
+  const seen = [];
+  let opened = 0;
+  events.addEventListener("open", () => { opened += 1; });
+  events.addEventListener("tick", (event) => {
+    seen.push([event.lastEventId, JSON.parse(event.data)]);
+    if (seen.length === count) {
+      events.close();
+      resolve({ seen, opened });
+    }
+  });
+})
+"""
+
+
+@in_module
+async def test_a_page_follows_events_and_connects_again_where_it_was(browser: Browser, streaming: str) -> None:
+    found = await visit(browser, streaming, "/docs")
+    followed = await found.page.evaluate(FOLLOW, 7)
+
+    assert followed["seen"] == [[str(number), {"number": number, "text": "two\nlines"}] for number in range(1, 8)]
+    assert followed["opened"] == 3
+    assert found.complaints == []
 
 
 def test_the_files_of_swagger_ui_are_those_of_its_package() -> None:

@@ -25,6 +25,7 @@ FILES: Mapping[str, tuple[Path, str]] = {
     "swagger-ui-bundle.js": (_FOLDER / "swagger_ui/swagger-ui-bundle.js", _JAVASCRIPT),
     "swagger-ui.css": (_FOLDER / "swagger_ui/swagger-ui.css", _CSS),
     "docs.js": (_FOLDER / "docs.js", _JAVASCRIPT),
+    "docs_accessibility.js": (_FOLDER / "docs_accessibility.js", _JAVASCRIPT),
     "docs.css": (_FOLDER / "docs.css", _CSS),
 }
 """The files of the page by the last segment of their path, with their types."""
