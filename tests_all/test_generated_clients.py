@@ -1,6 +1,7 @@
-"""Clients that `gatepost openapi client` makes of the bookshop and of Conduit: checked strictly, and run.
+"""Clients that `gatepost openapi client` makes of the bookshop, of Conduit and of an app that streams: checked strictly,
+and run.
 
-The programs that use the bookshop are those of the page about clients; those for Conduit are in `client_programs`.
+The programs that use the bookshop are those of the page about clients; the others are in `client_programs`.
 """
 
 import asyncio
@@ -27,7 +28,12 @@ from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 ROOT = Path(__file__).parents[1]
 PROGRAMS = Path(__file__).parent / "client_programs"
 PAGE = (ROOT / "docs" / "how-to" / "generate-a-client.md").read_text()
-APPS = ("bookshop.app", "conduit.conduit")
+APPS = {
+    "bookshop": "examples.bookshop.app:app",
+    "conduit": "examples.conduit.conduit:app",
+    "streaming": "tests_all.streaming_app:app",
+}
+PROGRAMS_OF = {"write_articles": "conduit", "read_ticks": "streaming"}
 SHOWN = re.findall(r"^```text\n(.*?)^```$", PAGE, re.M | re.S)
 UV = [sys.executable, "-m", "uv"]
 BINARIES = Path(sys.executable).parent
@@ -45,7 +51,7 @@ STRICT = {
         "rootDir": ".",
         "outDir": "compiled",
     },
-    "include": ["bookshop", "conduit"],
+    "include": [*APPS],
 }
 SECONDS_MAX = 300.0
 """The first run fetches the generators."""
@@ -68,7 +74,7 @@ def run(*command: str | Path, folder: Path, **environ: str) -> str:
 
 @dataclass(frozen=True)
 class Clients:
-    """A folder with both clients of each app, the programs that use them, and what runs those."""
+    """A folder with two clients of each app, the programs that use them, and what runs those."""
 
     folder: Path
     python: Path
@@ -77,18 +83,17 @@ class Clients:
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The addresses of both apps, running."""
+    """The addresses of the apps, running."""
     folder = tmp_path_factory.mktemp("servers")
     with (
         EmbeddedPostgreSQL(folder / "postgresql", settings={"fsync": "off"}) as server,
         contextlib.ExitStack() as stack,
     ):
         found: dict[str, str] = {}
-        for name in APPS:
-            app = name.partition(".")[0]
+        for app, reference in APPS.items():
             server.execute(f"CREATE DATABASE {app}")
             log = folder / f"{app}.log"
-            found[app] = stack.enter_context(serving(f"examples.{name}:app", server.dsn(app), log))
+            found[app] = stack.enter_context(serving(reference, server.dsn(app), log))
         asyncio.run(seed(server.dsn("bookshop"), authors=20, books=400, orders=0))
         yield found
 
@@ -123,15 +128,14 @@ def is_ready(url: str) -> bool:
 
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Clients:
-    """Both clients of both apps, each beside its programs."""
+    """Two clients of each app, beside the programs that use them."""
     node = find_node()
     assert node is not None, "Node.js and npm are not installed"
     folder = tmp_path_factory.mktemp("clients")
-    for name in APPS:
-        app = name.partition(".")[0]
+    for app, reference in APPS.items():
         of = folder / app
         run(
-            *(BINARIES / "gatepost", "openapi", "client", "--app", f"examples.{name}:app"),
+            *(BINARIES / "gatepost", "openapi", "client", "--app", reference),
             *("--python", of / f"{app}_client", "--typescript", of / "client"),
             folder=ROOT,
             PYTHONPATH=f"{ROOT / 'src'}{os.pathsep}{ROOT}",
@@ -139,7 +143,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Clients:
     for name, text in re.findall(r"^```\w+ title=\"([^\"]+)\"\n(.*?)^```$", PAGE, re.M | re.S):
         (folder / "bookshop" / name).write_text(text)
     for program in PROGRAMS.iterdir():
-        (folder / "conduit" / program.name).write_text(program.read_text())
+        (folder / PROGRAMS_OF[program.stem] / program.name).write_text(program.read_text())
     run(*UV, "venv", "--quiet", "--python", sys.executable, "python", folder=folder)
     python = folder / "python" / "bin" / "python"
     run(*UV, "pip", "install", "--quiet", "--python", python, *PACKAGES, folder=folder)
@@ -150,9 +154,9 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Clients:
 def test_the_python_clients_and_programs_are_typed_strictly(clients: Clients) -> None:
     said = run(
         *(BINARIES / "mypy", "--strict", "--python-executable", clients.python, "--cache-dir", "checked"),
-        *("bookshop", "conduit"),
+        *APPS,
         folder=clients.folder,
-        MYPYPATH=f"bookshop{os.pathsep}conduit",
+        MYPYPATH=os.pathsep.join(APPS),
     )
 
     assert said.startswith("Success")
@@ -206,3 +210,19 @@ def test_a_client_in_typescript_writes_articles(clients: Clients, compiled: Path
         "null https://conduit.example/ts.png",
         '422 {"errors":{"title":["can\'t be blank"]}}',
     ]
+
+
+TICKS = [f'{{"number":{number},"text":"two\\nlines"}}' for number in range(4)]
+
+
+def test_a_client_in_typescript_reads_streams(clients: Clients, compiled: Path, servers: dict[str, str]) -> None:
+    program = compiled / "streaming" / "read_ticks.js"
+
+    assert run(clients.node, program, servers["streaming"], folder=clients.folder).splitlines() == TICKS[1:] + TICKS[:2]
+
+
+def test_a_client_in_python_reads_streams(clients: Clients, servers: dict[str, str]) -> None:
+    program = clients.folder / "streaming" / "read_ticks.py"
+
+    said = run(clients.python, program, servers["streaming"], folder=clients.folder).splitlines()
+    assert said == ["200 3", *TICKS[:2]]
