@@ -25,10 +25,7 @@ from gatepost.dtos.violations import NO_PARAMS, Violation, wrong_type
 DIGITS_MAX = 500
 """Digits before and after the point that a number without a declared precision may have."""
 
-NUMBER_TEXT = r"-?(?:0|[1-9][0-9]{0,499})(?:\.[0-9]{1,500})?(?:[eE][-+]?[0-9]{1,4})?"
-"""What an exact number looks like, as a pattern for clients."""
-
-_NUMBER = re.compile(NUMBER_TEXT)
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,499})(?:\.[0-9]{1,500})?(?:[eE][-+]?[0-9]{1,4})?")
 _RAW_NUMBER = re.compile(rb'"?(-?(?:0|[1-9][0-9]{0,499})(?:\.[0-9]{1,500})?(?:[eE][-+]?[0-9]{1,4})?)"?')
 _LONG_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,131071})(?:\.[0-9]{1,16383})?")
 _ANY_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")

@@ -10,7 +10,7 @@ from enum import EnumMeta
 from math import isfinite
 from typing import Any, Literal, cast
 
-from gatepost.dtos.parsers import BASE64_TEXT, INTERVAL_TEXT, NUMBER_TEXT
+from gatepost.dtos.parsers import BASE64_TEXT, INTERVAL_TEXT
 from gatepost.models.constraints import LENGTHS, Constraint, pattern_of
 from gatepost.models.shape import NUMBERS, Form, Shape
 from gatepost.openapi.components import Components, Schema
@@ -51,7 +51,7 @@ _BEYOND: dict[Form, tuple[str, Schema]] = {
 
 _LISTED: dict[Form, str] = {
     Form.INTEGER: "-?(0|[1-9][0-9]{0,17})",
-    Form.DECIMAL: NUMBER_TEXT,
+    Form.DECIMAL: r"-?(0|[1-9][0-9]{0,399})(\.[0-9]{1,400})?([eE][-+]?[0-9]{1,2})?",
     Form.FLOAT: r"-?[0-9]{1,300}(\.[0-9]{1,300})?",
     Form.BOOLEAN: "(true|false)",
     Form.UUID: "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
