@@ -113,6 +113,11 @@ class Window(msgspec.Struct):
     sizes: list[Annotated[int, Ge(0)]] = []
 
 
+class Numbers(msgspec.Struct):
+    numbers: Annotated[list[Annotated[int, Ge(0)]], Len(1, 3)]
+    by_name: dict[str, Decimal] = {}
+
+
 class Tick(msgspec.Struct):
     number: int
     text: str = "a\nb"
@@ -207,7 +212,7 @@ class Values(Controller):
         return Stream(source())
 
     @put("/nothing", allow=authenticated)
-    async def nothing(self, body: list[Annotated[int, Ge(0)]]) -> None:
+    async def nothing(self, body: Numbers) -> None:
         return None
 
     @post("/page", allow=anyone)

@@ -384,6 +384,4 @@ def test_a_body_that_fits_leaves_the_method_as_what_is_unknown() -> None:
 
 
 def test_without_a_body_the_example_of_the_document_is_checked() -> None:
-    assert explained("POST /api/items/boxes", app=own).body == (
-        '{"width":1} (the example of the OpenAPI document)'
-    )
+    assert explained("POST /api/items/boxes", app=own).body == ('{"width":1} (the example of the OpenAPI document)')
