@@ -1,4 +1,4 @@
-"""An app that streams, for browsers and generated clients: ticks as events, which end so that a client connects again."""
+"""An app that streams, for browsers and generated clients: ticks as events, which end so that clients come again."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated

@@ -1,5 +1,4 @@
-"""Clients that `gatepost openapi client` makes of the bookshop, of Conduit and of an app that streams: checked strictly,
-and run.
+"""Clients that `gatepost openapi client` makes of the bookshop, of Conduit and an app that streams: checked, and run.
 
 The programs that use the bookshop are those of the page about clients; the others are in `client_programs`.
 """
