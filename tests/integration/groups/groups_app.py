@@ -296,7 +296,16 @@ app = App(
     ),
     Group(
         "/all",
-        Resource(Release, path="releases", read=editor, where=true(), fields={"unit_cost": Field()}, service=Releases),
+        Resource(
+            Release,
+            path="releases",
+            read=editor,
+            update=editor,
+            where=true(),
+            fields={"unit_cost": Field()},
+            service=Releases,
+        ),
+        dialect=CamelCase(paging="offset", update="PUT", total="{list}Count"),
     ),
     controllers=[Statistics],
 )

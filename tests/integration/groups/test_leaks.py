@@ -308,7 +308,7 @@ async def test_the_restrictions_of_the_app_hold_in_a_group_that_says_nothing_of_
 async def test_restrictions_of_the_app_are_lifted_by_others(shop: Shop) -> None:
     found = (await shop.clients["editor"].get("/api/all/releases")).data
     assert {row["title"] for row in found} == {*STATES}
-    assert all(row.keys() >= {"state", "unit_cost"} for row in found)
+    assert all(row.keys() >= {"state", "unitCost"} for row in found)
     assert (await shop.clients["user"].get("/api/all/releases")).status == 403
 
 

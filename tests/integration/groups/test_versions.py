@@ -1,6 +1,7 @@
 """A group serves its resources below its prefix, in its dialect, beside the app's own."""
 
 import pytest
+from record_shop import Shop
 
 from gatepost.testing import TestApp
 
@@ -43,3 +44,16 @@ async def test_refusals_below_a_prefix_are_in_the_dialect_of_its_group(running: 
     assert (sent.status, sent.json()["failed"]) == (415, "unsupported_media_type")
     for path in ("/api/v3/nothing", "/api/nothing", "/api/v20/nothing"):
         assert (await client.get(path)).json()["code"] == "not_found", path
+
+
+async def test_conventions_of_a_dialect_hold_in_its_group_alone(shop: Shop) -> None:
+    editor, key = shop.clients["editor"], shop.releases["out"]
+    page = (await editor.get("/api/all/releases?limit=1&offset=2&sort=id")).json()
+    assert (page["dataCount"], [row["title"] for row in page["data"]]) == (3, ["withdrawn"])
+    assert (await editor.get("/api/all/releases?after=x")).status == 400
+    assert (await editor.get("/api/releases?offset=1")).status == 400
+    put = await editor.put(f"/api/all/releases/{key}", json={"unitCost": 5})
+    assert (put.status, put.data["unitCost"]) == (200, 5)
+    assert (await editor.patch(f"/api/all/releases/{key}", json={"unitCost": 5})).status == 405
+    assert (await editor.put(f"/api/releases/{key}", json={"unit_cost": 5})).status == 405
+    assert (await editor.patch(f"/api/releases/{key}", json={"unit_cost": 6})).data["unit_cost"] == 6
