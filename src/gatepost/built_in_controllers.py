@@ -6,7 +6,8 @@ from typing import Any
 
 from gatepost.accounts.sign_in import SignedIn, SignIn
 from gatepost.auth.bearer_tokens import BearerTokens
-from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder, unnamed
+from gatepost.controllers.bound_endpoints import BoundEndpoint, unnamed
+from gatepost.controllers.endpoint_binding import EndpointBinder
 from gatepost.controllers.envelopes import Envelopes
 from gatepost.controllers.providers import Providers
 from gatepost.declaration import Declaration

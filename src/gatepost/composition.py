@@ -13,8 +13,8 @@ from gatepost.accounts.user_accounts import UserAccounts
 from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
 from gatepost.built_in_controllers import BuiltInControllers
+from gatepost.controllers.bound_endpoints import known_patterns
 from gatepost.controllers.cursors import Cursors
-from gatepost.controllers.endpoint_binding import known_patterns
 from gatepost.controllers.open_streams import OpenStreams
 from gatepost.controllers.provided_values import ProvidedValues
 from gatepost.controllers.providers import Providers

@@ -19,7 +19,7 @@ from gatepost.actor import Actor, anonymous
 from gatepost.asgi import ASGIApp
 from gatepost.auth.authenticator import AnyAuthenticator, UserAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
-from gatepost.controllers.endpoint_binding import check_alike
+from gatepost.controllers.bound_endpoints import check_alike
 from gatepost.controllers.providers import Providers
 from gatepost.declared_resources import DeclaredResources, KnownUsers
 from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect, checked_dialect

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
-from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointBinder, EndpointMethod
+from gatepost.controllers.bound_endpoints import BoundEndpoint, EndpointMethod
+from gatepost.controllers.endpoint_binding import EndpointBinder
 from gatepost.controllers.injection import Injected, check_not_per_call, injected
 from gatepost.controllers.providers import Providers
 from gatepost.declaring.controller import check_standalone, checked_controller

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from gatepost.call import Endpoint, Handler
+from gatepost.controllers.bound_endpoints import BoundEndpoint, EndpointMethod, unnamed
 from gatepost.controllers.derived_routes import derived_routes
-from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointMethod, unnamed
 from gatepost.controllers.endpoint_controller import EndpointController
 from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.endpoint_requests import EndpointRequests

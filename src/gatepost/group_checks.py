@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from gatepost.controllers.bound_endpoints import unnamed
 from gatepost.controllers.derived_routes import derived_routes
-from gatepost.controllers.endpoint_binding import unnamed
 from gatepost.declared_resources import DeclaredResources
 from gatepost.declaring.dialect import Dialect
 from gatepost.declaring.group import Group

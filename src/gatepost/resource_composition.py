@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from gatepost.accounts.user_accounts import UserAccounts
 from gatepost.call import Endpoint
+from gatepost.controllers.bound_endpoints import BoundEndpoint, EndpointMethod, unnamed
 from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.derived_routes import derived_route
-from gatepost.controllers.endpoint_binding import BoundEndpoint, EndpointMethod, unnamed
 from gatepost.controllers.envelopes import Envelopes
 from gatepost.controllers.open_streams import OpenStreams
 from gatepost.controllers.provided_values import ProvidedValues

@@ -9,7 +9,7 @@ from typing import Any
 from gatepost.actor import Actor
 from gatepost.call import SAFE, Call
 from gatepost.cli.explanations import BoundParameter
-from gatepost.controllers.endpoint_binding import BoundEndpoint
+from gatepost.controllers.bound_endpoints import BoundEndpoint
 from gatepost.controllers.injection import OfService
 from gatepost.controllers.row_endpoints import handed_back
 from gatepost.database.transactions import READ_COMMITTED

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from gatepost.controllers.endpoint_binding import unnamed
+from gatepost.controllers.bound_endpoints import unnamed
 from gatepost.declaring.dialect import Dialect
 from gatepost.declaring.resource import ACTIONS
 from gatepost.models.catalog import ServedModel

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 from gatepost.call import SAFE, Call, Response
-from gatepost.controllers.endpoint_binding import BoundEndpoint
+from gatepost.controllers.bound_endpoints import BoundEndpoint
 from gatepost.controllers.endpoint_lists import refused_number
 from gatepost.controllers.endpoint_requests import EndpointRequests, Given
 from gatepost.controllers.endpoint_responses import ResultResponses

@@ -1,6 +1,6 @@
 """Parameters of an endpoint that come from the request's head: path, query string, headers and cookies.
 
-`endpoint_binding.py` decides which parameter is which; here each is read from a call.
+`parameter_binding.py` decides which parameter is which; here each is read from a call.
 """
 
 from collections.abc import Callable, Mapping, Sequence

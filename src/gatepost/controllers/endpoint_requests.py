@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from gatepost.call import Call
-from gatepost.controllers.endpoint_binding import BoundEndpoint
+from gatepost.controllers.bound_endpoints import BoundEndpoint
 from gatepost.controllers.endpoint_bodies import compile_body_reader
 from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.error_pointers import with_wire_names

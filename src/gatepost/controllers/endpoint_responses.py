@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 from gatepost.call import JSON_HEADERS, SAFE, Call, Response, location_field
-from gatepost.controllers.endpoint_binding import EndpointMethod
+from gatepost.controllers.bound_endpoints import EndpointMethod
 from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.endpoint_results import Returned
 from gatepost.controllers.envelopes import Envelope

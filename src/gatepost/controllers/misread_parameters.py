@@ -1,7 +1,7 @@
 """Parameters of endpoints that no request can give, or that would be read from the query string although they are meant
 as the body: refused when the app is built, with what to write.
 
-`endpoint_binding.py` asks here once nothing else claims a parameter.
+`parameter_binding.py` asks here once nothing else claims a parameter.
 """
 
 from enum import EnumType

@@ -1,7 +1,7 @@
 """The markers of an endpoint's parameters: what `Annotated` says about where each comes from, checked when the app is
 built.
 
-`endpoint_binding.py` binds the parameters by them.
+`parameter_binding.py` binds the parameters by them.
 """
 
 from collections.abc import Iterator

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gatepost.call import Call, Response
-from gatepost.controllers.endpoint_binding import BoundEndpoint
+from gatepost.controllers.bound_endpoints import BoundEndpoint
 from gatepost.controllers.endpoint_responses import EndpointResponses
 from gatepost.controllers.path_rows import PathRow
 from gatepost.services.verbs import Row

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from gatepost.actor import Actor
 from gatepost.auth.authenticator import Authenticator
-from gatepost.controllers.endpoint_binding import BoundEndpoint
+from gatepost.controllers.bound_endpoints import BoundEndpoint
 from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.endpoint_requests import EndpointRequests
 from gatepost.controllers.envelopes import Envelope

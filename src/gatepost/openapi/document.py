@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gatepost.auth.bearer_tokens import BearerTokens
-from gatepost.controllers.endpoint_binding import unnamed
+from gatepost.controllers.bound_endpoints import unnamed
 from gatepost.declaring.dialect import Dialect
 from gatepost.models.nesting import PLACE
 from gatepost.openapi.annotation_schemas import AnnotationSchemas

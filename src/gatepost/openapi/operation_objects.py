@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_origin
 
 from gatepost.call import Response
-from gatepost.controllers.endpoint_binding import BoundEndpoint
+from gatepost.controllers.bound_endpoints import BoundEndpoint
 from gatepost.controllers.envelopes import Envelope
 from gatepost.controllers.query_strings import DEPTH_MAX
 from gatepost.declaring.policies import Policy, is_everyone
