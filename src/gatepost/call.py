@@ -4,6 +4,7 @@ The gate makes one `Call` per HTTP request and leaves it in `scope["gatepost"]`;
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -144,7 +145,7 @@ class Call(msgspec.Struct, eq=False):
     `is_malformed` says that the request is refused for its head or its path, before any path has a say;
     `additions` are what code has added to the response, None where it has added nothing; `attempts` is how often the
     request has tried to sign in or to register somebody, in the present run of its transaction; `issued_token` is the
-    token that it has issued for its actor.
+    token that it has issued for its actor; the last four are what `RequestFinished` tells of it.
     """
 
     scope: Scope
@@ -168,6 +169,10 @@ class Call(msgspec.Struct, eq=False):
     additions: ResponseAdditions | None = None
     attempts: int = 0
     issued_token: str | None = None
+    bytes_sent: int = 0
+    database_ns: int = 0
+    pool_wait_ns: int = 0
+    rows: int = 0
 
     @property
     def is_foreign(self) -> bool:
@@ -289,3 +294,7 @@ class Call(msgspec.Struct, eq=False):
         if message["type"] == "http.disconnect":
             raise BadRequest("malformed_request", "The body ended before it was complete.")
         return b"".join(chunks)
+
+
+CURRENT_CALL: ContextVar[Call] = ContextVar("gatepost_call")
+"""The request that the running task serves: for what every layer below adds to it, such as the time of statements."""

@@ -17,14 +17,24 @@ E = TypeVar("E", bound=msgspec.Struct)
 
 
 class RequestFinished(msgspec.Struct, gc=False):
-    """A response has been sent, or the client has gone. `seconds` is wall time, `route` the pattern, not the path."""
+    """A response has been sent, or the client has gone. `seconds` is wall time, `route` the pattern, not the path.
+
+    `operation` is None where no endpoint was found, or another application responded. `database_seconds` and `rows`
+    are those of its compiled statements, `pool_wait_seconds` is how long it waited for connections, all of them 0
+    where nothing subscribed to `StatementFinished`; `bytes` are those of the body, as sent.
+    """
 
     request_id: str
     method: str
     path: str
     route: str
+    operation: str | None
     status: int
     seconds: float
+    database_seconds: float
+    pool_wait_seconds: float
+    rows: int
+    bytes: int
     client: str | None
     actor_id: UUID | int | str | None
     code: str | None

@@ -1,14 +1,15 @@
 """One connection of the pool: asyncpg's, the statements prepared on it, and whom it is lent to."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter_ns
 from typing import Any, TypeAlias
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from gatepost.bounded_cache import BoundedCache
+from gatepost.call import CURRENT_CALL
 from gatepost.database.failures import SCHEMA_CHANGED, is_schema_change
 from gatepost.database.holders import Holder
 from gatepost.database.statements import Statement
@@ -105,14 +106,19 @@ async def observed(
     emit: Callable[[StatementFinished], None],
     statement: Statement,
     running: Awaitable[list[Record]],
-    pool_wait_seconds: float = 0.0,
+    pool_wait_ns: int = 0,
 ) -> list[Record]:
     """The rows of a statement that `running` runs, and an event, also where it raises."""
-    began = time.perf_counter()
+    began = perf_counter_ns()
     rows: int | None = None
     try:
         records = await running
         rows = len(records)
         return records
     finally:
-        emit(StatementFinished(statement.name, time.perf_counter() - began, rows, pool_wait_seconds))
+        took = perf_counter_ns() - began
+        if (call := CURRENT_CALL.get(None)) is not None:
+            call.database_ns += took
+            call.pool_wait_ns += pool_wait_ns
+            call.rows += rows or 0
+        emit(StatementFinished(statement.name, took / 1e9, rows, pool_wait_ns / 1e9))

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from time import perf_counter_ns
 from typing import Any, NoReturn
 
 import asyncpg
@@ -162,9 +163,9 @@ class Pool:
         check: Callable[[], None] = _nothing,
     ) -> list[Record]:
         """`run` or `run_checked`, and an event. Chosen at start, so that `run` pays nothing where nobody subscribed."""
-        began = time.perf_counter()
+        began = perf_counter_ns()
         await self._take_for_run(holder, check)
-        waited = time.perf_counter() - began
+        waited = perf_counter_ns() - began
         return await observed(emit, statement, self.run(statement, arguments, holder), waited)
 
     async def _take_for_run(self, holder: Holder, check: Callable[[], None]) -> None:

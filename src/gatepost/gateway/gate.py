@@ -13,7 +13,7 @@ from time import monotonic_ns
 
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.background import is_failure
-from gatepost.call import Call, FindMatch, Response
+from gatepost.call import CURRENT_CALL, Call, FindMatch, Response
 from gatepost.errors import OutcomeUnknown, Overloaded, Problem
 from gatepost.events import Events, RequestFailed, RequestFinished
 from gatepost.gateway.admission import AdmissionQueue
@@ -131,6 +131,7 @@ class GateMiddleware:
             deadline=deadline,
         )
         scope["gatepost"] = call
+        CURRENT_CALL.set(call)
         # Each stage returns None when it has decided, and an awaitable only when it has to wait: a coroutine for each
         # would cost more than most decisions.
         self._deadlines.enter(deadline, call)
@@ -181,8 +182,13 @@ class GateMiddleware:
                         scope["method"],
                         scope["path"],
                         rules.pattern if rules is not None else "unmatched",
+                        endpoint.operation.name if (endpoint := call.endpoint) is not None else None,
                         call.status or CANCELLED,
                         (monotonic_ns() - admission.arrived_at) / NANOSECONDS,
+                        call.database_ns / NANOSECONDS,
+                        call.pool_wait_ns / NANOSECONDS,
+                        call.rows,
+                        call.bytes_sent,
                         call.client,
                         call.actor.id,
                         call.code,

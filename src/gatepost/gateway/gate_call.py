@@ -140,6 +140,7 @@ class GateCall(Call, kw_only=True, eq=False):
             await response_headers.large_responses.send(send, body, self.deadline)
         else:
             await send({"type": "http.response.body", "body": body})
+        self.bytes_sent = len(body)
 
     def begin_streaming(self) -> None:
         """The body of the response is sent while it is made: the time of a request no longer bounds it."""
@@ -152,6 +153,7 @@ class GateCall(Call, kw_only=True, eq=False):
     async def send_part(self, send: Send, part: bytes, *, is_last: bool = False) -> None:
         """Send a part of a body, and wait until there is room for it."""
         await self.response_headers.large_responses.send_part(send, part, self.deadline, is_last=is_last)
+        self.bytes_sent += len(part)
         # Servers take parts without waiting while there is room, and all of them for a client that has gone: a source
         # that never waits would let nothing else run, not even what notices that.
         await asyncio.sleep(0)
@@ -173,8 +175,11 @@ class GateCall(Call, kw_only=True, eq=False):
             # A copy: the application may send the same message object again and again.
             self.held_start = {**message, "headers": self._add_headers(message.get("headers", ()))}
             return _DONE
-        if self.scope["method"] == "HEAD" and message.get("body"):
+        body = message.get("body", b"")
+        if self.scope["method"] == "HEAD" and body:
             message = {**message, "body": b""}
+        else:
+            self.bytes_sent += len(body)
         return self.send(message)
 
     async def _send_held(self, message: Message) -> None:

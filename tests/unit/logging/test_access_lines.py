@@ -8,7 +8,9 @@ import pytest
 from gatepost.events import RequestFinished
 from gatepost.logging.access import console_lines, json_lines
 
-EVENT = RequestFinished("r1", "GET", "/api/books", "/api/books", 200, 0.0125, "127.0.0.1", "u1", None)
+EVENT = RequestFinished(
+    "r1", "GET", "/api/books", "/api/books", "books.list", 200, 0.0125, 0.004, 0.0, 20, 4096, "127.0.0.1", "u1", None
+)
 MOMENT = 1_700_000_000.25
 
 
@@ -29,8 +31,13 @@ def test_a_json_line_has_the_time_the_level_and_every_field() -> None:
         "method": "GET",
         "path": "/api/books",
         "route": "/api/books",
+        "operation": "books.list",
         "status": 200,
         "seconds": 0.0125,
+        "database_seconds": 0.004,
+        "pool_wait_seconds": 0.0,
+        "rows": 20,
+        "bytes": 4096,
         "client": "127.0.0.1",
         "actor_id": "u1",
         "code": None,

@@ -1,0 +1,6 @@
+"""Metrics: what the events of all processes of a server amount to, in shared memory, for whoever scrapes it.
+
+Cross-cutting, beside the request path: each worker adds to a region of its own (`region.py`, `recorder.py`), which
+costs an event two additions; the regions are summed when somebody asks (`exposition.py`). It subscribes to `events.py`
+and knows no layer.
+"""

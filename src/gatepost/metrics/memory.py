@@ -1,0 +1,101 @@
+"""The metrics of all processes of a server: a region for each, and one for those that are gone.
+
+Beside the request path. The master makes it before it starts others, who inherit it or get its descriptor. A process
+takes a free region; where one has ended, its counters are added to those of the departed and its region is free again:
+no counter ever falls, whoever dies.
+"""
+
+import contextlib
+import mmap
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from fcntl import LOCK_EX, LOCK_UN, lockf
+from multiprocessing.reduction import DupFd
+from typing import Any
+
+from gatepost.metrics.region import LIVE, REGION_BYTES, Region
+
+
+class MetricsMemory:
+    """The regions. The first one is that of the departed; `descriptor` is the file that is mapped."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._memory = mmap.mmap(descriptor, os.fstat(descriptor).st_size)
+        count = len(self._memory) // REGION_BYTES
+        self._departed, *self._regions = (Region(self._memory, number * REGION_BYTES) for number in range(count))
+        self._lock = threading.Lock()
+
+    @classmethod
+    def shared(cls, name: str, processes: int) -> "MetricsMemory":
+        """Memory for so many processes and as many that take their place; `name` is what the system shows."""
+        size = (2 * processes + 3) * REGION_BYTES
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+        else:
+            descriptor, path = tempfile.mkstemp(prefix=name)
+            os.unlink(path)
+        os.ftruncate(descriptor, size)
+        return cls(descriptor)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled for a process that is being spawned, it is its descriptor."""
+        return _received, (DupFd(self.descriptor),)
+
+    def take(self) -> Region | None:
+        """A region for this process; None where none is free, because more processes live than were counted on."""
+        with self._locked():
+            self._fold_departed()
+            for region in self._regions:
+                if region.state != LIVE:
+                    region.take(os.getpid())
+                    return region
+        return None
+
+    def regions(self) -> list[Region]:
+        """Those of living processes, and that of the departed."""
+        with self._locked():
+            self._fold_departed()
+            return [self._departed, *(region for region in self._regions if region.state == LIVE)]
+
+    def _fold_departed(self) -> None:
+        for region in self._regions:
+            if region.state == LIVE and not _is_alive(region.pid):
+                self._fold(region)
+
+    def _fold(self, region: Region) -> None:
+        # Who is killed in the middle of this leaves behind how far it came: nothing is added twice but what one series
+        # counted, and only where it was killed within the microsecond between the two lines.
+        self._departed.load()
+        done = region.folded
+        for number, series in enumerate(region.series()):
+            if number >= done and series.kind != "gauge":
+                self._departed.fold(series)
+            region.folded = number + 1
+        region.free()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        # The lock of the file is the process's: it keeps no two threads apart.
+        with self._lock:
+            lockf(self.descriptor, LOCK_EX, 1)
+            try:
+                yield
+            finally:
+                lockf(self.descriptor, LOCK_UN, 1)
+
+
+def _received(descriptor: Any) -> MetricsMemory:
+    return MetricsMemory(descriptor.detach())
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

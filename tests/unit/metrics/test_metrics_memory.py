@@ -1,0 +1,179 @@
+"""Metrics in shared memory: what processes add is summed, whoever dies, and no counter ever falls."""
+
+import math
+import random
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+
+import pytest
+
+from gatepost.events import Events, RequestFinished, StatementFinished
+from gatepost.metrics.buckets import BUCKETS, EDGES, EXPOSED, bucket_of
+from gatepost.metrics.exposition import exposed, sums
+from gatepost.metrics.families import FAMILIES, IN_FLIGHT, REQUEST_SECONDS, SHED, STATEMENTS, Family
+from gatepost.metrics.memory import MetricsMemory
+from gatepost.metrics.recorder import NAMES_MAX, Recorder
+from gatepost.metrics.region import LABEL_BYTES, Region
+
+
+@pytest.fixture
+def memory() -> MetricsMemory:
+    """Memory for two processes."""
+    return MetricsMemory.shared("test-metrics", 2)
+
+
+def taken(memory: MetricsMemory) -> Region:
+    """A region of this process."""
+    region = memory.take()
+    assert region is not None
+    return region
+
+
+def finished(operation: str | None, status: int, seconds: float, code: str | None = None) -> RequestFinished:
+    """A request that took so long."""
+    return RequestFinished(
+        "r", "GET", "/", "/route", operation, status, seconds, 0.25, 0.5, 3, 100, "127.0.0.1", None, code
+    )
+
+
+def counter(memory: MetricsMemory, family: Family, *values: str) -> float:
+    """The value of a counter over all processes."""
+    return sums(memory.regions())[family.name].get(tuple(zip(family.labels, values, strict=True)), [0.0])[0]
+
+
+def test_edges_are_fine_enough_for_percentiles_and_include_those_of_dashboards() -> None:
+    assert list(EDGES) == sorted(set(EDGES))
+    assert max(above / below for below, above in pairwise(EDGES)) < 1.1
+    assert set(EXPOSED) <= set(EDGES)
+    assert (bucket_of(0), bucket_of(EDGES[0]), bucket_of(1e9)) == (0, 0, BUCKETS - 1)
+    for _ in range(1000):
+        value = 10 ** random.uniform(-4.9, 1.9)
+        index = bucket_of(value)
+        middle = math.sqrt(EDGES[index - 1] * EDGES[index])
+        assert abs(middle - value) / value < 0.05
+
+
+def test_a_request_is_in_its_histogram_and_in_the_counters(memory: MetricsMemory) -> None:
+    events = Events()
+    Recorder(taken(memory)).subscribe(events)
+    for seconds in (0.002, 0.02, 20):
+        events.emit(finished("books.list", 200, seconds))
+    events.emit(finished(None, 404, 0.001, "not_found"))
+    events.emit(StatementFinished("books.list", 0.25, 7, 0.0))
+    events.emit(StatementFinished("SELECT 1", 0.5, None, 0.0))
+    text = exposed(memory.regions()).decode()
+    for line in (
+        'gatepost_request_duration_seconds_bucket{operation="books.list",class="2xx",le="0.0025"} 1',
+        'gatepost_request_duration_seconds_bucket{operation="books.list",class="2xx",le="10"} 2',
+        'gatepost_request_duration_seconds_bucket{operation="books.list",class="2xx",le="+Inf"} 3',
+        'gatepost_request_duration_seconds_count{operation="books.list",class="2xx"} 3',
+        'gatepost_request_duration_seconds_sum{operation="books.list",class="2xx"} 20.022',
+        'gatepost_request_database_seconds_total{operation="books.list",class="2xx"} 0.75',
+        'gatepost_response_body_bytes_total{operation="/route",class="4xx"} 100',
+        'gatepost_refusals_total{code="not_found"} 1',
+        'gatepost_statement_rows_total{statement="books.list"} 7',
+        'gatepost_statement_failures_total{statement="other"} 1',
+    ):
+        assert line in text.splitlines()
+
+
+CHILD = """
+import os, signal, sys
+from gatepost.metrics.families import SHED, STATEMENTS, REQUEST_SECONDS, IN_FLIGHT
+from gatepost.metrics.memory import MetricsMemory
+
+memory = MetricsMemory(int(sys.argv[1]))
+region = memory.take()
+region.add(region.place(SHED, ()), 5)
+region.add(region.place(STATEMENTS, (sys.argv[2],)), 1)
+region.observe(region.place(REQUEST_SECONDS, ("books.list", "2xx")), 0.5)
+region.set(region.place(IN_FLIGHT, (sys.argv[2],)), 9)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_has_counted_stays(memory: MetricsMemory) -> None:
+    region = taken(memory)
+    region.add(region.place(SHED, ()), 1)
+    before = 1.0
+    for number in range(8):  # more than there are regions
+        code = [sys.executable, "-c", CHILD, str(memory.descriptor), f"statement{number}"]
+        assert subprocess.run(code, pass_fds=[memory.descriptor], check=False).returncode == -signal.SIGKILL
+        after = counter(memory, SHED)
+        assert after == before + 5
+        before = after
+    assert [counter(memory, STATEMENTS, f"statement{number}") for number in range(8)] == [1.0] * 8
+    assert IN_FLIGHT.name not in sums(memory.regions())
+    [cells] = sums(memory.regions())[REQUEST_SECONDS.name].values()
+    assert (sum(cells[:BUCKETS]), cells[BUCKETS]) == (8, 4.0)
+
+
+def test_a_process_that_finds_no_region_goes_without(memory: MetricsMemory) -> None:
+    found = [memory.take() for _ in range(8)]
+    assert [region is None for region in found[-2:]] == [True, True]
+
+
+def test_series_without_room_are_left_out_and_counted(memory: MetricsMemory) -> None:
+    region = taken(memory)
+    name = "x" * 10_000
+    places = [region.place(STATEMENTS, (f"{name}{number}",)) for number in range(LABEL_BYTES // 10_000 + 2)]
+    assert places[-1] == -1
+    region.add(places[-1], 1)
+    assert region.left_out > 0
+
+
+def test_names_that_clients_or_services_choose_cannot_fill_it(memory: MetricsMemory) -> None:
+    events = Events()
+    Recorder(taken(memory)).subscribe(events)
+    for number in range(3 * NAMES_MAX):
+        events.emit(finished("books.list", 409, 0.01, f"code{number}"))
+        events.emit(StatementFinished(f"statement{number}", 0.1, 1, 0.0))
+    found = sums(memory.regions())
+    assert len(found["gatepost_refusals_total"]) == NAMES_MAX + 1
+    assert sum(cells[0] for cells in found["gatepost_refusals_total"].values()) == 3 * NAMES_MAX
+    assert len(found[STATEMENTS.name]) == NAMES_MAX + 1
+
+
+def test_labels_are_escaped_and_open_metrics_ends_as_it_has_to(memory: MetricsMemory) -> None:
+    region = taken(memory)
+    region.add(region.place(STATEMENTS, ('a"b\\c\nd',)), 1)
+    text = exposed(memory.regions(), is_open_metrics=True).decode()
+    assert r'gatepost_statements_total{statement="a\"b\\c\nd"} 1' in text
+    assert "# TYPE gatepost_statements counter" in text
+    assert text.endswith("\n# EOF\n")
+
+
+def test_two_thousand_histograms_are_exposed_within_fifty_milliseconds(memory: MetricsMemory) -> None:
+    region = taken(memory)
+    for number in range(2000):
+        region.observe(region.place(REQUEST_SECONDS, (f"operation{number}", "2xx")), 0.01)
+    exposed(memory.regions())
+    began = time.process_time()
+    text = exposed(memory.regions())
+    # CPU time, which other processes do not prolong; twice the bound, because slower machines run this as well.
+    assert time.process_time() - began < 0.1
+    assert text.count(b"_count{") == 2000
+    assert region.left_out == 0
+
+
+def test_an_event_costs_little(memory: MetricsMemory) -> None:
+    events = Events()
+    Recorder(taken(memory)).subscribe(events)
+    emit = events.emitter(RequestFinished)
+    assert emit is not None
+    event = finished("books.list", 200, 0.01)
+    began = time.process_time()
+    for _ in range(20_000):
+        emit(event)
+    assert (time.process_time() - began) / 20_000 < 20e-6
+
+
+def test_names_follow_prometheus() -> None:
+    for family in FAMILIES:
+        assert family.name.startswith("gatepost_")
+        assert family.name.endswith("_total") == (family.kind == "counter")
+        assert family.help.endswith(".")
+    assert len({family.name for family in FAMILIES}) == len(FAMILIES)
