@@ -184,6 +184,10 @@ class App(Declared):
         request = self._composition.gate.find_current() if self._composition is not None else None
         return None if request is None else request.id
 
+    def readings(self) -> dict[str, float]:
+        """How busy the process is, and whether it is ready: numbers by name, for metrics."""
+        return {} if self._composition is None else self._composition.readings()
+
     def share(self, table: BucketTable) -> None:
         """Keep the rate limits in a table that other processes of this machine share. Before `start`."""
         self._table = table

@@ -134,7 +134,8 @@ class Composition:
         parsers = {served: found for item in resources for served, found in item.parsers.items()}
         self.openapi = OpenAPI(lambda: described.described(parsers, self.accounts.authenticators))
         built_in = BuiltInControllers(declaration, settings, self.openapi, replaced)
-        bound, given = built_in.bind(self._readiness(), accepts_tokens=self.accounts.accepts_tokens)
+        self.readiness = self._make_readiness()
+        bound, given = built_in.bind(self.readiness, accepts_tokens=self.accounts.accepts_tokens)
         endpoints = [endpoint for item in resources for endpoint in item.endpoints()]
         endpoints += own.own_endpoints(bound, ProvidedValues(given, events), runs_code=False)
         raised = (problem for endpoint in endpoints for problem in endpoint.operation.raises)
@@ -236,6 +237,19 @@ class Composition:
         await self.buckets.stop()
         await self.database.close()
 
+    def readings(self) -> dict[str, float]:
+        """How busy the process is, and whether it is ready."""
+        running, waiting = self.gate.load
+        pool = self.database.pool
+        return {
+            "requests_in_flight": running,
+            "requests_waiting": waiting,
+            "pool_connections": pool.size,
+            "pool_connections_in_use": pool.in_use,
+            "pool_waiting": len(pool.waiting),
+            "worker_ready": self.readiness.is_ready,
+        }
+
     def drain(self) -> None:
         """From now on not ready; and every response closes its connection."""
         self.is_leaving = True
@@ -268,7 +282,7 @@ class Composition:
         }
         return DialectProblems(by_prefix) if any(by_prefix.values()) else None
 
-    def _readiness(self) -> Readiness:
+    def _make_readiness(self) -> Readiness:
         return Readiness(
             self._database_state,
             lambda: self.is_leaving,

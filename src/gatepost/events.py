@@ -195,6 +195,15 @@ class WorkerNotReplaced(msgspec.Struct):
     reason: str
 
 
+class MonitorDied(msgspec.Struct):
+    """The process that tells operators how the server is ended by itself; another one starts `replaced_in_seconds`
+    later. Requests are served without it."""
+
+    pid: int
+    ended_by: str
+    replaced_in_seconds: float
+
+
 class EmbeddedDatabaseEnded(msgspec.Struct):
     """The embedded PostgreSQL ended by itself."""
 

@@ -41,6 +41,11 @@ class Readiness:
         self.limits = limits
         self.enough = frozenset({OK, SCHEMA_CHANGED} if needs_writes else {OK, SCHEMA_CHANGED, READ_ONLY})
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests can be served."""
+        return self.database() in self.enough and not self.is_draining()
+
 
 class Probes(Controller):
     """The two probes, free of rate limits, at the root of the server."""

@@ -404,6 +404,30 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AdminSettings:
+    """What operators and Prometheus get, and where."""
+
+    metrics: bool = setting("GATEPOST_METRICS", True, "count and measure requests, statements and processes")
+    socket: str | None = setting(
+        "GATEPOST_ADMIN_SOCKET",
+        None,
+        "path of the Unix socket of the admin listener, or none; by default admin-PORT.sock in RUNTIME_DIRECTORY, "
+        "XDG_RUNTIME_DIR, or a folder of the user's in the folder for temporary files",
+    )
+    bind: str | None = setting(
+        "GATEPOST_ADMIN_BIND",
+        None,
+        "host:port at which the admin listener is reached as well; every request there needs the token",
+    )
+    token: str | None = setting(
+        "GATEPOST_ADMIN_TOKEN",
+        None,
+        "token for the admin port; on a loopback address one is made and printed if none is set",
+        secret=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process."""
 
@@ -414,6 +438,7 @@ class Settings:
     streams: StreamSettings = StreamSettings()
     valkey: ValkeySettings = ValkeySettings()
     log: LogSettings = LogSettings()
+    admin: AdminSettings = AdminSettings()
 
     @property
     def is_production(self) -> bool:

@@ -19,6 +19,7 @@ CONCERNS = {
     "streams": "Streams",
     "valkey": "Valkey",
     "log": "Log",
+    "admin": "Admin",
 }
 
 

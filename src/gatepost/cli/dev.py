@@ -18,6 +18,7 @@ from gatepost.logging.streams import StandardStreams
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
 from gatepost.server.loading import check_module_exists, preload, reference_of
+from gatepost.server.monitoring import make_monitoring
 from gatepost.server.safety import warn_of_unknown
 from gatepost.server.serving import master_events, url_of, with_server
 from gatepost.settings import Settings, load_settings
@@ -55,7 +56,8 @@ def develop(  # noqa: PLR0913 - the options of a command
         prepare = partial(migrate, data=data if is_embedded else None, migrates=migrates, extends=extends)
         introduce = partial(_introduce, address)
         worker = Worker(settings, name, prepare=prepare, introduce=introduce, serves_refusal=True)
-        serve_and_reload(listener, worker, events, Path.cwd(), _announce)
+        monitoring = make_monitoring(settings, listener.getsockname()[1])
+        serve_and_reload(listener, worker, events, Path.cwd(), _announce, monitoring)
 
 
 def _with_embedded_database(stack: ExitStack, data: Path, events: Events) -> Settings:

@@ -109,6 +109,11 @@ class Pool:
         """How many connections are open or being opened."""
         return len(self.open) + len(self.openings.tasks)
 
+    @property
+    def in_use(self) -> int:
+        """How many connections are lent."""
+        return len(self.open) - len(self.idle)
+
     async def run(self, statement: Statement, arguments: Sequence[Any], holder: Holder) -> list[Record]:
         """Run one statement outside of a transaction on a connection lent for it; raises what its failure means."""
         # The hot path: most requests are one statement, so each call and each frame here is paid by every one of them.

@@ -217,6 +217,11 @@ class GateMiddleware:
         table = self._response_headers.table(rules, is_page=False, is_caching_decided=False)
         return dict(table[is_private]).get(NO_STORE[0], b"").decode() or None
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many requests run, and how many wait for admission."""
+        return self._queue.running, self._queue.waiting
+
     def drain(self) -> None:
         """From now on every response closes its connection. The readiness probe reads `is_draining`."""
         self.is_draining = True

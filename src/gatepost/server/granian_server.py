@@ -26,8 +26,10 @@ from granian.log import LogLevels
 
 from gatepost.events import Events
 from gatepost.gateway.buckets.bucket_table import BucketTable, table_name
+from gatepost.monitor.supervision import LOOK_SECONDS, MonitorSupervisor
 from gatepost.server.descriptors import connections_max
 from gatepost.server.listening import BACKLOG
+from gatepost.server.monitoring import Monitoring
 from gatepost.server.parent_watch import ParentWatch
 from gatepost.server.signals import DRAIN, ignore_until_handled
 from gatepost.server.supervisor import WorkerSupervisor
@@ -49,6 +51,8 @@ class Server(_Granian):  # type: ignore[misc]
         worker: Worker,
         events: Events,
         on_serving: Callable[[], None] = lambda: None,
+        *,
+        monitoring: Monitoring | None = None,
         **options: Any,
     ) -> None:
         settings = worker.settings
@@ -74,7 +78,21 @@ class Server(_Granian):  # type: ignore[misc]
         self.supervisor = WorkerSupervisor(self, events, on_serving)
         buckets = BucketTable.shared(table_name(port), factor=settings.gate.limit_factor or 1)
         supervisor = self.supervisor
-        context = WorkerContext(ParentWatch(), listener, supervisor.reports, buckets, supervisor.succession)
+        parent_watch = ParentWatch()
+        self._monitor = (
+            None
+            if monitoring is None
+            else MonitorSupervisor(
+                monitoring.memory,
+                monitoring.listeners,
+                monitoring.token,
+                own_listener=listener,
+                watch_parent=parent_watch.watch,
+                events=events,
+            )
+        )
+        memory = None if monitoring is None else monitoring.memory
+        context = WorkerContext(parent_watch, listener, supervisor.reports, buckets, supervisor.succession, memory)
         self._load = partial(worker, context)
         # How a worker ended is said by the supervisor, or by the worker itself.
         _LOGGER.addFilter(lambda record: "Unexpected exit" not in record.getMessage())
@@ -85,6 +103,8 @@ class Server(_Granian):  # type: ignore[misc]
             # Python 3.14 no longer forks by itself; a fork shares what is loaded, and takes the listener along.
             multiprocessing.set_start_method("fork", force=True)
         ignore_until_handled()
+        if self._monitor is not None and self.reload_on_changes:
+            self._monitor.run_here()
         self.serve(target_loader=self._load, wrap_loader=False)  # pyright: ignore[reportUnknownMemberType]
 
     def signal_handler_interrupt(self, *arguments: Any, **options: Any) -> None:
@@ -92,6 +112,8 @@ class Server(_Granian):  # type: ignore[misc]
         if self.interrupt_signal:
             for worker in self.wrks:
                 worker.kill()
+            if self._monitor is not None:
+                self._monitor.stop()
             os._exit(130)
         self.supervisor.signal_workers(DRAIN)
         super().signal_handler_interrupt(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
@@ -112,7 +134,12 @@ class Server(_Granian):  # type: ignore[misc]
             self.supervisor.wait_for_the_end(self._delay_seconds)
         elif any(worker.inner.exitcode == EXIT_REFUSED for worker in self.wrks):
             exit_code = EXIT_REFUSED
-        super().shutdown(exit_code)  # pyright: ignore[reportUnknownMemberType]
+        try:
+            super().shutdown(exit_code)  # pyright: ignore[reportUnknownMemberType]
+        finally:
+            # Last: until then it tells how the workers end.
+            if self._monitor is not None:
+                self._monitor.stop()
 
     def _stop_workers(self) -> None:
         """Ask all to end, and kill those that do not in time.
@@ -144,14 +171,23 @@ class Server(_Granian):  # type: ignore[misc]
         self._sfd = self._listener.fileno()
         self._sso = self._listener
 
+    @property
+    def _next_look_seconds(self) -> float | None:
+        seconds = self.supervisor.next_look_seconds
+        if self._monitor is None:
+            return seconds
+        return LOOK_SECONDS if seconds is None else min(seconds, LOOK_SECONDS)
+
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
         def spawn(index: int) -> Any:
             return self._spawn_worker(idx=index, target=spawn_target, callback_loader=target_loader)
 
         self.reload_signal = False
         while not self.interrupt_signal:
-            self.main_loop_interrupt.wait(self.supervisor.next_look_seconds)
+            self.main_loop_interrupt.wait(self._next_look_seconds)
             self.main_loop_interrupt.clear()
+            if self._monitor is not None:
+                self._monitor.look()
             if not self.supervisor.replace_dead(spawn):
                 return
             if self.reload_signal:
@@ -159,14 +195,21 @@ class Server(_Granian):  # type: ignore[misc]
                 self.supervisor.replace_all(spawn)
 
 
-def serve(listener: socket.socket, worker: Worker, events: Events, on_serving: Callable[[], None]) -> None:
+def serve(
+    listener: socket.socket,
+    worker: Worker,
+    events: Events,
+    on_serving: Callable[[], None],
+    monitoring: Monitoring | None = None,
+) -> None:
     """Serve with `settings.workers` processes until SIGTERM or SIGINT; SIGHUP replaces them one by one.
 
     `on_serving` is called when the first of them serves. `events` gets what happens to the processes. A worker that
     dies is replaced. One that dies before any has served ends the server with status 1, and one that ends with
     EXIT_REFUSED with that status.
     """
-    Server(listener, worker, events, on_serving, workers=worker.settings.server.workers).run()
+    server = Server(listener, worker, events, on_serving, monitoring=monitoring, workers=worker.settings.server.workers)
+    server.run()
 
 
 def serve_and_reload(
@@ -175,6 +218,7 @@ def serve_and_reload(
     events: Events,
     folder: Path,
     on_change: Callable[[Sequence[Path]], None],
+    monitoring: Monitoring | None = None,
 ) -> None:
     """Serve with one process that is replaced whenever a Python file below `folder` changes.
 
@@ -197,6 +241,7 @@ def serve_and_reload(
         listener,
         worker,
         events,
+        monitoring=monitoring,
         workers=1,
         reload=True,
         reload_paths=[folder],

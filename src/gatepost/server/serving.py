@@ -10,6 +10,7 @@ from gatepost.logging.logs import Logs
 from gatepost.logging.streams import StandardStreams
 from gatepost.server.listening import listen
 from gatepost.server.loading import preload, reference_of
+from gatepost.server.monitoring import Monitoring, make_monitoring
 from gatepost.server.safety import refuse_unsafe, warn_of_unknown
 from gatepost.settings import Settings, load_settings
 
@@ -22,16 +23,19 @@ def serve_app(reference: str | None, environ: Mapping[str, str], streams: Standa
     refuse_unsafe(settings)
     name = reference_of(reference)
     with listen(settings.server.host, settings.server.port) as listener:
+        monitoring = make_monitoring(settings, listener.getsockname()[1])
         said = f"Serving {name} on {url_of(listener)} with {settings.server.workers} worker(s).\n"
-        run(listener, name, settings, master_events(settings, streams), lambda: _say(said))
+        said += "" if monitoring is None else monitoring.said
+        run(listener, name, settings, master_events(settings, streams), lambda: _say(said), monitoring)
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - passed on to one place
     listener: socket.socket,
     reference: str,
     settings: Settings,
     events: Events,
     on_serving: Callable[[], None] = lambda: None,
+    monitoring: Monitoring | None = None,
 ) -> None:
     """Serve on a socket that listens already; `events` gets what happens to the processes. `on_serving` is called when
     the first worker serves: until then the application may refuse to start."""
@@ -39,7 +43,7 @@ def run(
     from gatepost.server.worker import Worker
 
     preload("gatepost.app")
-    serve(listener, Worker(settings, reference), events, on_serving)
+    serve(listener, Worker(settings, reference), events, on_serving, monitoring)
 
 
 def _say(line: str) -> None:

@@ -17,6 +17,10 @@ from gatepost.errors import ConfigurationError
 from gatepost.gateway.buckets import BucketTable
 from gatepost.logging.console import print_error
 from gatepost.logging.logs import Logs
+from gatepost.metrics.memory import MetricsMemory
+from gatepost.metrics.recorder import Recorder
+from gatepost.metrics.region import Region
+from gatepost.metrics.sampler import Sampler
 from gatepost.server.allocator import return_large_blocks
 from gatepost.server.cpu_scheduling import BatchScheduling
 from gatepost.server.lifespan import Lifespan, RefusalApp
@@ -39,15 +43,16 @@ Prepare = Callable[["App", Settings], Awaitable[None]]
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """What a worker has from its master: the watch on its parent process, the socket, the pipe to report readiness, and
-    the buckets that all workers take tokens from. `reports` gets the number of each process that serves; `succession`
-    says whether the worker takes the place of another."""
+    """What a worker has from its master: the watch on its parent process, the socket, the pipe to report readiness, the
+    buckets that all workers take tokens from, and the memory of their metrics, if they are measured. `reports` gets the
+    number of each process that serves; `succession` says whether the worker takes the place of another."""
 
     parent_watch: ParentWatch
     listener: socket.socket
     reports: "Connection[int, int]"
     buckets: BucketTable
     succession: Succession
+    metrics: MetricsMemory | None
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,9 @@ class Worker:
         if context.succession.has_begun and not self.serves_refusal:
             app.replace_another()
         logs.subscribe(app.events)
+        region = None if context.metrics is None else context.metrics.take()
+        if region is not None:
+            Recorder(region).subscribe(app.events)
         logs.name_requests(app.find_request_id)
         on_signal(DRAIN, app.drain)
         on_signal(HAND_OVER, partial(_retire, app, context.listener))
@@ -89,7 +97,7 @@ class Worker:
             logs,
             prepare=None if self.prepare is None else partial(self.prepare, app, self.settings),
             refuse=lambda error: self._refuse(error, logs),
-            on_ready=partial(self._report_ready, context, app),
+            on_ready=partial(self._report_ready, context, app, region),
         )
         return lifespan.serve
 
@@ -100,8 +108,11 @@ class Worker:
         logs.close()
         os._exit(EXIT_REFUSED)
 
-    def _report_ready(self, context: WorkerContext, app: "App") -> None:
-        BatchScheduling().watch(asyncio.get_running_loop())
+    def _report_ready(self, context: WorkerContext, app: "App", region: Region | None) -> None:
+        loop = asyncio.get_running_loop()
+        BatchScheduling().watch(loop)
+        if region is not None:
+            Sampler(region, app.readings).start(loop)
         context.reports.send(os.getpid())
         if self.introduce is not None:
             self.introduce(app)

@@ -1,0 +1,90 @@
+"""`Sampler`: once a second, what a process has of everything, as gauges.
+
+Beside the request path, on its event loop: how late it is called tells how late everything else was.
+"""
+
+import asyncio
+import gc
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+from gatepost.metrics import families
+from gatepost.metrics.region import Region
+
+PERIOD_SECONDS = 1.0
+DESCRIPTORS_EVERY = 10
+"""Descriptors are counted by listing them, which is dear where there are thousands."""
+
+READINGS = {
+    family.name.removeprefix("gatepost_"): family
+    for family in (
+        families.IN_FLIGHT,
+        families.WAITING,
+        families.POOL_SIZE,
+        families.POOL_IN_USE,
+        families.POOL_WAITING,
+        families.READY,
+    )
+}
+"""What the application tells of itself, by the names that it uses."""
+
+
+class Sampler:
+    """Writes the gauges of this process into its region. `read` gives what the application tells of itself."""
+
+    def __init__(self, region: Region, read: Callable[[], Mapping[str, float]]) -> None:
+        self._region = region
+        self._read = read
+        self._pid = (str(os.getpid()),)
+        self._number = 0
+        self._due_at = 0.0
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin, and go on as long as the loop runs."""
+        self._due_at = loop.time()
+        self._sample(loop)
+
+    def _sample(self, loop: asyncio.AbstractEventLoop) -> None:
+        region = self._region
+        now = loop.time()
+        self._set(families.LOOP_LAG, now - self._due_at)
+        for name, value in self._read().items():
+            self._set(READINGS[name], value)
+        self._set(families.MEMORY, resident_bytes())
+        region.set(region.place(families.CPU, ()), time.process_time())
+        for generation, found in enumerate(gc.get_stats()):
+            region.set(region.place(families.GARBAGE, (str(generation),)), found["collections"])
+        if self._number % DESCRIPTORS_EVERY == 0:
+            self._set(families.DESCRIPTORS, open_descriptors())
+        self._number += 1
+        # Last: whoever looks whether this process is well has all that is above.
+        self._set(families.BEAT, time.time())
+        self._due_at = now + PERIOD_SECONDS
+        loop.call_at(self._due_at, self._sample, loop)
+
+    def _set(self, family: families.Family, value: float) -> None:
+        self._region.set(self._region.place(family, self._pid), value)
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process: now on Linux, the most that it ever had elsewhere."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+
+def open_descriptors() -> int:
+    """How many descriptors this process has open; 0 where the system does not tell."""
+    for folder in ("/proc/self/fd", "/dev/fd"):
+        try:
+            return len(os.listdir(folder))
+        except OSError:
+            continue
+    return 0

@@ -1,0 +1,74 @@
+"""Where the admin listener is: the path of the socket, and what a port wants."""
+
+import ipaddress
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gatepost.errors import ConfigurationError
+from gatepost.settings import Settings
+
+NO_SOCKET = "none"
+
+
+def socket_path(settings: Settings, port: int) -> Path | None:
+    """The Unix socket of the instance on this port; None where the settings want none."""
+    given = settings.admin.socket
+    if given == NO_SOCKET:
+        return None
+    return Path(given) if given is not None else _runtime_folder() / f"admin-{port}.sock"
+
+
+def _runtime_folder() -> Path:
+    """Where sockets of this user belong: what systemd or the session says, else a folder of the user's own."""
+    for variable in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
+        if given := os.environ.get(variable):
+            return Path(given.split(":")[0]) / "gatepost"
+    folder = Path(tempfile.gettempdir()) / f"gatepost-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        # Anybody may make folders there.
+        raise ConfigurationError(
+            f"{folder} is not a folder that only this user can write to.",
+            location="GATEPOST_ADMIN_SOCKET",
+            hint="Remove it, or name a path for the socket.",
+        )
+    return folder
+
+
+def admin_address(settings: Settings) -> tuple[str, int, str] | None:
+    """Host, port and token of the admin port; None where there is none. On loopback a token is made where none is set.
+
+    Raises ConfigurationError for an address that is none, and for one that others reach without a token.
+    """
+    bind = settings.admin.bind
+    if bind is None:
+        return None
+    try:
+        parts = urlsplit(f"//{bind}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if host is None or port is None:
+        raise ConfigurationError(
+            f"is {bind!r}.", location="GATEPOST_ADMIN_BIND", hint="Write host:port, such as 127.0.0.1:9100."
+        )
+    if settings.admin.token is not None:
+        return host, port, settings.admin.token
+    if not _is_loopback(host):
+        raise ConfigurationError(
+            f"{bind} is reached from other machines, and there is no token.",
+            location="GATEPOST_ADMIN_BIND",
+            hint="Set GATEPOST_ADMIN_TOKEN, or GATEPOST_ADMIN_TOKEN_FILE.",
+        )
+    return host, port, secrets.token_urlsafe(24)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,164 @@
+"""The admin listener: HTTP on a Unix socket, and on a port where one is asked for.
+
+Outside the request path. Whoever can open the socket (mode 0660) is an operator. A port wants a token, always, and
+refuses what a page in somebody's browser could send: a `Host` that is not this machine's, any foreign `Origin`.
+The server is the standard library's, a thread for each connection: a handful of operators and one Prometheus use it.
+"""
+
+import contextlib
+import hmac
+import ipaddress
+import os
+import socket
+import socketserver
+import stat
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from gatepost.errors import ConfigurationError
+from gatepost.monitor.pages import Page
+
+CONNECTIONS_MAX = 64
+IDLE_SECONDS = 30.0
+SOCKET_MODE = 0o660
+PATH_BYTES_MAX = 100
+"""Systems take 104 to 108 bytes for the path of a socket."""
+
+FindPage = Callable[[str, str], Page]
+
+
+class AdminServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """Serves pages on a socket that listens. With a `token`, only to whoever sends it."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, listener: socket.socket, find: FindPage, token: str | None) -> None:
+        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.find = find
+        self.token = token
+        self._places = threading.BoundedSemaphore(CONNECTIONS_MAX)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept one connection."""
+        connection, address = self.socket.accept()
+        connection.settimeout(IDLE_SECONDS)
+        return connection, address or ("", 0)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve it in a thread, unless there are too many."""
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """In the thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that has gone is no failure."""
+
+    def start(self) -> None:
+        """Serve in a thread."""
+        threading.Thread(target=self.serve_forever, name="gatepost-admin", daemon=True).start()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: AdminServer
+    protocol_version = "HTTP/1.1"
+    server_version = "gatepost"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        page = self._refusal() or self.server.find(self.path.partition("?")[0], self.headers.get("accept", ""))
+        self.send_response(page.status)
+        self.send_header("content-type", page.content_type)
+        self.send_header("content-length", str(len(page.body)))
+        self.send_header("cache-control", "no-store")
+        if page.status == 401:
+            self.send_header("www-authenticate", "Bearer")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(page.body)
+
+    do_HEAD = do_GET  # noqa: N815 - the name that the standard library looks for
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Not logged: a scrape every few seconds is no news."""
+
+    def _refusal(self) -> Page | None:
+        token = self.server.token
+        if token is None:
+            return None
+        if not _is_own_host(self.headers.get("host", "")) or "origin" in self.headers:
+            return Page(403, "text/plain", b"Not from a page of another origin.\n")
+        given = self.headers.get("authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), token.encode()):
+            return Page(401, "text/plain", b"Send the token of GATEPOST_ADMIN_TOKEN: Authorization: Bearer ...\n")
+        return None
+
+
+def _is_own_host(host: str) -> bool:
+    """An address, this machine's name, or localhost: none of them can be a domain that somebody else points here."""
+    name = urlsplit(f"//{host}").hostname or ""
+    if name in {"localhost", socket.gethostname().lower(), socket.getfqdn().lower()}:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def open_socket(path: Path) -> socket.socket:
+    """A Unix socket that listens at a path, in place of one that nobody listens at any more. Raises
+    ConfigurationError."""
+    if len(os.fsencode(path)) > PATH_BYTES_MAX:
+        raise _refused(path, f"is longer than {PATH_BYTES_MAX} bytes, which is what systems take for a socket")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        before = os.umask(0o777 & ~SOCKET_MODE)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(before)
+        listener.listen(CONNECTIONS_MAX)
+    except OSError as error:
+        listener.close()
+        raise _refused(path, f"cannot be made: {error.strerror}") from None
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _remove_abandoned(path: Path) -> None:
+    try:
+        is_socket = stat.S_ISSOCK(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if not is_socket:
+        raise _refused(path, "is a file, and no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.settimeout(1)
+        with contextlib.suppress(OSError):
+            other.connect(str(path))
+            raise _refused(path, "is the socket of another server, which runs")
+    path.unlink(missing_ok=True)
+
+
+def _refused(path: Path, what: str) -> ConfigurationError:
+    hint = "Name another path with GATEPOST_ADMIN_SOCKET, or write none for no socket."
+    return ConfigurationError(f"{path} {what}.", location="GATEPOST_ADMIN_SOCKET", hint=hint)

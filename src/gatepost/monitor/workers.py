@@ -1,0 +1,36 @@
+"""How the workers are, from their metrics: whether they report, and whether they are ready."""
+
+import time
+from typing import NamedTuple
+
+from gatepost.metrics.exposition import sums
+from gatepost.metrics.families import BEAT, READY
+from gatepost.metrics.memory import MetricsMemory
+
+SILENT_SECONDS = 10.0
+"""A worker that has not reported for so long hangs: it does so once a second."""
+
+
+class Worker(NamedTuple):
+    """A serving process. `silent_seconds` is how long ago it reported."""
+
+    pid: int
+    is_ready: bool
+    silent_seconds: float
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its event loop runs."""
+        return self.silent_seconds < SILENT_SECONDS
+
+
+def workers_in(memory: MetricsMemory) -> list[Worker]:
+    """The serving processes that have started, by their number."""
+    found = sums(memory.regions())
+    ready = {dict(labels)["pid"]: cells[0] for labels, cells in found.get(READY.name, {}).items()}
+    beats = {dict(labels)["pid"]: cells[0] for labels, cells in found.get(BEAT.name, {}).items()}
+    now = time.time()
+    return [
+        Worker(int(pid), bool(ready.get(pid, 0)), max(0.0, round(now - beat, 3)))
+        for pid, beat in sorted(beats.items(), key=lambda item: int(item[0]))
+    ]

@@ -1,0 +1,194 @@
+"""The admin listener of a real server: its metrics over all workers, who may ask, and who dies."""
+
+import re
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from tests.acceptance.conftest import SECONDS_MAX, Running, Start, wait_for
+
+Environ = dict[str, str]
+LINE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)$")
+
+
+def admin(path: Path) -> httpx.Client:
+    """A client of the admin socket."""
+    return httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://admin", timeout=SECONDS_MAX)
+
+
+def metrics(path: Path) -> dict[str, float]:
+    """Every sample by name and labels."""
+    with admin(path) as client:
+        response = client.get("/metrics")
+    assert response.status_code == 200
+    found: dict[str, float] = {}
+    for line in response.text.splitlines():
+        if not line.startswith("#"):
+            name, labels, value = LINE.match(line).groups()  # type: ignore[union-attr]
+            found[f"{name}{{{labels}}}" if labels else name] = float(value)
+    return found
+
+
+def monitor_of(server: Running) -> psutil.Process:
+    """The process of the monitor: the only child that does not have the server's port."""
+    for child in psutil.Process(server.process.pid).children():
+        if not any(each.status == "LISTEN" and each.laddr[1] == server.port for each in child.net_connections()):
+            return child
+    raise AssertionError("no monitor")
+
+
+COUNT = 'gatepost_request_duration_seconds_count{operation="notes.list",class="2xx"}'
+
+
+@pytest.fixture
+def served(start: Start, production: Environ, tmp_path: Path) -> tuple[Running, Path]:
+    """A server of two workers, and its admin socket."""
+    path = tmp_path / "admin.sock"
+    environ = {**production, "GATEPOST_ADMIN_SOCKET": str(path), "GATEPOST_WORKERS": "2"}
+    server = start("serve", "--port", "0", environ=environ).ready()
+    wait_for(lambda: len(ready_workers(path)) == 2, "both workers")
+    return server, path
+
+
+def ready_workers(path: Path) -> list[int]:
+    """The numbers of the workers that are ready."""
+    with admin(path) as client:
+        return [worker["pid"] for worker in client.get("/readyz").json()["workers"] if worker["is_ready"]]
+
+
+def test_requests_are_counted_over_all_workers_and_by_those_that_died(served: tuple[Running, Path]) -> None:
+    server, path = served
+    for _ in range(20):
+        assert server.get("/api/notes")[0] == 200
+    assert server.get("/api/nothing")[0] == 404
+    found = metrics(path)
+    assert found[COUNT] == 20
+    assert found['gatepost_request_database_seconds_total{operation="notes.list",class="2xx"}'] > 0
+    assert found['gatepost_response_body_bytes_total{operation="notes.list",class="2xx"}'] > 20 * 10
+    assert found['gatepost_statements_total{statement="notes.list"}'] == 20
+    assert found['gatepost_refusals_total{code="not_found"}'] == 1
+    before = ready_workers(path)
+    for pid in before:
+        assert found[f'gatepost_resident_memory_bytes{{pid="{pid}"}}'] > 10_000_000
+        assert found[f'gatepost_worker_ready{{pid="{pid}"}}'] == 1
+    psutil.Process(before[0]).kill()
+    wait_for(lambda: len(set(ready_workers(path)) - {before[0]}) == 2, "the replacement")
+    assert metrics(path)[COUNT] == 20
+    server.send(signal.SIGHUP)
+    wait_for(lambda: not set(ready_workers(path)) & set(before), "new workers")
+    assert metrics(path)[COUNT] == 20
+
+
+def test_the_monitor_is_replaced_and_nothing_is_lost(served: tuple[Running, Path]) -> None:
+    server, path = served
+    assert server.get("/api/notes")[0] == 200
+    first = monitor_of(server)
+    first.kill()
+    assert server.get("/api/notes")[0] == 200
+    # Whoever connects meanwhile waits: the socket is the master's.
+    assert metrics(path)[COUNT] == 2
+    assert monitor_of(server).pid != first.pid
+    assert "monitor_died" in server.output
+    server.send(signal.SIGTERM)
+    assert server.wait() == 0
+    assert not path.exists()
+
+
+def test_a_monitor_ends_with_its_master(served: tuple[Running, Path]) -> None:
+    server, _ = served
+    monitor = monitor_of(server)
+    server.send(signal.SIGKILL)
+    wait_for(lambda: not monitor.is_running() or monitor.status() == psutil.STATUS_ZOMBIE, "its end")
+
+
+def test_a_stopped_worker_is_seen(served: tuple[Running, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    _, path = served
+    stopped = psutil.Process(ready_workers(path)[0])
+    stopped.suspend()
+    try:
+        with admin(path) as client:
+            wait_for(lambda: client.get("/livez").status_code == 503, "a silent worker")
+            body = client.get("/livez").json()
+            assert client.get("/readyz").status_code == 200
+    finally:
+        stopped.resume()
+    assert {worker["pid"] for worker in body["workers"] if worker["silent_seconds"] > 10} == {stopped.pid}
+
+
+def test_only_the_owner_and_the_group_can_open_the_socket(served: tuple[Running, Path]) -> None:
+    _, path = served
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    with admin(path) as client:
+        assert client.get("/nothing").status_code == 404
+        assert client.post("/metrics").status_code == 501
+        assert client.get("/startupz").status_code == 200
+        text = client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"}).text
+    assert text.endswith("# EOF\n")
+
+
+def test_a_port_wants_its_token_and_refuses_pages_of_others(start: Start, production: Environ, tmp_path: Path) -> None:
+    environ = {**production, "GATEPOST_ADMIN_SOCKET": "none", "GATEPOST_ADMIN_BIND": "127.0.0.1:0"}
+    server = start("serve", "--port", "0", environ=environ).ready()
+    wait_for(lambda: "Metrics at" in server.output, "the address")
+    found = re.search(r"Metrics at (http://\S+)/metrics, with the token (\S+) ", server.output)
+    assert found is not None
+    url, token = found.groups()
+    bearer = {"authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=url, timeout=SECONDS_MAX) as client:
+        assert client.get("/metrics").status_code == 401
+        assert client.get("/metrics", headers={"authorization": "Bearer wrong"}).status_code == 401
+        assert client.get("/metrics", headers={**bearer, "host": "evil.example"}).status_code == 403
+        assert client.get("/metrics", headers={**bearer, "origin": "https://evil.example"}).status_code == 403
+        assert client.get("/metrics", headers=bearer).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"GATEPOST_ADMIN_BIND": "0.0.0.0:0"}, "GATEPOST_ADMIN_TOKEN"),
+        ({"GATEPOST_ADMIN_BIND": "9100"}, "host:port"),
+        ({"GATEPOST_ADMIN_SOCKET": "/proc/nowhere/admin.sock"}, "cannot be made"),
+        ({"GATEPOST_ADMIN_SOCKET": "/var/" + "x" * 120}, "longer than"),
+    ],
+)
+def test_what_cannot_be_had_refuses_the_start(start: Start, production: Environ, settings: Environ, words: str) -> None:
+    server = start("serve", "--port", "0", environ={**production, **settings})
+    assert server.wait() == 2
+    assert words in server.output
+
+
+def test_a_socket_that_nobody_asked_for_is_no_condition(start: Start, production: Environ, tmp_path: Path) -> None:
+    taken = tmp_path / "runtime"
+    taken.write_text("")
+    server = start("serve", "--port", "0", environ={**production, "XDG_RUNTIME_DIR": str(taken)}).ready()
+    assert "There is no admin socket" in server.output
+    assert server.get("/livez")[0] == 200
+
+
+def test_nothing_is_measured_where_nothing_is_wanted(start: Start, production: Environ, tmp_path: Path) -> None:
+    path = tmp_path / "admin.sock"
+    environ = {**production, "GATEPOST_METRICS": "false", "GATEPOST_ADMIN_SOCKET": str(path)}
+    server = start("serve", "--port", "0", environ=environ).ready()
+    assert server.get("/api/notes")[0] == 200
+    assert not path.exists()
+    assert len(psutil.Process(server.process.pid).children()) == 1
+
+
+def test_an_abandoned_socket_is_replaced_and_one_in_use_is_not(
+    start: Start, production: Environ, tmp_path: Path
+) -> None:
+    path = tmp_path / "admin.sock"
+    with socket.socket(socket.AF_UNIX) as abandoned:
+        abandoned.bind(str(path))
+    environ = {**production, "GATEPOST_ADMIN_SOCKET": str(path)}
+    first = start("serve", "--port", "0", environ=environ).ready()
+    second = start("serve", "--port", "0", environ=environ)
+    assert second.wait() == 2
+    assert "another server" in second.output
+    assert metrics(path) is not None
+    first.send(signal.SIGTERM)
+    assert first.wait() == 0
