@@ -23,6 +23,7 @@ import pytest
 from gatepost.cli.main import main
 from gatepost.embedded.account import prctl
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.monitor.supervision import NAME as MONITOR
 
 SECONDS_MAX = 60.0  # for a busy machine; nothing waits so long on an idle one
 STOP_SECONDS_MAX = 5.0
@@ -155,6 +156,10 @@ class Running:
         wait_for((self.folder / "asked").exists, "the request to arrive")
         return connection
 
+    def workers(self) -> list[psutil.Process]:
+        """The processes that serve: those that it has started but for the monitor."""
+        return [child for child in self.children() if name_of(child) != MONITOR]
+
     def children(self) -> list[psutil.Process]:
         """Every process below it."""
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -221,6 +226,14 @@ def production(
         "GATEPOST_DRAIN_DELAY_SECONDS": "0",
         "GATEPOST_SIGNING_KEY_FILE": str(tmp_path / KEY_FILE),
     }
+
+
+def name_of(process: psutil.Process) -> str:
+    """What the system calls a process; nothing where it has ended."""
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 Start = Callable[..., Running]

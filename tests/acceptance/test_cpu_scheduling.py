@@ -47,7 +47,7 @@ def project(tmp_path: Path) -> Path:
 
 def test_the_threads_of_a_worker_interrupt_nobody_while_it_is_busy(start: Start, production: Mapping[str, str]) -> None:
     running = start("serve", "app:app", "--port", "0", "--workers", "1", environ=production).ready()
-    (worker,) = running.children()
+    (worker,) = running.workers()
     assert policies(worker) == {os.SCHED_OTHER}
 
     def takes_turns() -> bool:
@@ -62,7 +62,7 @@ def test_the_threads_of_a_worker_interrupt_nobody_while_it_is_busy(start: Start,
 def test_a_policy_that_was_chosen_stays(start: Start, production: Mapping[str, str]) -> None:
     words = ("serve", "app:app", "--port", "0", "--workers", "1")
     running = start(*words, environ=production, launcher=[sys.executable, "-c", IDLE]).ready()
-    (worker,) = running.children()
+    (worker,) = running.workers()
     for _ in range(2):
         compute(running)
         assert policies(worker) == {os.SCHED_IDLE}

@@ -14,12 +14,12 @@ SECONDS = 4
 
 def fuzz(server: Running, seconds: float) -> Fuzz:
     """A run with a seed of its own; fails with the requests that are to blame."""
-    workers = {process.pid for process in server.children()}
+    workers = {process.pid for process in server.workers()}
     seed = secrets.randbits(32)
     run = Fuzz(server, seed)
     asyncio.run(run.run(seconds))
     assert not run.complaints, f"seed {seed}: {run.complaints[:3]}"
-    assert {process.pid for process in server.children()} == workers
+    assert {process.pid for process in server.workers()} == workers
     assert errors_of(server) == [], f"seed {seed}"
     return run
 
@@ -41,5 +41,5 @@ def test_no_request_is_an_internal_error_or_a_hang(raw_http_server: Running) -> 
         response = ask(raw_http_server.port, data)
         assert response is not None
         assert response.status < 500
-    worker = psutil.Process(max(process.pid for process in raw_http_server.children()))
+    worker = psutil.Process(max(process.pid for process in raw_http_server.workers()))
     assert worker.num_fds() < 200

@@ -35,7 +35,7 @@ def left(output: str) -> dict[str, int]:
 
 
 def workers(server: Running) -> set[int]:
-    return {process.pid for process in server.children() if process.status() != psutil.STATUS_ZOMBIE}
+    return {process.pid for process in server.workers() if process.status() != psutil.STATUS_ZOMBIE}
 
 
 def test_workers_share_one_count_which_outlives_them_and_can_be_lifted(start: Start, limited: Environ) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from tests.acceptance.conftest import Command, Running, Start, wait_for
 from tests.acceptance.raw_http_server import migrate
@@ -102,7 +101,7 @@ def test_files_get_every_line_of_every_process_whatever_stdout_gets(
     server = start("serve", "--port", "0", environ=environ).ready()
     ids = [create(server, f"title {number}") for number in range(20)]
     wait_for(lambda: all(one in (folder / "combined.log").read_text() for one in ids), "all lines")
-    psutil.Process(server.process.pid).children()[0].kill()
+    server.workers()[0].kill()
     wait_for(lambda: "worker_died" in (folder / "error.log").read_text(), "the line of the master")
     for _ in range(8):
         sign_in_wrongly(server)

@@ -9,7 +9,9 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from tests.acceptance.conftest import SECONDS_MAX, Running, Start, wait_for
+from tests.acceptance.conftest import SECONDS_MAX, Running, Start, name_of, wait_for
+
+from gatepost.monitor.supervision import NAME as MONITOR
 
 Environ = dict[str, str]
 LINE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)$")
@@ -34,11 +36,8 @@ def metrics(path: Path) -> dict[str, float]:
 
 
 def monitor_of(server: Running) -> psutil.Process:
-    """The process of the monitor: the only child that does not have the server's port."""
-    for child in psutil.Process(server.process.pid).children():
-        if not any(each.status == "LISTEN" and each.laddr[1] == server.port for each in child.net_connections()):
-            return child
-    raise AssertionError("no monitor")
+    """The process of the monitor, once it has its name."""
+    return wait_for(lambda: next((child for child in server.children() if name_of(child) == MONITOR), None), "it")
 
 
 COUNT = 'gatepost_request_duration_seconds_count{operation="notes.list",class="2xx"}'
@@ -175,7 +174,7 @@ def test_nothing_is_measured_where_nothing_is_wanted(start: Start, production: E
     server = start("serve", "--port", "0", environ=environ).ready()
     assert server.get("/api/notes")[0] == 200
     assert not path.exists()
-    assert len(psutil.Process(server.process.pid).children()) == 1
+    assert server.children() == server.workers()
 
 
 def test_an_abandoned_socket_is_replaced_and_one_in_use_is_not(

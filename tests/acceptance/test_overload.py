@@ -42,7 +42,7 @@ def test_a_pause_of_the_worker_does_not_outlast_itself(
     asyncio.run(apply_lossless(database_url, App(Resource(Note, read=anyone)).metadata))
     environ = {**production, "GATEPOST_LIMIT_API": "1000000000", "GATEPOST_LOG_ACCESS": "false"}
     running = start("serve", "app:app", "--port", "0", "--workers", "1", environ=environ).ready()
-    (worker,) = running.children()
+    (worker,) = running.workers()
     course = run_closed(
         running.port,
         [request_bytes("GET", "/api/paused_notes?limit=20", None)],

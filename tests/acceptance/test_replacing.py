@@ -15,7 +15,7 @@ CUT_MAX = 1 / 10_000
 
 def pids(server: Running) -> set[int]:
     """The processes that serve."""
-    return {process.pid for process in server.children() if is_alive(process)}
+    return {process.pid for process in server.workers() if is_alive(process)}
 
 
 def assert_nobody_noticed(traffic: Traffic) -> None:
@@ -93,7 +93,7 @@ def test_a_worker_that_dies_when_the_application_is_broken_does_not_end_the_serv
     server = start("serve", "--port", "0", "--workers", "2", environ=production).ready()
     source = (project / "app.py").read_text()
     (project / "app.py").write_text(source + "x = (\n")
-    first, _ = server.children()
+    first, _ = server.workers()
     first.kill()
     wait_for(lambda: server.output.count('"event":"worker_died"') > 1, "its successor to fail")
     assert '"ended_by":"SIGKILL","replaced_in_seconds":0.0' in server.output
@@ -107,7 +107,7 @@ def test_a_server_that_is_told_to_stop_while_it_replaces_stops(start: Start, pro
     server = start("serve", "--port", "0", "--workers", "2", environ=production).ready()
     server.send(signal.SIGHUP)
     wait_for(lambda: '"event":"worker_replaced"' in server.output, "the first new worker")
-    below = server.children()
+    below = server.workers()
     assert len(below) == 3
     server.send(signal.SIGTERM)
     assert server.wait() == 0

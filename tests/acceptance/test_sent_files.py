@@ -87,9 +87,9 @@ def test_clients_that_read_nothing_take_neither_memory_nor_files(server: Running
         wait_for(lambda: server.output.count('"code":"body_timeout"') == 8, "the ends of the responses")
 
     assert resident_mib(server) - before < 60
-    assert not any("long.bin" in opened.path for child in server.children() for opened in child.open_files())
+    assert not any("long.bin" in opened.path for child in server.workers() for opened in child.open_files())
 
 
 def resident_mib(server: Running) -> float:
     """The memory of the largest process."""
-    return max(child.memory_info().rss for child in server.children()) / MIB
+    return max(child.memory_info().rss for child in server.workers()) / MIB

@@ -39,7 +39,7 @@ def test_the_last_access_line_is_written_before_the_end(start: Start, production
 def test_a_second_signal_ends_at_once(start: Start, production: Environ) -> None:
     server = start("serve", "--port", "0", environ=production).ready()
     server.ask_and_leave_waiting()
-    workers = server.children()
+    workers = server.workers()
     server.send(signal.SIGINT)
     wait_for(lambda: not server.responds("/livez", 200), "the drain to begin")
     server.send(signal.SIGINT)
@@ -67,7 +67,7 @@ def test_a_killed_master_takes_its_workers_along_and_the_next_start_works(start:
     environ = {**production, "GATEPOST_DRAIN_SECONDS": "1"}
     server = start("serve", "--port", "0", "--workers", "2", environ=environ).ready()
     server.ask_and_leave_waiting()
-    workers = server.children()
+    workers = server.workers()
     server.send(signal.SIGKILL)
     server.wait()
     assert len(workers) == 2
@@ -77,10 +77,10 @@ def test_a_killed_master_takes_its_workers_along_and_the_next_start_works(start:
 
 def test_a_killed_worker_is_replaced_and_no_connection_is_refused_meanwhile(start: Start, production: Environ) -> None:
     server = start("serve", "--port", "0", environ=production).ready()
-    [worker] = server.children()
+    [worker] = server.workers()
     worker.kill()
     assert server.get("/livez")[0] == 200
-    assert [child.pid for child in server.children()] != [worker.pid]
+    assert [child.pid for child in server.workers()] != [worker.pid]
 
 
 def test_production_refuses_to_start_without_a_database_and_a_key(environ: Environ, project: Path) -> None:

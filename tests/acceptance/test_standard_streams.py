@@ -75,9 +75,9 @@ def full_pipe() -> Iterator[int]:
 
 def kill_worker(server: Running) -> None:
     """Kill the one worker that it has, and wait until another one serves."""
-    [worker] = server.children()
+    [worker] = server.workers()
     worker.kill()
-    wait_for(lambda: [child for child in server.children() if child != worker and is_alive(child)], "another worker")
+    wait_for(lambda: [child for child in server.workers() if child != worker and is_alive(child)], "another worker")
     assert server.get("/readyz")[0] == 200
 
 
@@ -88,9 +88,9 @@ def test_a_log_that_nobody_reads_keeps_the_master_from_nothing(
     try:
         server.ready()
         kill_worker(server)
-        [before] = server.children()
+        [before] = server.workers()
         server.send(signal.SIGHUP)
-        wait_for(lambda: [child for child in server.children() if child != before], "the worker to be replaced")
+        wait_for(lambda: [child for child in server.workers() if child != before], "the worker to be replaced")
         assert server.get("/livez")[0] == 200
         server.send(signal.SIGTERM)
         assert server.wait() == 0
@@ -151,9 +151,9 @@ def test_a_server_stopped_while_a_worker_cannot_start_ends_with_status_0(
     start: Start, production: Environ, project: Path
 ) -> None:
     server = start("serve", "--port", "0", "--workers", "2", environ=production).ready()
-    wait_for(lambda: len(server.children()) == 2, "two workers")
+    wait_for(lambda: len(server.workers()) == 2, "two workers")
     (project / "app.py").write_text("x = (\n")
-    server.children()[0].kill()
+    server.workers()[0].kill()
     wait_for(lambda: server.output.count('"worker_died"') >= 4, "the replacement to fail again and again")
     assert "was never closed" in server.output
     server.send(signal.SIGTERM)

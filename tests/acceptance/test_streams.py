@@ -315,4 +315,4 @@ def access_line(server: Running, path: str) -> dict[str, object]:
 
 def resident_mib(server: Running) -> float:
     """The memory of the largest process."""
-    return max(child.memory_info().rss for child in server.children()) / 2**20
+    return max(child.memory_info().rss for child in server.workers()) / 2**20

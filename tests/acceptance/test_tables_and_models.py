@@ -113,7 +113,7 @@ def test_a_worker_that_replaces_another_serves_what_fits(start: Start, existing:
     server.send(signal.SIGHUP)
     wait_for(lambda: '"event":"worker_replaced"' in server.output, "a new worker")
     assert [server.get(f"/api/{path}")[0] for path in ("places", "visits")] == [200, 503]
-    [worker] = server.children()[-1:]
+    [worker] = server.workers()[-1:]
     worker.kill()
     wait_for(lambda: '"event":"worker_died"' in server.output, "its end")
     wait_for(lambda: server.responds("/readyz", 200), "another worker")

@@ -19,6 +19,9 @@ from gatepost.events import Events, MonitorDied, ending_of
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.monitor.monitor import Monitor, remove_sockets
 
+NAME = "gatepost-mon"
+"""What `ps -o comm` and `top` call the process; Linux keeps 15 characters."""
+
 LOOK_SECONDS = 1.0
 STOP_SECONDS = 2.0
 
@@ -84,4 +87,6 @@ class MonitorSupervisor:
         if sys.platform == "linux":
             with contextlib.suppress(OSError):
                 os.nice(5)
+            with contextlib.suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as name:
+                name.write(NAME)
         self._monitor.run()

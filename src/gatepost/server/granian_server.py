@@ -212,7 +212,7 @@ def serve(
     server.run()
 
 
-def serve_and_reload(
+def serve_and_reload(  # noqa: PLR0913, PLR0917 - passed on to one place
     listener: socket.socket,
     worker: Worker,
     events: Events,
