@@ -195,6 +195,16 @@ class WorkerNotReplaced(msgspec.Struct):
     reason: str
 
 
+class LogLevelChanged(msgspec.Struct):
+    """An operator (a user of the system, or the port with its token) changed what a category of the log writes, for so
+    long; `level` is None where it is again what the settings say."""
+
+    log_category: str
+    log_level: str | None
+    seconds: float
+    operator: str
+
+
 class MonitorDied(msgspec.Struct):
     """The process that tells operators how the server is ended by itself; another one starts `replaced_in_seconds`
     later. Requests are served without it."""

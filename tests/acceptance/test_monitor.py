@@ -1,5 +1,6 @@
 """The admin listener of a real server: its metrics over all workers, who may ask, and who dies."""
 
+import os
 import re
 import signal
 import socket
@@ -9,7 +10,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from tests.acceptance.conftest import SECONDS_MAX, Running, Start, name_of, wait_for
+from tests.acceptance.conftest import SECONDS_MAX, Command, Running, Start, name_of, wait_for
 
 from gatepost.monitor.supervision import NAME as MONITOR
 
@@ -95,6 +96,41 @@ def test_the_monitor_is_replaced_and_nothing_is_lost(served: tuple[Running, Path
     server.send(signal.SIGTERM)
     assert server.wait() == 0
     assert not path.exists()
+
+
+def test_a_level_of_the_log_is_changed_in_all_processes_for_a_while(
+    start: Start, production: Environ, tmp_path: Path, command: Command
+) -> None:
+    path, folder = tmp_path / "admin.sock", tmp_path / "logs"
+    environ = {
+        **production,
+        "GATEPOST_ADMIN_SOCKET": str(path),
+        "GATEPOST_LOG_FOLDER": str(folder),
+        "GATEPOST_LOG_LEVEL": "warning",
+        "GATEPOST_WORKERS": "2",
+    }
+    server = start("serve", "--port", "0", environ=environ).ready()
+
+    def access_lines() -> int:
+        server.get("/api/notes")
+        return (folder / "combined.log").read_text().count('"event":"request"')
+
+    assert access_lines() == 0
+    changed = command("logs", "level", "access", "info", "--for", "30m", environ=environ)
+    assert changed.stdout.startswith("access writes from info on, until ")
+    wait_for(access_lines, "an access line")
+    assert f'"operator":"uid {os.getuid()}"' in (folder / "combined.log").read_text()
+    assert command("logs", "level", "access", "default", environ=environ).returncode == 0
+    wait_for(lambda: access_lines() == access_lines(), "no more of them")
+    for words in (("--for", "never"), ("--for", "99d")):
+        assert command("logs", "level", "access", "debug", *words, environ=environ).returncode == 2
+    none = command("logs", "level", "access", "debug", environ={**environ, "GATEPOST_ADMIN_SOCKET": str(path) + "x"})
+    assert (none.returncode, "No server that you run" in none.stderr) == (2, True)
+    with admin(path) as client:
+        assert client.put("/logs/levels/access", json={"level": "loud"}).status_code == 422
+        assert client.put("/logs/levels/access", content=b"no JSON").status_code == 422
+        assert client.put("/logs/levels/gossip", json={"level": "info"}).status_code == 404
+        assert client.put("/metrics").status_code == 405
 
 
 def test_a_monitor_ends_with_its_master(served: tuple[Running, Path]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gatepost.cli.settings import DATA_FOLDER
 from gatepost.errors import ConfigurationError
-from gatepost.logging.console import is_coloured
+from gatepost.logging.console import is_coloured, print_success
 from gatepost.logging.reading import LineFilter, fields_of, follow, last_lines
 from gatepost.logging.text import escaped
 
@@ -38,6 +38,22 @@ def print_logs(folder: Path | None, wanted: LineFilter, *, count: int, follows: 
                 sys.stdout.flush()
     except PermissionError as error:
         raise ConfigurationError(f"{error.filename} cannot be read: {error.strerror}.") from None
+
+
+def change_level(category: str, level: str | None, duration: str, *, port: int | None) -> None:
+    """Change a level of the server on this port for as long as `duration` says. Raises ConfigurationError."""
+    from gatepost.cli.admin_client import ask
+
+    match = _SPAN.match(duration)
+    if match is None:
+        raise ConfigurationError(f"{duration!r} is no duration.", location="--for", hint="Write 90s, 30m or 2h.")
+    seconds = timedelta(**{_UNITS[match[2]]: int(match[1])}).total_seconds()
+    found = ask("PUT", f"/logs/levels/{category}", {"level": level, "seconds": seconds}, port=port)
+    changed = found["changed"].get(category)
+    if changed is None:
+        print_success(f"{category} writes what the settings say.")
+    else:
+        print_success(f"{category} writes from {changed['level']} on, until {changed['until']}.")
 
 
 def configured_folder() -> Path:

@@ -17,8 +17,30 @@ LevelOption = Annotated[
 ]
 
 
+PortOption = Annotated[int | None, typer.Option("--port", help="The port of the server (GATEPOST_PORT).")]
+
+
+@logs.command(epilog="Example: gatepost logs level access debug --for 30m")
+def level(
+    category: Annotated[
+        Literal["access", "error", "application", "security"], typer.Argument(help="Whose level to change.")
+    ],
+    to: Annotated[
+        Literal["debug", "info", "warning", "error", "default"],
+        typer.Argument(metavar="LEVEL", help="debug, info, warning, error, or default: as the settings say."),
+    ],
+    duration: Annotated[str, typer.Option("--for", help="For so long: 90s, 30m, 2h.")] = "1h",
+    port: PortOption = None,
+) -> None:
+    """Change what a category writes, in all processes of a server on this machine, for a while."""
+    from gatepost.cli.logs import change_level
+
+    change_level(category, None if to == "default" else to, duration, port=port)
+
+
 @logs.callback(invoke_without_command=True, epilog="Example: gatepost logs --level error --since 2h --json")
 def read(  # noqa: PLR0913, PLR0917 - the options of a command
+    context: typer.Context,
     folder: Annotated[Path | None, typer.Option(help="Where the files are (GATEPOST_LOG_FOLDER).")] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=0, help="So many lines, the last ones.")] = 50,
     follows: Annotated[bool, typer.Option("--follow", "-f", help="Then print what comes, until Ctrl-C.")] = False,
@@ -31,6 +53,8 @@ def read(  # noqa: PLR0913, PLR0917 - the options of a command
     json: JSONOption = False,
 ) -> None:
     """Print the last lines of the log files of this machine's servers, whichever process wrote them."""
+    if context.invoked_subcommand is not None:
+        return
     from gatepost.cli.logs import moment_of, print_logs
     from gatepost.logging.reading import LineFilter
 

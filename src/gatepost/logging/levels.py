@@ -1,17 +1,108 @@
-"""How much each category writes. One value in each process, made of its settings."""
+"""How much each category writes: as the settings say, or for a while as an operator does, in all processes at once.
+
+Off the request path. The four levels of a process are looked up by whoever writes a line; what operators change stands
+in memory that the processes of a server share, and each adopts it when it writes its next batch.
+"""
 
 import logging
+import mmap
+import os
+import struct
+import tempfile
+import time
+from collections.abc import Callable
+from multiprocessing.reduction import DupFd
+from typing import Any, NamedTuple
 
 from gatepost.logging.lines import CATEGORIES, Category
 
+LEVEL_NAMES = ("debug", "info", "warning", "error")
+
+_entry = struct.Struct("<Id")  # level (0: as the settings say), and until when, in seconds since the epoch
+
+
+class Change(NamedTuple):
+    """A level that is in force for a while. `until` is in seconds since the epoch."""
+
+    level: int
+    until: float
+
+
+class LevelTable:
+    """The changes, in a file that is mapped by all processes of a server."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._memory = mmap.mmap(descriptor, mmap.PAGESIZE)
+
+    @classmethod
+    def shared(cls, name: str) -> "LevelTable":
+        """A table without changes; `name` is what the system shows."""
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+        else:
+            descriptor, path = tempfile.mkstemp(prefix=name)
+            os.unlink(path)
+        os.ftruncate(descriptor, mmap.PAGESIZE)
+        return cls(descriptor)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled for a process that is being spawned, it is its descriptor."""
+        return _received, (DupFd(self.descriptor),)
+
+    def set(self, category: Category, level: int, seconds: float) -> None:
+        """Let a category write from `level` on, for so long."""
+        _entry.pack_into(self._memory, _place(category), level, time.time() + seconds)
+
+    def reset(self, category: Category) -> None:
+        """Let a category write what the settings say."""
+        _entry.pack_into(self._memory, _place(category), 0, 0.0)
+
+    def changes(self) -> dict[Category, Change]:
+        """Those that are in force."""
+        now = time.time()
+        found = {category: Change(*_entry.unpack_from(self._memory, _place(category))) for category in CATEGORIES}
+        return {category: change for category, change in found.items() if change.level and change.until > now}
+
 
 class Levels:
-    """The lowest level that each category writes, in `of`, as numbers of the standard library."""
+    """The lowest level that each category writes, in `of`, as numbers of the standard library.
 
-    def __init__(self, level: int = logging.INFO) -> None:
+    `refresh` adopts what is changed in the `table`, and calls `on_change` where that makes a difference.
+    """
+
+    def __init__(
+        self, level: int = logging.INFO, table: LevelTable | None = None, on_change: Callable[[], None] = lambda: None
+    ) -> None:
+        self._level = level
+        self._table = table
+        self._on_change = on_change
         self.of: dict[Category, int] = dict.fromkeys(CATEGORIES, level)
 
     @property
     def lowest(self) -> int:
         """What loggers have to let through."""
         return min(self.of.values())
+
+    def refresh(self) -> None:
+        """Adopt what operators have changed. Cheap: called with every batch."""
+        if self._table is None:
+            return
+        changes = self._table.changes()
+        levels = {category: changes[category].level if category in changes else self._level for category in CATEGORIES}
+        if levels != self.of:
+            self.of.update(levels)
+            self._on_change()
+
+
+def level_number(name: str) -> int:
+    """The standard library's number of a level."""
+    return logging.getLevelNamesMapping()[name.upper()]
+
+
+def _place(category: Category) -> int:
+    return CATEGORIES.index(category) * 16
+
+
+def _received(descriptor: Any) -> LevelTable:
+    return LevelTable(descriptor.detach())

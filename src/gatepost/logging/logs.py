@@ -15,7 +15,7 @@ from gatepost.logging import event_lines
 from gatepost.logging.access import console_lines, is_error, json_lines
 from gatepost.logging.clients import shown_client
 from gatepost.logging.console import is_coloured
-from gatepost.logging.levels import Levels
+from gatepost.logging.levels import Levels, LevelTable, level_number
 from gatepost.logging.outputs import Output, file_output
 from gatepost.logging.records import FindRequestID, RecordHandler
 from gatepost.logging.repeated_lines import RepeatedLines
@@ -33,10 +33,11 @@ class Logs:
     Creating it adopts the standard library's root logger, unless `adopts` is False: then records go where the process
     sends them, and only access lines are written here. `start` writes in batches from a thread; without it every line
     is written at once. `close` writes what is left, and is called at exit. `writer` is one that stands already, in
-    place of one for `descriptor`. Only a server writes files (`has_files`); raises ConfigurationError where it cannot.
+    place of one for `descriptor`; `level_table` has the levels that operators change while it runs. Only a server
+    writes files (`has_files`); raises ConfigurationError where it cannot.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is another process's
         self,
         settings: Settings,
         *,
@@ -44,9 +45,11 @@ class Logs:
         writer: Writer | None = None,
         adopts: bool = True,
         has_files: bool = False,
+        level_table: LevelTable | None = None,
     ) -> None:
         self._settings = settings
-        self._levels = Levels(logging.getLevelNamesMapping()[settings.log.level.upper()])
+        self._levels = Levels(level_number(settings.log.level), level_table, self._adopt_levels)
+        self._adopts = adopts
         self._show_client = shown_client(settings.log.client)
         self._console = writer or Writer(descriptor)
         self._outputs = _outputs(
@@ -83,7 +86,7 @@ class Logs:
         """Write in batches from now on. After the fork, in the process that serves."""
         self._repeated.is_counting = True
         for output in self._outputs:
-            output.writer.start(before_flush=self._repeated.sweep)
+            output.writer.start(before_flush=self._before_flush)
         atexit.register(self.close)
 
     def take_streams(self) -> None:
@@ -114,18 +117,27 @@ class Logs:
 
         return keep_wanted
 
+    def _before_flush(self) -> None:
+        self._levels.refresh()
+        self._repeated.sweep()
+
     def _adopt(self) -> None:
         root = logging.getLogger()
         for old in [item for item in root.handlers if isinstance(item, RecordHandler)]:
             root.removeHandler(old)
         for handler in self._handlers:
             root.addHandler(handler)
-        root.setLevel(self._levels.lowest)
         logging.captureWarnings(True)
         for name in _QUIET:
-            logger = logging.getLogger(name)
-            logger.setLevel(max(self._levels.lowest, logging.WARNING))
-            logger.propagate = True
+            logging.getLogger(name).propagate = True
+        self._adopt_levels()
+
+    def _adopt_levels(self) -> None:
+        if not self._adopts:
+            return
+        logging.getLogger().setLevel(self._levels.lowest)
+        for name in _QUIET:
+            logging.getLogger(name).setLevel(max(self._levels.lowest, logging.WARNING))
 
 
 def _outputs(settings: Settings, console: Writer, stream: TextIO, *, has_files: bool) -> list[Output]:

@@ -12,6 +12,7 @@ import os
 import socket
 import socketserver
 import stat
+import struct
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
@@ -20,15 +21,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gatepost.errors import ConfigurationError
-from gatepost.monitor.pages import Page
+from gatepost.monitor.pages import Page, Request
 
 CONNECTIONS_MAX = 64
 IDLE_SECONDS = 30.0
+BODY_BYTES_MAX = 65_536
 SOCKET_MODE = 0o660
 PATH_BYTES_MAX = 100
 """Systems take 104 to 108 bytes for the path of a socket."""
 
-FindPage = Callable[[str, str], Page]
+FindPage = Callable[[Request], Page]
+
+
+_credentials = struct.Struct("iII")  # process, user, group (Linux, unix(7))
 
 
 class AdminServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
@@ -80,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        page = self._refusal() or self.server.find(self.path.partition("?")[0], self.headers.get("accept", ""))
+        page = self._refusal() or self._found()
         self.send_response(page.status)
         self.send_header("content-type", page.content_type)
         self.send_header("content-length", str(len(page.body)))
@@ -88,10 +93,27 @@ class _Handler(BaseHTTPRequestHandler):
         if page.status == 401:
             self.send_header("www-authenticate", "Bearer")
         self.end_headers()
-        if self.command == "GET":
+        if self.command != "HEAD":
             self.wfile.write(page.body)
 
-    do_HEAD = do_GET  # noqa: N815 - the name that the standard library looks for
+    do_HEAD = do_PUT = do_GET  # noqa: N815 - the names that the standard library looks for
+
+    def _found(self) -> Page:
+        length = self.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
+            self.close_connection = True
+            return Page(413, "text/plain", b"The body is too long.\n")
+        body = self.rfile.read(int(length))
+        path = self.path.partition("?")[0]
+        return self.server.find(Request(self.command, path, self.headers.get("accept", ""), body, self._operator()))
+
+    def _operator(self) -> str:
+        if self.connection.family != socket.AF_UNIX:
+            return f"the token, from {self.client_address[0]}"
+        if not hasattr(socket, "SO_PEERCRED"):
+            return "the socket"
+        _, uid, _ = _credentials.unpack(self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return f"uid {uid}"
 
     def log_message(self, format: str, *args: object) -> None:
         """Not logged: a scrape every few seconds is no news."""

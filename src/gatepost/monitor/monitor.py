@@ -6,6 +6,8 @@ import socket
 import threading
 from pathlib import Path
 
+from gatepost.events import Events
+from gatepost.logging.levels import LevelTable
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.monitor.admin import AdminServer
 from gatepost.monitor.pages import Pages
@@ -16,22 +18,25 @@ FOLD_SECONDS = 5.0
 class Monitor:
     """The admin listener on these sockets; with a `token`, those that are ports want it."""
 
-    def __init__(self, memory: MetricsMemory, listeners: "list[socket.socket]", token: str | None) -> None:
+    def __init__(
+        self, memory: MetricsMemory, levels: LevelTable, listeners: "list[socket.socket]", token: str | None
+    ) -> None:
         self._memory = memory
+        self._levels = levels
         self._listeners = listeners
         self._token = token
         self._over = threading.Event()
 
-    def start(self) -> None:
-        """Serve in threads."""
-        pages = Pages(self._memory)
+    def start(self, events: Events) -> None:
+        """Serve in threads. `events` get what operators do."""
+        pages = Pages(self._memory, self._levels, events)
         for listener in self._listeners:
             token = None if listener.family == socket.AF_UNIX else self._token
             AdminServer(listener, pages.find, token).start()
 
-    def run(self) -> None:
+    def run(self, events: Events) -> None:
         """Serve, and keep the counts of those who have ended, until the process is told to stop."""
-        self.start()
+        self.start(events)
         while not self._over.wait(FOLD_SECONDS):
             self._memory.regions()
 

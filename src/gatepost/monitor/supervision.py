@@ -16,7 +16,6 @@ from multiprocessing.process import BaseProcess
 
 from gatepost.backoff import Backoff
 from gatepost.events import Events, MonitorDied, ending_of
-from gatepost.metrics.memory import MetricsMemory
 from gatepost.monitor.monitor import Monitor, remove_sockets
 
 NAME = "gatepost-mon"
@@ -29,19 +28,21 @@ WatchParent = Callable[[Callable[[], None]], None]
 
 
 class MonitorSupervisor:
-    """Starts the monitor, replaces it when it dies, and ends it. `watch_parent` calls what ends it with its master."""
+    """Starts the monitor, replaces it when it dies, and ends it. `watch_parent` calls what ends it with its master;
+    `make_events` makes, in its process, the events that it emits, and whoever logs them."""
 
     def __init__(  # noqa: PLR0913 - made in one place
         self,
-        memory: MetricsMemory,
+        monitor: Monitor,
         listeners: "list[socket.socket]",
-        token: str | None,
         *,
+        make_events: Callable[[], Events],
         own_listener: socket.socket,
         watch_parent: WatchParent,
         events: Events,
     ) -> None:
-        self._monitor = Monitor(memory, listeners, token)
+        self._monitor = monitor
+        self._make_events = make_events
         self._listeners = listeners
         self._own_listener = own_listener
         self._watch_parent = watch_parent
@@ -65,7 +66,7 @@ class MonitorSupervisor:
 
     def run_here(self) -> None:
         """Be the monitor, in threads of this process: where it is one's own machine, a process more is no gain."""
-        self._monitor.start()
+        self._monitor.start(self._events)
 
     def stop(self) -> None:
         """End it, and remove the sockets."""
@@ -89,4 +90,4 @@ class MonitorSupervisor:
                 os.nice(5)
             with contextlib.suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as name:
                 name.write(NAME)
-        self._monitor.run()
+        self._monitor.run(self._make_events())

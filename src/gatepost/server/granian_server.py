@@ -26,10 +26,11 @@ from granian.log import LogLevels
 
 from gatepost.events import Events
 from gatepost.gateway.buckets.bucket_table import BucketTable, table_name
+from gatepost.monitor.monitor import Monitor
 from gatepost.monitor.supervision import LOOK_SECONDS, MonitorSupervisor
 from gatepost.server.descriptors import connections_max
 from gatepost.server.listening import BACKLOG
-from gatepost.server.monitoring import Monitoring
+from gatepost.server.monitoring import Monitoring, monitor_events
 from gatepost.server.parent_watch import ParentWatch
 from gatepost.server.signals import DRAIN, ignore_until_handled
 from gatepost.server.supervisor import WorkerSupervisor
@@ -73,29 +74,29 @@ class Server(_Granian):  # type: ignore[misc]
             **options,
         )
         self._listener = listener
+        self._settings = settings
+        self._events = events
         self._delay_seconds = settings.server.drain_delay_seconds or 0.0
         self._ends_with_terminal = not settings.is_production
         self.supervisor = WorkerSupervisor(self, events, on_serving)
         buckets = BucketTable.shared(table_name(port), factor=settings.gate.limit_factor or 1)
         supervisor = self.supervisor
         parent_watch = ParentWatch()
-        self._monitor = (
-            None
-            if monitoring is None
-            else MonitorSupervisor(
-                monitoring.memory,
-                monitoring.listeners,
-                monitoring.token,
-                own_listener=listener,
-                watch_parent=parent_watch.watch,
-                events=events,
-            )
-        )
-        memory = None if monitoring is None else monitoring.memory
-        context = WorkerContext(parent_watch, listener, supervisor.reports, buckets, supervisor.succession, memory)
+        self._monitor = None if monitoring is None else self._supervisor_of(monitoring, parent_watch)
+        context = WorkerContext(parent_watch, listener, supervisor.reports, buckets, supervisor.succession, monitoring)
         self._load = partial(worker, context)
         # How a worker ended is said by the supervisor, or by the worker itself.
         _LOGGER.addFilter(lambda record: "Unexpected exit" not in record.getMessage())
+
+    def _supervisor_of(self, monitoring: Monitoring, parent_watch: ParentWatch) -> MonitorSupervisor:
+        return MonitorSupervisor(
+            Monitor(monitoring.memory, monitoring.levels, monitoring.listeners, monitoring.token),
+            monitoring.listeners,
+            make_events=partial(monitor_events, self._settings, monitoring.levels),
+            own_listener=self._listener,
+            watch_parent=parent_watch.watch,
+            events=self._events,
+        )
 
     def run(self) -> None:
         """Serve until a signal. Ends the process with EXIT_REFUSED if a worker's application cannot start."""

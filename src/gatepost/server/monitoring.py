@@ -8,7 +8,10 @@ import socket
 from dataclasses import dataclass
 
 from gatepost.errors import ConfigurationError
+from gatepost.events import Events
 from gatepost.logging.console import print_warning
+from gatepost.logging.levels import LevelTable
+from gatepost.logging.logs import Logs
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.monitor.addresses import admin_address, socket_path
 from gatepost.monitor.admin import open_socket
@@ -18,10 +21,11 @@ from gatepost.settings import Settings
 
 @dataclass(frozen=True)
 class Monitoring:
-    """The memory of the metrics, the sockets at which they are asked for, the token that ports want, and a sentence
-    that says where they are."""
+    """The memory of the metrics, the levels of the log that operators change, the sockets of the admin listener, the
+    token that ports want, and a sentence that says where they are."""
 
     memory: MetricsMemory
+    levels: LevelTable
     listeners: "list[socket.socket]"
     token: str | None
     said: str
@@ -44,7 +48,7 @@ def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
             listeners.append(bound)
             said = _where(bound, None if settings.admin.token else token)
         stack.pop_all()
-    return Monitoring(memory, listeners, token, said)
+    return Monitoring(memory, LevelTable.shared(f"gatepost-levels-{port}"), listeners, token, said)
 
 
 def _unix_socket(settings: Settings, port: int) -> "list[socket.socket]":
@@ -65,3 +69,12 @@ def _where(bound: socket.socket, made_token: str | None) -> str:
     if made_token is not None:
         said += f", with the token {made_token} (GATEPOST_ADMIN_TOKEN sets one)"
     return f"{said}.\n"
+
+
+def monitor_events(settings: Settings, levels: LevelTable) -> Events:
+    """In the process of the monitor: its events, which go to its log."""
+    events = Events()
+    logs = Logs(settings, has_files=True, level_table=levels)
+    logs.subscribe(events)
+    logs.start()
+    return events

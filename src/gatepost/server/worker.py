@@ -17,7 +17,6 @@ from gatepost.errors import ConfigurationError
 from gatepost.gateway.buckets import BucketTable
 from gatepost.logging.console import print_error
 from gatepost.logging.logs import Logs
-from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.recorder import Recorder
 from gatepost.metrics.region import Region
 from gatepost.metrics.sampler import Sampler
@@ -27,6 +26,7 @@ from gatepost.server.lifespan import Lifespan, RefusalApp
 from gatepost.server.listening import stop_accepting
 from gatepost.server.loading import find_app
 from gatepost.server.loop import LOOP_NAME
+from gatepost.server.monitoring import Monitoring
 from gatepost.server.parent_watch import ParentWatch
 from gatepost.server.signals import DRAIN, HAND_OVER, on_signal, reset_inherited_signals, terminate_gracefully
 from gatepost.server.supervisor import Succession
@@ -44,15 +44,16 @@ Prepare = Callable[["App", Settings], Awaitable[None]]
 @dataclass(frozen=True)
 class WorkerContext:
     """What a worker has from its master: the watch on its parent process, the socket, the pipe to report readiness, the
-    buckets that all workers take tokens from, and the memory of their metrics, if they are measured. `reports` gets the
-    number of each process that serves; `succession` says whether the worker takes the place of another."""
+    buckets that all workers take tokens from, and what operators see and change, if there is that. `reports` gets the
+    number of each process that serves; `succession` says whether the worker takes the place of another.
+    """
 
     parent_watch: ParentWatch
     listener: socket.socket
     reports: "Connection[int, int]"
     buckets: BucketTable
     succession: Succession
-    metrics: MetricsMemory | None
+    monitoring: Monitoring | None
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,9 @@ class Worker:
         reset_inherited_signals()
         return_large_blocks()
         context.parent_watch.watch(partial(terminate_gracefully, self.settings.server.drain_seconds))
-        logs = Logs(self.settings, has_files=True)
+        monitoring = context.monitoring
+        levels = None if monitoring is None else monitoring.levels
+        logs = Logs(self.settings, has_files=True, level_table=levels)
         logs.start()
         logs.take_streams()
         try:
@@ -86,7 +89,7 @@ class Worker:
         if context.succession.has_begun and not self.serves_refusal:
             app.replace_another()
         logs.subscribe(app.events)
-        region = None if context.metrics is None else context.metrics.take()
+        region = None if monitoring is None else monitoring.memory.take()
         if region is not None:
             Recorder(region).subscribe(app.events)
         logs.name_requests(app.find_request_id)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -177,3 +178,12 @@ def test_names_follow_prometheus() -> None:
         assert family.name.endswith("_total") == (family.kind == "counter")
         assert family.help.endswith(".")
     assert len({family.name for family in FAMILIES}) == len(FAMILIES)
+
+
+def test_the_page_about_metrics_lists_each() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "watch-a-server.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `gatepost_")]
+    assert rows == [
+        f"| `{family.name}` | {family.kind} | {', '.join(f'`{label}`' for label in family.labels)} | {family.help} |"
+        for family in FAMILIES
+    ]

@@ -1,0 +1,58 @@
+"""The admin listener of a server on this machine, as commands ask it: JSON over its Unix socket."""
+
+import http.client
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gatepost.errors import ConfigurationError
+from gatepost.monitor.addresses import socket_path
+from gatepost.settings import load_settings
+
+SECONDS = 10.0
+
+
+def ask(method: str, path: str, body: Any = None, *, port: int | None = None) -> Any:
+    """What the server responds. Raises ConfigurationError where none runs, or it refuses."""
+    place = _socket_of(port)
+    connection = _SocketConnection(place)
+    try:
+        connection.request(method, path, None if body is None else msgspec.json.encode(body))
+        response = connection.getresponse()
+        found = msgspec.json.decode(response.read())
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise ConfigurationError(
+            f"No server that you run has the admin socket {place}.",
+            hint="Name its port with --port, or its socket with GATEPOST_ADMIN_SOCKET.",
+        ) from None
+    except PermissionError:
+        raise ConfigurationError(f"You may not open {place}: be its owner, or in its group.") from None
+    except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+        raise ConfigurationError(f"{place} does not respond as an admin socket does: {error}.") from None
+    finally:
+        connection.close()
+    if response.status >= 400:
+        raise ConfigurationError(found.get("detail", f"status {response.status}."))
+    return found
+
+
+def _socket_of(port: int | None) -> Path:
+    settings = load_settings(os.environ)
+    path = socket_path(settings, settings.server.port if port is None else port)
+    if path is None:
+        raise ConfigurationError("is none.", location="GATEPOST_ADMIN_SOCKET", hint="Name the socket of the server.")
+    return path
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("admin", timeout=SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(SECONDS)
+        self.sock.connect(str(self._path))
