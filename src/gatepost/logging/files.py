@@ -24,6 +24,8 @@ FILE_SHARE = 16
 FREE_SHARE_MIN = 0.05
 """Below this share of free space on the disk only errors and security lines are written."""
 
+HOUR_SECONDS = 3600.0
+
 _MODE = 0o640
 
 
@@ -41,6 +43,7 @@ class LogFiles:
         self._is_short_until = 0.0  # the disk is not asked again before, monotonic
         self._is_short = False
         self._tended_at = 0.0
+        self._is_due = False
         self._tending: threading.Thread | None = None
 
     def check(self) -> None:
@@ -81,16 +84,18 @@ class LogFiles:
         """Look after closed files where one was closed, and once an hour."""
         now = time.monotonic()
         closed = [file.take_closed() for file in (self._combined, self._error, self._security)]
-        is_due = any(closed) or now - self._tended_at > 3600
-        if is_due and (self._tending is None or not self._tending.is_alive()):
+        self._is_due = self._is_due or any(closed) or now - self._tended_at > HOUR_SECONDS
+        if self._is_due and (self._tending is None or not self._tending.is_alive()):
             self._tended_at = now
             self._tending = threading.Thread(target=self._archive, name="gatepost-log-archive", daemon=True)
             self._tending.start()
 
     def _archive(self) -> None:
-        # Full or read-only, the disk says the same of every line: it is counted there.
-        with contextlib.suppress(OSError):
-            tend(self._folder, self._bytes_max)
+        while self._is_due:  # one that is closed meanwhile is looked after as well
+            self._is_due = False
+            # Full or read-only, the disk says the same of every line: it is counted there.
+            with contextlib.suppress(OSError):
+                tend(self._folder, self._bytes_max)
 
 
 class LogFile:
