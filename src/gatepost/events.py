@@ -20,8 +20,8 @@ class RequestFinished(msgspec.Struct, gc=False):
     """A response has been sent, or the client has gone. `seconds` is wall time, `route` the pattern, not the path.
 
     `operation` is None where no endpoint was found, or another application responded. `database_seconds` and `rows`
-    are those of its compiled statements, `pool_wait_seconds` is how long it waited for connections, all of them 0
-    where nothing subscribed to `StatementFinished`; `bytes` are those of the body, as sent.
+    are those of its compiled statements, 0 where nothing subscribed to `StatementFinished`; `pool_wait_seconds` is how
+    long it waited for connections; `bytes` are those of the body, as sent.
     """
 
     request_id: str
@@ -242,14 +242,13 @@ class StatementFinished(msgspec.Struct, gc=False):
     """A compiled statement has run, or failed: then `rows` is None.
 
     `name` is the resource's path and the action, as in the comment in its text, or the text where it has no name.
-    `seconds` is wall time from its sending to its rows. `pool_wait_seconds` is how long it waited for a connection: 0
-    in a transaction, which has one. What a service sends through its session is SQLAlchemy's, and not among these.
+    `seconds` is wall time from its sending to its rows. What a service sends through its session is SQLAlchemy's, and
+    not among these.
     """
 
     name: str
     seconds: float
     rows: int | None
-    pool_wait_seconds: float
 
 
 class TransactionRetried(msgspec.Struct):

@@ -13,7 +13,7 @@ from gatepost.call import CURRENT_CALL
 from gatepost.database.failures import SCHEMA_CHANGED, is_schema_change
 from gatepost.database.holders import Holder
 from gatepost.database.statements import Statement
-from gatepost.events import StatementFinished
+from gatepost.events import Events, StatementFinished
 
 RawConnection: TypeAlias = "asyncpg.Connection[Any]"
 Connect: TypeAlias = Callable[[], Awaitable[RawConnection]]
@@ -21,8 +21,14 @@ Record = asyncpg.Record
 
 Check: TypeAlias = "Callable[[Statement, RawConnection], Awaitable[None]]"
 
+Measure: TypeAlias = "Callable[[Statement, int, int | None], None]"
+"""Takes a statement, the moment at which it was sent (of `perf_counter_ns`), and its rows, None where it failed."""
+
 PREPARED_MAX = 256
 """Statements kept prepared per connection; PostgreSQL holds a plan of some 10 KiB for each."""
+
+
+NANOSECONDS = 1_000_000_000
 
 
 class PooledConnection:
@@ -87,38 +93,39 @@ class PooledConnection:
         return prepared
 
 
-class ObservedConnection(PooledConnection):
-    """A connection that emits `StatementFinished` for each statement of a transaction. Those outside of one are
-    `Pool.run_observed`'s."""
+class MeasuredConnection(PooledConnection):
+    """A connection whose statements are measured: those of transactions. Those outside of one are `Pool.run`'s."""
 
-    __slots__ = ("_emit",)
+    __slots__ = ("_measure",)
 
-    def __init__(self, raw: RawConnection, check: Check, emit: Callable[[StatementFinished], None]) -> None:
+    def __init__(self, raw: RawConnection, check: Check, measure: Measure) -> None:
         super().__init__(raw, check)
-        self._emit = emit
+        self._measure = measure
 
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
-        """As without events."""
-        return await observed(self._emit, statement, super().fetch(statement, arguments))
+        """As without anybody who measures."""
+        sent_at = perf_counter_ns()
+        rows: int | None = None
+        try:
+            records = await super().fetch(statement, arguments)
+            rows = len(records)
+            return records
+        finally:
+            self._measure(statement, sent_at, rows)
 
 
-async def observed(
-    emit: Callable[[StatementFinished], None],
-    statement: Statement,
-    running: Awaitable[list[Record]],
-    pool_wait_ns: int = 0,
-) -> list[Record]:
-    """The rows of a statement that `running` runs, and an event, also where it raises."""
-    began = perf_counter_ns()
-    rows: int | None = None
-    try:
-        records = await running
-        rows = len(records)
-        return records
-    finally:
-        took = perf_counter_ns() - began
+def measuring(events: Events) -> "Measure | None":
+    """What adds a statement to the request that it belongs to, and emits `StatementFinished`; None where nobody
+    subscribed: then no clock is read."""
+    emit = events.emitter(StatementFinished)
+    if emit is None:
+        return None
+
+    def measure(statement: Statement, sent_at: int, rows: int | None) -> None:
+        took = perf_counter_ns() - sent_at
         if (call := CURRENT_CALL.get(None)) is not None:
             call.database_ns += took
-            call.pool_wait_ns += pool_wait_ns
             call.rows += rows or 0
-        emit(StatementFinished(statement.name, took / 1e9, rows, pool_wait_ns / 1e9))
+        emit(StatementFinished(statement.name, took / NANOSECONDS, rows))
+
+    return measure

@@ -5,7 +5,6 @@ import copy
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import Enum
-from functools import partial
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -52,7 +51,6 @@ from gatepost.events import (
     ConstraintViolated,
     DatabaseExhausted,
     Events,
-    StatementFinished,
     TransactionRetried,
     TriggerRefused,
     ValueRefused,
@@ -124,10 +122,8 @@ class Database:
         }
         self.pool = Pool(self.connect, settings, self._explain, events, expected=expected, address=self.address)
         self.schema = self.pool.schema
-        emit = events.emitter(StatementFinished)
-        observed = None if emit is None else partial(self.pool.run_observed, emit)
-        self._run = {Target.PRIMARY: observed or self.pool.run}
-        self._run_checked = {Target.PRIMARY: observed or self.pool.run_checked}
+        self._run = {Target.PRIMARY: self.pool.run}
+        self._run_checked = {Target.PRIMARY: self.pool.run_checked}
         self._read_only = ReadOnly(self.connect, self.pool.close_idle, events)
 
     async def connect(self) -> RawConnection:

@@ -1,12 +1,14 @@
 """Every compiled statement tells subscribers how long it took; where there are none, no clock is read."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import Integer, bindparam, func, select
 
+from gatepost.call import CURRENT_CALL, Call
 from gatepost.database.connection import PooledConnection
 from gatepost.database.database import Database
 from gatepost.database.statements import Statement
@@ -47,13 +49,29 @@ async def test_a_statement_tells_its_name_its_rows_and_its_time(database_url: st
     assert 0.1 <= emitted[2].seconds < 5
 
 
-async def test_the_wait_for_a_connection_is_told_apart_from_the_statement(database_url: str) -> None:
+async def test_a_request_is_told_how_long_it_waited_for_connections_and_for_statements(database_url: str) -> None:
     emitted: list[StatementFinished] = []
-    async with observed(database_url, emitted) as database:
-        await asyncio.gather(*(database.run(SLEEP, SLEEP.arguments({})) for _ in range(2)))
 
-    assert [event.pool_wait_seconds >= 0.1 for event in emitted[1:]] == [True]
-    assert emitted[1].pool_wait_seconds > emitted[1].seconds / 2
+    async def request() -> Call:
+        call = Call({}, nothing, "r", "127.0.0.1", {}, b"")
+        CURRENT_CALL.set(call)
+        await database.run(SLEEP, SLEEP.arguments({}))
+        await database.transact(lambda transaction: transaction.read(SERIES, {"count": 2}))
+        return call
+
+    async with observed(database_url, emitted) as database:
+        first, second = sorted(await asyncio.gather(request(), request()), key=lambda call: call.pool_wait_ns)
+
+    assert second.pool_wait_ns > 0.1e9
+    for call in (first, second):
+        assert 0.1e9 < call.database_ns < 5e9
+        assert call.rows == 3
+    assert len(emitted) == 4
+
+
+async def nothing() -> dict[str, object]:
+    """A request without a body."""
+    return {}
 
 
 async def test_statements_of_a_transaction_are_told_as_well(database_url: str) -> None:
@@ -65,10 +83,7 @@ async def test_statements_of_a_transaction_are_told_as_well(database_url: str) -
     async with observed(database_url, emitted) as database:
         await database.transact(work)
 
-    assert [(event.name, event.rows, event.pool_wait_seconds) for event in emitted] == [
-        (SERIES.name, 2, 0.0),
-        (SERIES.name, 4, 0.0),
-    ]
+    assert [(event.name, event.rows) for event in emitted] == [(SERIES.name, 2), (SERIES.name, 4)]
 
 
 async def test_one_that_failed_has_no_rows(database_url: str) -> None:
@@ -97,7 +112,8 @@ async def test_without_a_subscriber_nothing_is_timed(database_url: str, monkeypa
     def unwanted() -> float:
         raise AssertionError("a clock was read")
 
-    monkeypatch.setattr("time.perf_counter", unwanted)
+    monkeypatch.setattr("gatepost.database.connection.perf_counter_ns", unwanted)
+    monkeypatch.setattr("gatepost.database.pool.perf_counter_ns", itertools.count().__next__)
     database = Database(database_url, DatabaseSettings(pool_size=1), Events())
     assert len(await database.run(SERIES, counted(3))) == 3
     assert len(await database.transact(lambda transaction: transaction.read(SERIES, {"count": 2}))) == 2

@@ -63,8 +63,8 @@ def test_a_request_is_in_its_histogram_and_in_the_counters(memory: MetricsMemory
     for seconds in (0.002, 0.02, 20):
         events.emit(finished("books.list", 200, seconds))
     events.emit(finished(None, 404, 0.001, "not_found"))
-    events.emit(StatementFinished("books.list", 0.25, 7, 0.0))
-    events.emit(StatementFinished("SELECT 1", 0.5, None, 0.0))
+    events.emit(StatementFinished("books.list", 0.25, 7))
+    events.emit(StatementFinished("SELECT 1", 0.5, None))
     text = exposed(memory.regions()).decode()
     for line in (
         'gatepost_request_duration_seconds_bucket{operation="books.list",class="2xx",le="0.0025"} 1',
@@ -131,7 +131,7 @@ def test_names_that_clients_or_services_choose_cannot_fill_it(memory: MetricsMem
     Recorder(taken(memory)).subscribe(events)
     for number in range(3 * NAMES_MAX):
         events.emit(finished("books.list", 409, 0.01, f"code{number}"))
-        events.emit(StatementFinished(f"statement{number}", 0.1, 1, 0.0))
+        events.emit(StatementFinished(f"statement{number}", 0.1, 1))
     found = sums(memory.regions())
     assert len(found["gatepost_refusals_total"]) == NAMES_MAX + 1
     assert sum(cells[0] for cells in found["gatepost_refusals_total"].values()) == 3 * NAMES_MAX
