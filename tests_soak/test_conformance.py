@@ -1,4 +1,4 @@
-"""The APIs do what their OpenAPI documents say, for as long as the run takes: see `tests_all/conformance`."""
+"""The APIs do what their OpenAPI documents say: `tests_all/conformance`, for four times `GATEPOST_SOAK_SECONDS`."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from tests_all.conformance.schemathesis_runs import run_all
 from tests_all.conformance.sites import serving_all
 
-SECONDS = float(os.environ.get("GATEPOST_SOAK_SECONDS", "30")) * 10
+SECONDS = float(os.environ.get("GATEPOST_SOAK_SECONDS", "30")) * 4
 
 
 def test_the_apis_do_what_their_documents_say(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from gatepost.openapi.schema_comparison import Direction, SchemaComparison
+from gatepost.openapi.schema_parts import RELATION_FILTERS
 from gatepost.openapi.schema_variants import InvalidDocument, SchemaReader
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
@@ -73,6 +74,7 @@ class _Documents:
 
     def _operation(self, old: Part, new: Part) -> Iterator[tuple[str, str]]:
         yield from self._parameters(old, new)
+        yield from _relations(old.get(RELATION_FILTERS, EMPTY), new.get(RELATION_FILTERS, EMPTY))
         yield from self._body(old.get("requestBody"), new.get("requestBody"))
         yield from self._responses(old.get("responses", EMPTY), new.get("responses", EMPTY))
         yield from self._security(old, new)
@@ -148,6 +150,18 @@ class _Documents:
                     "",
                     f"{label} does not suffice any more" if schemes else "it cannot be called anonymously any more",
                 )
+
+
+def _relations(old: Part, new: Part) -> Iterator[tuple[str, str]]:
+    """The relations that filters may follow no more, and the fields of those that are named by their fields."""
+    for name, before in old.items():
+        after = new.get(name)
+        if after is None:
+            yield f"filters over {name!r}", "are no longer accepted"
+        elif isinstance(before, list) and isinstance(after, list):
+            for field in cast("list[str]", before):
+                if field not in after:
+                    yield f"filters by '{name}.{field}'", "are no longer accepted"
 
 
 def _alternatives(operation: Part, document: Part) -> list[frozenset[str]]:

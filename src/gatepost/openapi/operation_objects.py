@@ -21,10 +21,9 @@ from gatepost.openapi.parameter_objects import ParameterObjects
 from gatepost.openapi.refusal_codes import of_endpoint, of_verb
 from gatepost.openapi.response_objects import ALWAYS, HEADERS, LIMITED, ResponseObjects
 from gatepost.openapi.row_schemas import RowSchemas
+from gatepost.openapi.schema_parts import RELATION_FILTERS
 from gatepost.openapi.security_schemes import SecuritySchemes
 from gatepost.openapi.sent_objects import of_file, of_stream
-
-RELATION_FILTERS = "x-relation-filters"
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 

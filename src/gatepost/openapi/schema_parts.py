@@ -5,6 +5,10 @@ from typing import Any
 
 from gatepost.openapi.components import Schema
 
+RELATION_FILTERS = "x-relation-filters"
+"""Of an operation: the relations that its filters may follow, each with the operation whose filters go on from there,
+or with the names of the fields."""
+
 
 def or_null(schema: Schema, nullable: bool) -> Schema:
     """The schema of a value that may be null."""

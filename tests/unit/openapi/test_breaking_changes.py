@@ -184,6 +184,16 @@ BREAKING: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "POST /books/{id}, the parameter 'limit' (query): `pattern` was "
         r'"^-?(?:price|title)(?:,-?(?:price|title))*$" and is "^-?(?:title)(?:,-?(?:title))*$".',
     ),
+    "relation of filters removed": (
+        document(operation={"x-relation-filters": {"author": "authors.list", "shelf": "shelves.list"}}),
+        document(operation={"x-relation-filters": {"shelf": "shelves.list"}}),
+        "POST /books/{id}, filters over 'author': are no longer accepted.",
+    ),
+    "field of a relation removed": (
+        document(operation={"x-relation-filters": {"author": ["name", "born"]}}),
+        document(operation={"x-relation-filters": {"author": ["name"]}}),
+        "POST /books/{id}, filters by 'author.born': are no longer accepted.",
+    ),
     "media type removed": (
         document(operation={"requestBody": {"content": {"application/json": {}, "text/plain": {}}}}),
         document(operation={"requestBody": {"content": {"application/json": {}}}}),
