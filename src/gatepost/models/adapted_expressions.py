@@ -14,7 +14,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.util import _deep_deannotate  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
 
 from gatepost.errors import ConfigurationError
-from gatepost.models.table_refs import TableRef, bare
+from gatepost.models.table_refs import TableRef, bare, tables_read
 
 Replace = Callable[[Any], Any]
 """Gives what stands in place of a part of an expression; None for a part that stays."""
@@ -70,9 +70,11 @@ def _on_row(element: Any, source: TableRef, around: tuple[sa.FromClause, ...], s
 
 
 def _subquery(found: Any, source: TableRef, around: tuple[sa.FromClause, ...]) -> Any:
-    inner = [each for each in found.get_final_froms() if bare(each) is not source.entity.table]
+    tables = tables_read(found)
+    inner = [each for each in tables if bare(each) is not source.entity.table]
     if found._auto_correlate or any(bare(each) is source.entity.table for each in found._correlate):
-        found = found.correlate(*around)
+        # With subqueries as SQLAlchemy does it: what reads one table reads all rows of it.
+        found = found.correlate(*(around if len(tables) > 1 else around[:1]))
     return _on_row(found, source, (*around, *inner), found)
 
 

@@ -29,7 +29,7 @@ from gatepost.models.casts import guard_casts
 from gatepost.models.entity import Entity
 from gatepost.models.recipes import Bound
 from gatepost.models.shape import Form, shape_of
-from gatepost.models.table_refs import TableRef, bare
+from gatepost.models.table_refs import TableRef, bare, tables_read
 from gatepost.models.truth_values import NoTruthValueError, without_truth_values
 from gatepost.sources import location_of
 
@@ -181,7 +181,7 @@ def _made(source: TableRef, where: Where, actor: Actor, values: Sequence[Bound])
         # Its shape is a new object per request (see `shape_and_values`): never reused, so its values may stay inside.
         condition, is_guarded = guard_casts(_of_row(condition, source), source.table)
         return _whole(condition, where), is_guarded
-    condition = _of_row(_correlated(_deannotated(condition), source.table), source)
+    condition = _of_row(_correlated(_deannotated(condition), [source.table]), source)
     binds = cast("Any", condition)._generate_cache_key().bindparams
     # In the order of the cache key, which `shape_and_values` follows as well: the place is the only link between a bind
     # of the statement and the value that a later request computes for it.
@@ -231,14 +231,22 @@ def _deannotated(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     return _deep_deannotate(condition, ["no_replacement_traverse"])
 
 
-def _correlated(condition: sa.ColumnElement[bool], table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Correlate subqueries with the policy's row only, not by accident with another table of the statement."""
+def _correlated(condition: Any, around: Sequence[sa.FromClause], skipped: Any = None) -> Any:
+    """Correlate subqueries with the policy's row and with the subqueries around them, not by accident with another
+    table of the statement. `around` are the tables of these; `skipped` is the subquery whose inside this is."""
 
     def correlate(element: Any, **_: Any) -> Any:
-        is_free = isinstance(element, sa.Select) and element._auto_correlate  # pyright: ignore[reportPrivateUsage]
-        return cast("Any", element).correlate(table) if is_free else None
+        if element is skipped or not isinstance(element, sa.Select | sa.Subquery):
+            return None
+        if isinstance(element, sa.Subquery):  # in FROM, where PostgreSQL lets it see no other table
+            return element
+        found: Any = element
+        tables = tables_read(found)
+        if found._auto_correlate:  # with subqueries as SQLAlchemy does it: what reads one table reads all rows of it
+            found = found.correlate(*(around if len(tables) > 1 else around[:1]))
+        return _correlated(found, [*around, *tables], found)
 
-    return visitors.replacement_traverse(condition, {}, correlate)
+    return cast("Any", visitors).replacement_traverse(condition, {}, correlate)
 
 
 def _of_row(condition: sa.ColumnElement[bool], source: TableRef) -> sa.ColumnElement[bool]:

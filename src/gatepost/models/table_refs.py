@@ -15,6 +15,14 @@ def bare(element: Any) -> Any:
     return element._deannotate() if hasattr(element, "_deannotate") else element
 
 
+def tables_read(select_: Any) -> list[FromClause]:
+    """The tables and aliases that a SELECT names, but in its subqueries; also those that are of one around it."""
+    parts = [*select_._raw_columns, *select_._from_obj, *select_._where_criteria]
+    parts += [part for target, condition, left, _ in select_._setup_joins for part in (target, condition, left)]
+    found: list[FromClause] = [each for part in parts if part is not None for each in part._from_objects]
+    return list({bare(each): each for each in found}.values())
+
+
 class TableRef(msgspec.Struct, frozen=True, eq=False):
     """An entity's table, or an alias of it, inside one statement."""
 

@@ -1,5 +1,6 @@
 """Policies of the user's own: what would not mean the same on the table and on an alias of it is refused."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,11 @@ RIGHT: list[Function] = [
     lambda member, actor: exists().where(Letter.member_id == member.id),
     lambda member, actor: member.id.in_(select(aliased(Letter).member_id)),
     lambda member, actor: not_(member.id == select(Letter.member_id).limit(1).scalar_subquery()),
+    lambda member, actor: member.team.has(exists().where(Other.team_id == Team.id, Other.id == actor.id)),
+    lambda member, actor: member.team.has(Team.id.in_(select(Team.id).where(Team.boss_id == actor.id))),
+    lambda member, actor: exists().where(
+        Team.id == member.team_id, exists().where(Document.member_id == member.id, Document.id == Team.boss_id)
+    ),
 ]
 
 ITSELF = "uses Member itself in a condition on one row"
@@ -230,6 +236,31 @@ def test_a_subquery_over_an_alias_looks_at_the_row_wherever_it_stands() -> None:
         (condition,) = bind_policy(same_team, Actor(5), entity).conditions(TableRef(entity, table))
         sql = Statement(select(table.c.id).where(condition)).sql
         assert f"WHERE members_1.team_id = {name}.team_id AND members_1.id =" in sql
+
+
+@pytest.mark.parametrize(
+    ("inner", "tables"),
+    [
+        (exists().where(Document.member_id == Team.boss_id), "documents"),
+        (exists().where(exists().where(Badge.code == Document.kind), Document.member_id == Team.boss_id), "documents"),
+        (Team.boss_id.in_(select(Document.member_id).where(Document.id == Team.id)), "documents"),
+        (Team.id.in_(select(Team.id).where(Team.boss_id == 1)), "teams"),
+    ],
+)
+@pytest.mark.parametrize("is_relation", [False, True])
+def test_a_subquery_inside_another_is_about_the_rows_of_that(inner: Any, tables: str, is_relation: bool) -> None:
+    """Read from a FROM of its own, any row of the table would do."""
+    outer = policy(
+        lambda member, actor: (
+            member.team.has(inner) if is_relation else exists().where(Team.id == member.team_id, inner)
+        )
+    )
+    entity = entity_of(Member)
+    for table in (entity.table, entity.table.alias()):
+        (condition,) = bind_policy(outer, Actor(5), entity).conditions(TableRef(entity, table))
+        sql = " ".join(Statement(select(table.c.id).where(condition)).sql.split())
+        assert re.findall(r"FROM (.*?) WHERE", sql)[2] == tables
+        assert re.findall(r"FROM (.*?) WHERE", sql)[1] == "teams"
 
 
 @pytest.mark.parametrize("inverted", [False, True])
