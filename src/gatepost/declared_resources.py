@@ -40,6 +40,7 @@ from gatepost.models.field_checks import check_field_rules
 from gatepost.models.orm_reasons import check_validators, orm_reasons
 from gatepost.models.owner_checks import check_owner
 from gatepost.models.policy_trials import Reach, check_can_be_called, reached_policies, try_functions
+from gatepost.models.readable_cycles import readable_cycles
 from gatepost.models.restrictions import check_restriction
 from gatepost.models.sample_users import SampleUsers
 from gatepost.services.service import Service, check_transactions, check_verbs, overridden, served_model
@@ -257,6 +258,9 @@ class DeclaredResources:
             entity, source = served.entity, served.resource.source
             for policy, is_reached in reached_policies(served):
                 self._check_policy(policy, entity, users, is_reached, source)
+        if not self._mistakes:  # functions that fail are called no further
+            for mistake in readable_cycles(self.catalog, users):
+                self._mistakes.add(mistake)
 
     def _check_policy(
         self, policy: Policy, entity: Entity, users: SampleUsers | None, is_reached: Reach, source: Source

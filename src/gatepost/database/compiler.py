@@ -3,11 +3,12 @@
 SQLAlchemy keeps what it compiled, so a statement that is run again costs one look at an attribute.
 """
 
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg
 from sqlalchemy.engine.interfaces import ExecuteStyle
+from sqlalchemy.exc import CompileError
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import ExpressionClauseList
 
@@ -59,6 +60,13 @@ class SessionCompiler(TextNotingCompiler):
         """The next value of a `Sequence`, with which the ORM makes a key."""
         self.sequences += 1
         return cast("str", cast("Any", super()).visit_sequence(*arguments, **options))
+
+    def visit_readable(self, part: Any, **_: Any) -> NoReturn:
+        """A `readable(...)`, refused: the statement is not one of those in which it was replaced."""
+        raise CompileError(
+            f"readable({part.model.__name__}) is in a statement of a session, which knows no actor. Begin the "
+            "statement with self.select(actor) of a service or tx.select(Model), or write the condition."
+        )
 
     def weigh(self) -> bool:
         """Whether this may leave something on the connection; `nextval` by hand leaves a `currval` for others."""

@@ -36,6 +36,10 @@ _KEPT = {
 }
 """What would stay on the connection for others, and what to do instead."""
 
+READABLE = "gatepost_readable"
+"""The execution option of a SELECT under an actor's policy: it makes the statement that is sent, with conditions in
+place of what `readable()` stands for."""
+
 _WATCHED = frozenset({"COMMIT", "END", "ABORT", "BEGIN", "START", "DISCARD", "ROLLBACK", "SET", *_KEPT})
 
 
@@ -150,4 +154,11 @@ def _refresh_what_is_locked(state: ORMExecuteState) -> None:
         state.update_execution_options(populate_existing=True)
 
 
+def _replace_readable(state: ORMExecuteState) -> None:
+    replace: Callable[[Any], Any] | None = state.execution_options.get(READABLE)
+    if replace is not None:
+        state.statement = replace(state.statement)
+
+
 event.listen(GuardedSession, "do_orm_execute", _refresh_what_is_locked)
+event.listen(GuardedSession, "do_orm_execute", _replace_readable)

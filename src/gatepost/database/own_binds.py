@@ -4,15 +4,17 @@ As SQLAlchemy does for its own cache, a bind is recognised by its key: the copie
 keep theirs, or know what they are copies of. So a value is bound wherever it stands, and nothing is rewritten before.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
+from sqlalchemy.exc import CompileError
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression
 
 from gatepost.database.compiler import TextNotingCompiler, retyped
+from gatepost.declaring.row_expressions import Readable
 
 _MEMBERSHIP = (operators.in_op, operators.not_in_op)
 
@@ -30,10 +32,13 @@ class Replacement(NamedTuple):
     made: "sa.BindParameter[Any] | sa.Select[Any] | None"
 
 
+ConditionOf = Callable[[Readable], sa.ColumnElement[bool]]
+
+
 class OwnBinds:
     """The binds that are replaced in a statement. `columns` are the binds that take one member of each tuple of a list,
     by their names: the name of the list's value, and the member's place. In a statement `for_one_call` what cannot be
-    bound once for all is written as this call has it."""
+    bound once for all is written as this call has it. `readable` gives what stands in place of a `readable(...)`."""
 
     def __init__(
         self,
@@ -41,8 +46,10 @@ class OwnBinds:
         columns: Mapping[str, tuple[str, int]] = MappingProxyType({}),
         *,
         for_one_call: bool = False,
+        readable: ConditionOf | None = None,
     ) -> None:
         self.columns = columns
+        self.readable = readable
         self.for_one_call = for_one_call
         self._by_key: dict[str, Replacement] = {}
         self._families: dict[str, set[Any]] = {}
@@ -98,6 +105,12 @@ class BindReplacingCompiler(TextNotingCompiler):
         elif bindparam.expanding and not bindparam.required:
             options["literal_binds"] = True
         return cast("str", cast("Any", super()).visit_bindparam(bindparam, *arguments, **options))
+
+    def visit_readable(self, part: Readable, **options: Any) -> str:
+        """A `readable(...)`, as the condition in its place."""
+        if self._own.readable is None:
+            raise CompileError(f"readable({part.model.__name__}) stands where no actor is known.")
+        return self.process(self._own.readable(part), **options)
 
     def _members(self, bind: Any, values: Any) -> str:
         """The values of a list, each as a bind of its own."""

@@ -20,6 +20,7 @@ from sqlalchemy.sql.util import (
 from gatepost.actor import Actor, anonymous
 from gatepost.declaring.attributes import Attr
 from gatepost.errors import ConfigurationError
+from gatepost.sources import caller_location, location_of
 
 
 class RowCondition(msgspec.Struct, frozen=True):
@@ -272,9 +273,11 @@ def owner(path: Attr) -> Policy:
 
 
 class ConditionOfExpression:
-    """An SQL expression over a model as the function that policies call: on the model, or on an alias of it."""
+    """An SQL expression over a model as the function that policies call: on the model, or on an alias of it. `source`
+    is where it is declared."""
 
     def __init__(self, expression: "ColumnElement[Any]") -> None:
+        self.source = caller_location()
         # Without the annotation by which SQLAlchemy keeps the inside of `relationship.has()` from being replaced.
         self.expression: Any = _deep_deannotate(expression, ["no_replacement_traverse"])
 
@@ -309,6 +312,11 @@ def policy(given: Any, /) -> Policy:
     if isinstance(given, QueryableAttribute):
         return _Where(Where(ConditionOfExpression(cast("Any", given).expression)))
     return _Where(Where(ConditionOfExpression(cast("Any", given)) if isinstance(given, ColumnElement) else given))
+
+
+def declared_at(where: Where) -> str:
+    """`file:line` of a policy's function, or of its expression."""
+    return where.function.source if isinstance(where.function, ConditionOfExpression) else location_of(where.function)
 
 
 def checked_policy(given: object, location: str) -> Policy:

@@ -7,8 +7,9 @@ is bound per call. `models` replaces these placeholders where it compiles a stat
 
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import BindParameter, Boolean, ColumnElement, func, select
+from sqlalchemy import BindParameter, Boolean, ColumnElement, func, inspect, select
 from sqlalchemy.orm import QueryableAttribute, RelationshipProperty, aliased
+from sqlalchemy.sql.visitors import InternalTraversal
 from sqlalchemy.types import TypeEngine
 
 from gatepost.errors import ConfigurationError
@@ -32,13 +33,35 @@ class CallValue(BindParameter[T]):
 
 
 class Readable(BindParameter[bool]):
-    """A placeholder for the conditions of the read policy of `model` on its row in the same expression."""
+    """A placeholder for the conditions of the policy by which a row of `model`, a mapped class, is read.
+
+    `row` is a column of the row. It is a part of the expression, so that the placeholder goes with the row wherever
+    SQLAlchemy puts another alias in place of the table, and so that the table is among those that a SELECT reads.
+    """
 
     inherit_cache = True
+    _traverse_internals = [  # noqa: RUF012 - as SQLAlchemy declares it
+        *BindParameter._traverse_internals,  # pyright: ignore[reportPrivateUsage]
+        ("row", InternalTraversal.dp_clauseelement),
+    ]
 
-    def __init__(self, model: type[Any]) -> None:
+    def __init__(self, model: type[Any], row: ColumnElement[Any]) -> None:
         super().__init__(f"readable.{model.__name__}", type_=Boolean(), required=True)
         self.model = model
+        self.row: Any = row
+
+    def _gen_cache_key(self, anon_map: Any, bindparams: Any) -> Any:
+        found: Any = cast("Any", super())._gen_cache_key(anon_map, bindparams)
+        return None if found is None else (*found, self.row._gen_cache_key(anon_map, bindparams))
+
+    @property
+    def _from_objects(self) -> Any:
+        return self.row._from_objects
+
+    def _compiler_dispatch(self, visitor: Any, **options: Any) -> str:
+        """What a compiler writes that knows of it; others show it as it was written."""
+        known = getattr(visitor, "visit_readable", None)
+        return f"readable({self.model.__name__})" if known is None else known(self, **options)
 
 
 actor_id: ColumnElement[Any] = CallValue("actor.id")
@@ -55,9 +78,17 @@ def actor_column(column: QueryableAttribute[T]) -> ColumnElement[T]:
 
 
 def readable(model: type[Any]) -> ColumnElement[bool]:
-    """Whether the actor may read the row of this model in the same expression. Without it, all rows of other tables
-    count: policies do not apply inside expressions."""
-    return Readable(model)
+    """Whether the actor may get the row of this model, or of an alias of it, in the same expression. Without it, all
+    rows of other tables count: policies do not apply inside expressions."""
+    found: Any = inspect(model, raiseerr=False)
+    if not (getattr(found, "is_mapper", False) or getattr(found, "is_aliased_class", False)):
+        raise ConfigurationError(
+            f"readable({getattr(model, '__name__', repr(model))}) names no model.",
+            hint="Write readable(Favorite), or readable(other) for the rows of other = aliased(Favorite).",
+        )
+    mapper: Any = found.mapper
+    row = getattr(model, mapper.get_property_by_column(mapper.primary_key[0]).key)
+    return Readable(mapper.class_, row.expression)
 
 
 def count(relation: QueryableAttribute[Any]) -> ColumnElement[int]:

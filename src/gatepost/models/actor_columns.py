@@ -12,7 +12,8 @@ from gatepost.errors import ConfigurationError
 from gatepost.models.adapted_expressions import parts_of
 from gatepost.models.dto_members import ComputedMember, DTOMembers
 from gatepost.models.entity import Entity
-from gatepost.models.policy_functions import condition_of, failure_of, name_of
+from gatepost.models.policy_functions import condition_of, failure_of
+from gatepost.models.policy_refusals import name_of
 from gatepost.models.policy_trials import Reach, trial_actors
 from gatepost.models.sample_users import SampleUsers
 

@@ -359,7 +359,7 @@ class Catalog:
                 entity = entity_of(
                     model, bigint_as_string=self.bigint_as_string, wire_name=self.wire_name, mistakes=mistakes
                 )
-                found.append((resource, entity))
+                found.append((resource, msgspec.structs.replace(entity, read_policies=self)))
                 self._declared.setdefault(model, found[-1])
         return found
 
@@ -388,32 +388,21 @@ class Catalog:
         root = _root_of(over.model)
         mappers: list[Mapper[Any]] = [inspect(target) for target in targets if _root_of(target) is root]
         model = nearest_common(mappers, root).class_
-        found = self._find_target(model)
+        found = self.find_served(model)
         if found is None:
             entity, others = entity_of(model, wire_name=self.wire_name), self._others(model)
             found = ServedModel(Resource(model, read=anyone), entity, others) if entity.scope or others else None
         return found
 
-    def find_stranger(self, entity: Entity) -> Entity | None:
-        """The served class over the same table, where it is in no hierarchy with this one."""
-        over = self._over.get(table_key(entity.table), entity)
-        return None if _root_of(over.model) is _root_of(entity.model) else over
+    def find_read(self, model: type[Any]) -> tuple[Policy, Entity] | None:
+        """The policy of `get` for the rows of a class, and its entity: those of its resource, or of the resource of its
+        nearest base. None where there is neither."""
+        found = self.find_served(model)
+        return None if found is None else (found.policies["get"], found.entity)
 
-    def _others(self, model: type[Any]) -> list[ClassRows]:
-        """The rows of a class that belong to the resources of its subclasses."""
-        found: dict[type[Any], list[Any]] = {}
-        for identity, of in identities_of(inspect(model)).items():
-            owner = self.find_owner(of)
-            if owner is not None and owner is not model and issubclass(owner, model):
-                found.setdefault(owner, []).append(identity)
-        return [_class_rows(*self._declared[owner], identities) for owner, identities in found.items()]
-
-    def _relations(self, entity: Entity) -> dict[str, tuple[Relation, ServedModel]]:
-        found = {name: (item, self._find_target(item.target)) for name, item in entity.relations.items()}
-        return {name: (relation, target) for name, (relation, target) in found.items() if target is not None}
-
-    def _find_target(self, model: type[Any]) -> ServedModel | None:
-        """What a relation to a class leads to; None where neither the class nor a base of it has a resource."""
+    def find_served(self, model: type[Any]) -> ServedModel | None:
+        """What relations to a class lead to, and `readable()` asks about; None where neither the class nor a base of it
+        has a resource."""
         owner = self.find_owner(model)
         if owner is None or owner is model:
             return self.by_model.get(model)
@@ -431,6 +420,24 @@ class Catalog:
             self._narrowed[model] = narrowed
             narrowed.relations = self._relations(entity)
         return self._narrowed[model]
+
+    def find_stranger(self, entity: Entity) -> Entity | None:
+        """The served class over the same table, where it is in no hierarchy with this one."""
+        over = self._over.get(table_key(entity.table), entity)
+        return None if _root_of(over.model) is _root_of(entity.model) else over
+
+    def _others(self, model: type[Any]) -> list[ClassRows]:
+        """The rows of a class that belong to the resources of its subclasses."""
+        found: dict[type[Any], list[Any]] = {}
+        for identity, of in identities_of(inspect(model)).items():
+            owner = self.find_owner(of)
+            if owner is not None and owner is not model and issubclass(owner, model):
+                found.setdefault(owner, []).append(identity)
+        return [_class_rows(*self._declared[owner], identities) for owner, identities in found.items()]
+
+    def _relations(self, entity: Entity) -> dict[str, tuple[Relation, ServedModel]]:
+        found = {name: (item, self.find_served(item.target)) for name, item in entity.relations.items()}
+        return {name: (relation, target) for name, (relation, target) in found.items() if target is not None}
 
     def _enter(self, item: ServedModel) -> None:
         location = f"Resource({item.entity.name})"

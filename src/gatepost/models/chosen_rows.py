@@ -5,6 +5,7 @@ made anew in every call: its shape is part of the recipe's key, and its values a
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,6 +14,8 @@ import sqlalchemy as sa
 from gatepost.database.own_binds import OwnBinds, Replacement
 from gatepost.declaring.row_expressions import CallValue
 from gatepost.models.bind_types import member_types, unrounded
+from gatepost.models.conditions import NO_READABLES, BoundReadables
+from gatepost.models.readable_rows import ReadablePlaces
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.table_refs import TableRef
 
@@ -32,12 +35,13 @@ class SelectShape(msgspec.Struct, frozen=True, eq=False):
 
 class ChosenRows(Part, frozen=True):
     """The rows of a Select. The number of its `values` depends on its shape alone; `selected` is the Select itself,
-    `binds` are those of its binds that the values are of."""
+    `binds` are those of its binds that the values are of; `readables` are what `readable()` says in it."""
 
     shape: SelectShape
     values: tuple[Bound, ...]
     selected: Bound
     binds: Bound
+    readables: BoundReadables = NO_READABLES
 
     @classmethod
     def of(
@@ -59,7 +63,7 @@ class ChosenRows(Part, frozen=True):
 
     def bounds(self) -> list[Bound]:
         """The values that it binds."""
-        return list(self.values)
+        return [*self.values, *self.readables.bounds()]
 
     def own_binds(self) -> OwnBinds:
         """What is compiled in place of the binds."""
@@ -72,7 +76,9 @@ class ChosenRows(Part, frozen=True):
             made, found = _list_of(bound, bind.type)
             replacements.append(Replacement(bind, bound.value, made))
             columns |= found
-        return OwnBinds(replacements, columns, for_one_call=self.is_for_one_call)
+        places = ReadablePlaces(self.selected.value, is_filter=False)
+        readable = partial(places.condition, condition_on=self.readables.condition)
+        return OwnBinds(replacements, columns, for_one_call=self.is_for_one_call, readable=readable)
 
     def restricted(
         self, statement: sa.Select[Any], source: TableRef, rule: Sequence[sa.ColumnElement[bool]]

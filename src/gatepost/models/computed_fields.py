@@ -16,6 +16,7 @@ from gatepost.declaring.row_expressions import CallValue, Readable
 from gatepost.errors import ConfigurationError
 from gatepost.models.adapted_expressions import adapted, parts_of, plain_expression, row_columns
 from gatepost.models.entity import Attribute, Entity
+from gatepost.models.readable_rows import ReadableCondition
 from gatepost.models.shape import Form, Shape, shape_of
 from gatepost.models.table_refs import TableRef, bare
 
@@ -116,5 +117,5 @@ def _check_sql(expression: sa.ColumnElement[Any], entity: Entity, location: str)
 
 def _stand_in(part: Any) -> Any:
     if isinstance(part, Readable):
-        return sa.true()
+        return ReadableCondition(sa.true(), part.row)
     return sa.bindparam(None, None, type_=cast("Any", part).type, unique=True) if isinstance(part, CallValue) else None

@@ -4,10 +4,10 @@ A bound rule is a part of recipes: its shape belongs to the key, and the actor's
 Conditions of `policy(function)` are built by `policy_functions.py`.
 """
 
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, false, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, false, or_, select, true
 from sqlalchemy import inspect as sa_inspect
 
 from gatepost.actor import Actor
@@ -28,6 +28,8 @@ from gatepost.models.entity import Entity, entity_of
 from gatepost.models.literals import literal_of
 from gatepost.models.nesting import Nesting
 from gatepost.models.policy_functions import condition_on, shape_and_values
+from gatepost.models.policy_refusals import asks_for_itself, check_readable
+from gatepost.models.readable_rows import read_policy
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.restrictions import Restriction
 from gatepost.models.table_refs import TableRef
@@ -46,12 +48,11 @@ COMBINED = (Every, Some)
 
 
 class BoundRule(Part, frozen=True):
-    """A decision for one actor. `shape` is what its functions change in the SQL, and `values` are what each of them
-    binds. Where rows are `below` another, they belong to that one."""
+    """A decision for one actor, with what each of its functions says for that actor. Where rows are `below` another,
+    they belong to that one."""
 
     decision: Decision
-    shape: Hashable
-    values: tuple[tuple[Bound, ...], ...]
+    functions: "tuple[BoundFunction, ...]"
     made_for: Bound
     below: "Below | None" = None
 
@@ -63,7 +64,7 @@ class BoundRule(Part, frozen=True):
 
     def bounds(self) -> list[Bound]:
         """The values that its conditions bind, besides `ACTOR_ID`."""
-        found = [bound for values in self.values for bound in values]
+        found = [bound for function in self.functions for bound in function.bounds()]
         return found if self.below is None else [*found, *self.below.bounds()]
 
     def conditions(self, source: TableRef) -> list[ColumnElement[bool]]:
@@ -73,10 +74,10 @@ class BoundRule(Part, frozen=True):
         found = self._always(source)
         if self.decision is True:
             return found
-        values = iter(self.values)
+        functions = iter(self.functions)
         return [
             *found,
-            *(self._condition(part, source, values) for part in _parts(self.decision)),
+            *(self._condition(part, source, functions) for part in _parts(self.decision)),
         ]
 
     def outcome(self, source: TableRef) -> ColumnElement[bool]:
@@ -85,7 +86,7 @@ class BoundRule(Part, frozen=True):
             return false()
         found = self._always(source)
         if self.decision is not True:
-            found.append(self._condition(self.decision, source, iter(self.values)))
+            found.append(self._condition(self.decision, source, iter(self.functions)))
         if not found:
             return true()
         return (found[0] if len(found) == 1 else and_(*found).self_group()).is_(True)
@@ -95,14 +96,14 @@ class BoundRule(Part, frozen=True):
         return found if self.below is None else [self.below.condition(source), *found]
 
     def _condition(
-        self, rule: RowCondition, source: TableRef, values: Iterator[tuple[Bound, ...]], *, is_negated: bool = False
+        self, rule: RowCondition, source: TableRef, functions: "Iterator[BoundFunction]", *, is_negated: bool = False
     ) -> ColumnElement[bool]:
-        """The condition of a rule, whose functions are met in the order of `values`. A negation is pushed down to the
-        parts: each has its own way to treat NULL."""
+        """The condition of a rule, whose functions are met in the order of `functions`. A negation is pushed down to
+        the parts: each has its own way to treat NULL."""
         if isinstance(rule, Not):
-            return self._condition(rule.rule, source, values, is_negated=not is_negated)
+            return self._condition(rule.rule, source, functions, is_negated=not is_negated)
         if isinstance(rule, COMBINED):
-            parts = [self._condition(part, source, values, is_negated=is_negated) for part in rule.rules]
+            parts = [self._condition(part, source, functions, is_negated=is_negated) for part in rule.rules]
             combine = and_ if isinstance(rule, Every) != is_negated else or_
             return combine(*parts).self_group()
         if isinstance(rule, _OF_COLUMNS):
@@ -111,9 +112,55 @@ class BoundRule(Part, frozen=True):
         if isinstance(rule, Restriction):
             return rule.condition(source, is_negated=is_negated)
         if isinstance(rule, AsClass):
-            return self._condition(rule.rule, TableRef(rule.entity, source.table), values, is_negated=is_negated)
+            return self._condition(rule.rule, TableRef(rule.entity, source.table), functions, is_negated=is_negated)
         assert isinstance(rule, Where)  # noqa: S101 - the list of rules is closed
-        return condition_on(source, rule, self.actor, next(values), is_negated=is_negated)
+        function = next(functions)
+        readable_on = function.readables.condition if function.readables.of else None
+        return condition_on(source, rule, self.actor, function.values, is_negated=is_negated, readable_on=readable_on)
+
+
+class BoundReadable(Part, frozen=True):
+    """`readable(Model)` for one actor: the policy of `get` of the rows of the model, whose entity is `entity`."""
+
+    model: type[Any]
+    entity: Entity
+    rule: BoundRule
+
+    def condition(self, table: FromClause, may_be_null: bool) -> ColumnElement[bool]:
+        """Whether the actor may get the row of `table`. It may be NULL for false where that is allowed: then indexes
+        serve it."""
+        source = TableRef(self.entity, table)
+        return and_(true(), *self.rule.conditions(source)) if may_be_null else self.rule.outcome(source)
+
+
+class BoundReadables(Part, frozen=True):
+    """What `readable()` says in one expression, for one actor."""
+
+    of: tuple[BoundReadable, ...]
+
+    def bounds(self) -> list[Bound]:
+        """The values that the conditions bind, besides `ACTOR_ID`."""
+        return [bound for each in self.of for bound in each.rule.bounds()]
+
+    def condition(self, model: type[Any], table: FromClause, may_be_null: bool) -> ColumnElement[bool]:
+        """As `BoundReadable.condition`, for the rows of this model."""
+        return next(each for each in self.of if each.model is model).condition(table, may_be_null)
+
+
+NO_READABLES = BoundReadables(())
+
+
+class BoundFunction(Part, frozen=True):
+    """What a policy function says for one actor: `shape` is what of it changes the SQL, `values` are what it binds,
+    `readables` the policies of other rows in it."""
+
+    shape: Hashable
+    values: tuple[Bound, ...]
+    readables: BoundReadables
+
+    def bounds(self) -> list[Bound]:
+        """The values that it binds, besides `ACTOR_ID`."""
+        return [*self.values, *self.readables.bounds()]
 
 
 class Below(Part, frozen=True):
@@ -143,26 +190,46 @@ class Below(Part, frozen=True):
         return [self.value, *self.rule.bounds()]
 
 
-def bind_policy(policy: Policy, actor: Actor, entity: Entity) -> BoundRule:
-    """Decide a policy for an actor, ready to become part of a statement."""
-    return bind_decision(decide(policy, actor), actor, entity)
+def bind_policy(policy: Policy, actor: Actor, entity: Entity, within: tuple[type[Any], ...] = ()) -> BoundRule:
+    """Decide a policy for an actor, ready to become part of a statement. `within` are the models whose `readable()`
+    leads to it. Raises `ConfigurationError` where it asks for one of these again."""
+    return bind_decision(decide(policy, actor), actor, entity, within)
 
 
-def bind_decision(decision: Decision, actor: Actor, entity: Entity) -> BoundRule:
+def bind_decision(decision: Decision, actor: Actor, entity: Entity, within: tuple[type[Any], ...] = ()) -> BoundRule:
     """As `bind_policy`, for a decision already made."""
     wheres = () if isinstance(decision, _WITHOUT_FUNCTIONS) else functions_of(decision, entity)
     if not wheres:
-        return BoundRule(decision, None, (), Bound(actor))
-    found = [shape_and_values(where, model, actor) for where, model in wheres]
-    return BoundRule(
-        decision, tuple([shape for shape, _ in found]), tuple([values for _, values in found]), Bound(actor)
-    )
+        return BoundRule(decision, (), Bound(actor))
+    return BoundRule(decision, tuple([_bind(where, of, actor, within) for where, of in wheres]), Bound(actor))
 
 
-def functions_of(decision: Decision, entity: Entity) -> list[tuple[Where, type[Any]]]:
+def _bind(where: Where, entity: Entity, actor: Actor, within: tuple[type[Any], ...]) -> BoundFunction:
+    shape, values, models = shape_and_values(where, entity.model, actor)
+    if not models:
+        return BoundFunction(shape, values, NO_READABLES)
+    check_readable(where, entity, models)
+    for model in models:
+        if model in within:
+            raise asks_for_itself(where, [*within, model])
+    return BoundFunction(shape, values, bind_readables(models, actor, entity, within))
+
+
+def bind_readables(
+    models: Iterable[type[Any]], actor: Actor, entity: Entity, within: tuple[type[Any], ...] = ()
+) -> BoundReadables:
+    """What `readable()` of these models, which have resources, says for an actor in an expression over an entity."""
+    found: list[BoundReadable] = []
+    for model in models:
+        policy, of = read_policy(model, entity)
+        found.append(BoundReadable(model, of, bind_policy(policy, actor, of, (*within, model))))
+    return BoundReadables(tuple(found))
+
+
+def functions_of(decision: Decision, entity: Entity) -> list[tuple[Where, Entity]]:
     """The functions that a decision leaves to be called, each with the class whose rows it is about."""
     if isinstance(decision, Where):
-        return [(decision, entity.model)]
+        return [(decision, entity)]
     if isinstance(decision, Not):
         return functions_of(decision.rule, entity)
     if isinstance(decision, AsClass):

@@ -25,6 +25,7 @@ from gatepost.models.catalog import Catalog, ServedModel
 from gatepost.models.computed_fields import ComputedField, computed_field
 from gatepost.models.entity import Attribute, Relation
 from gatepost.models.member_types import check_column_type, check_expression_type, optional_of, shown_type
+from gatepost.models.readable_rows import read_policy
 from gatepost.models.table_refs import bare
 from gatepost.sources import attribute_location
 
@@ -57,14 +58,14 @@ class ColumnMember(msgspec.Struct, frozen=True, eq=False):
 
 
 class ComputedMember(msgspec.Struct, frozen=True, eq=False):
-    """A member that is an expression over the row; `read` is who sees it. `readable` are the models, or aliases of
-    them, whose policies are in it. One that `is_condition` is a `bool`, false where SQL says NULL; whether another
+    """A member that is an expression over the row; `read` is who sees it. `readable` are the models whose policies are
+    in it. One that `is_condition` is a `bool`, false where SQL says NULL; whether another
     `may_be_none` is what its annotation says."""
 
     name: str
     field: ComputedField
     read: Policy
-    readable: tuple[tuple[Any, ServedModel], ...] = ()
+    readable: tuple[type[Any], ...] = ()
     is_condition: bool = False
     may_be_none: bool = True
 
@@ -293,23 +294,10 @@ class DTOReader:
             member.name,
             field,
             read,
-            self._readable(field, member),
+            _readable(field, served, member),
             is_condition,
             may_be_none=may_be_none or kind in (Any, object),
         )
-
-    def _readable(self, field: ComputedField, member: DeclaredMember) -> tuple[tuple[Any, ServedModel], ...]:
-        found: list[tuple[Any, ServedModel]] = []
-        for model in dict.fromkeys(part.model for part in field.readables):
-            of: type[Any] = cast("Any", inspect(model)).mapper.class_
-            if of not in self._catalog.by_model:
-                raise ConfigurationError(
-                    f"asks whether {of.__name__} is readable, which has no resource.",
-                    location=member.location,
-                    hint=f"Declare Resource({of.__name__}, read=...); with routes=False it has no routes of its own.",
-                )
-            found.append((model, self._catalog.by_model[of]))
-        return tuple(found)
 
     def _related(self, member: DeclaredMember, served: ServedModel) -> RelatedMember | None:
         relation, target = self._relation(member, served)
@@ -363,6 +351,17 @@ class DTOReader:
             problem = f"is a relation to {target} that does not join by one pair of columns."
             hint = "Show what it leads to by computed(...), or by a relation with one foreign key."
         raise ConfigurationError(problem, location=member.location, hint=hint)
+
+
+def _readable(field: ComputedField, served: ServedModel, member: DeclaredMember) -> tuple[type[Any], ...]:
+    """The models whose policies are in an expression."""
+    models = tuple(dict.fromkeys(part.model for part in field.readables))
+    for model in models:
+        try:
+            read_policy(model, served.entity)
+        except ConfigurationError as error:
+            raise ConfigurationError(error.message, location=member.location, hint=error.hint) from None
+    return models
 
 
 def _dto_of(kind: Any, member: DeclaredMember, *, many: bool) -> type[DTO[Any]]:

@@ -8,18 +8,20 @@ their own resource.
 from collections.abc import Callable, Collection
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, FromClause, and_, false, func, inspect, true
+from sqlalchemy import ColumnElement, FromClause, false, func
 
 from gatepost.actor import Actor
 from gatepost.declaring.policies import Decision, both, decide
-from gatepost.declaring.row_expressions import CallValue, Readable
+from gatepost.declaring.row_expressions import CallValue
 from gatepost.models.adapted_expressions import adapted
 from gatepost.models.bind_types import unrounded
 from gatepost.models.casts import guard_casts
 from gatepost.models.catalog import ServedModel
-from gatepost.models.conditions import BoundRule, bind_decision, bind_policy
+from gatepost.models.conditions import NO_READABLES, BoundReadables, BoundRule, bind_decision, bind_readables
 from gatepost.models.dto_members import ComputedMember, DTOMembers, Member, RelatedMember
+from gatepost.models.entity import Entity
 from gatepost.models.first_rows import FirstRows
+from gatepost.models.readable_rows import with_readable
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.row_size import members_bytes_max, value_bytes_max
 from gatepost.models.rows import Pieces, object_pieces, value_pieces
@@ -35,34 +37,33 @@ class BoundComputed(Part, frozen=True):
 
     member: ComputedMember
     values: tuple[Bound, ...]
-    rules: tuple[BoundRule, ...]
+    readables: BoundReadables
 
     @classmethod
-    def of(cls, member: ComputedMember, actor: Actor, values: CallValues) -> "BoundComputed":
-        """The member for the actor of a call."""
-        rules = [bind_policy(served.policies["get"], actor, served.entity) for _, served in member.readable]
-        return cls(member, tuple([Bound(values(source)) for source in member.field.sources]), tuple(rules))
+    def of(cls, member: ComputedMember, actor: Actor, values: CallValues, entity: Entity) -> "BoundComputed":
+        """The member, of rows of an entity, for the actor of a call."""
+        bound = tuple([Bound(values(source)) for source in member.field.sources])
+        readables = bind_readables(member.readable, actor, entity) if member.readable else NO_READABLES
+        return cls(member, bound, readables)
 
     def bounds(self) -> list[Bound]:
         """The values that it binds."""
-        return [*self.values, *(bound for rule in self.rules for bound in rule.bounds())]
+        return [*self.values, *self.readables.bounds()]
 
     def pieces(self, source: TableRef) -> Pieces:
         """The value on a row of `source`."""
         field = self.member.field
         bounds = dict(zip(field.sources, self.values, strict=True))
-        conditions = {
-            model: and_(true(), *rule.conditions(TableRef(served.entity, inspect(model).selectable)))
-            for (model, served), rule in zip(self.member.readable, self.rules, strict=True)
-        }
 
         def replace(part: Any) -> ColumnElement[Any] | None:
-            if isinstance(part, CallValue):
-                kind: Any = cast("Any", part).type
-                return bounds[part.source].parameter(unrounded(kind))
-            return conditions[part.model] if isinstance(part, Readable) else None
+            if not isinstance(part, CallValue):
+                return None
+            kind: Any = cast("Any", part).type
+            return bounds[part.source].parameter(unrounded(kind))
 
         expression, _ = guard_casts(adapted(field.expression, source, replace), source.table)
+        if self.readables.of:
+            expression = with_readable(expression, self.readables.condition, is_filter=False)
         if self.member.is_condition:
             expression = func.coalesce(expression, false())
         return value_pieces(expression, field.attribute)
@@ -163,7 +164,7 @@ class _Selecting:
         if decision is not True:
             self._ruled.append((member.name, bind_decision(decision, self._actor, self._dto.served.entity)))
         if isinstance(member, ComputedMember):
-            self._computed.append(BoundComputed.of(member, self._actor, self._values))
+            self._computed.append(BoundComputed.of(member, self._actor, self._values, self._dto.served.entity))
         elif isinstance(member, RelatedMember):
             self._nested.append(self._related(member))
 

@@ -6,7 +6,7 @@ constraint that is written once means the same everywhere.
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 from msgspec import structs
@@ -14,7 +14,7 @@ from sqlalchemy import Column, PrimaryKeyConstraint, Table, UniqueConstraint, in
 from sqlalchemy.exc import NoReferenceError
 from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection, RelationshipProperty
 
-from gatepost.declaring.policies import OneOf
+from gatepost.declaring.policies import OneOf, Policy
 from gatepost.declaring.wire_names import WireName
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
@@ -128,6 +128,14 @@ def is_unique(column: Column[Any]) -> bool:
     return any([each is column for each in item.columns] == [True] for item in unique)
 
 
+class ReadPolicies(Protocol):
+    """The policies by which the rows of an app's models are read."""
+
+    def find_read(self, model: type[Any]) -> "tuple[Policy, Entity] | None":
+        """The policy of `get` for the rows of a class, and its entity; None where no resource serves them."""
+        ...
+
+
 class Entity(msgspec.Struct, frozen=True, eq=False):
     """A mapped class.
 
@@ -135,7 +143,7 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
     of a view the row itself. `unserved` are the attributes that no statement can read, which a resource has to hide.
     `scope` is what a row of the table has to satisfy to be one of the entity, for every actor; None where all are.
     `discriminator` says of which class of a hierarchy a row is. `broken` are the attributes whose own mistakes refuse
-    the app: they cause no others.
+    the app: they cause no others. `read_policies` are those of its app, for `readable()` in its own policies.
     """
 
     model: type[Any]
@@ -149,6 +157,7 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
     scope: OneOf | None = None
     discriminator: Discriminator | None = None
     broken: frozenset[str] = frozenset()
+    read_policies: ReadPolicies | None = None
 
     @property
     def is_creatable(self) -> bool:

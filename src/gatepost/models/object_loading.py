@@ -3,18 +3,22 @@
 Without it the session would load what a subclass adds at the first access, which asynchronous code cannot do.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapper, undefer, with_polymorphic
 from sqlalchemy.sql.visitors import replacement_traverse
 
-from gatepost.models.conditions import ACTOR_ID, BoundRule
+from gatepost.actor import Actor
+from gatepost.database.guards import READABLE
+from gatepost.models.conditions import ACTOR_ID, BoundRule, bind_readables
 from gatepost.models.entity import Entity
 from gatepost.models.hierarchy import identities_of
 from gatepost.models.list_query import RowRange
 from gatepost.models.literals import literal_of
+from gatepost.models.readable_rows import readables_in, with_readable
 from gatepost.models.recipes import Bound
 from gatepost.models.table_refs import TableRef
 
@@ -50,20 +54,34 @@ def locked(statement: sa.Select[Any], entity: Entity) -> sa.Select[Any]:
 def select_under(entity: Entity, rule: BoundRule, rows: RowRange | None = None) -> sa.Select[Any]:
     """A SELECT of the objects that satisfy a rule, with its values: one that other code may narrow, join and run. With
     `rows` it is of those, in the order that they are read in, and of one row more than their limit."""
-    source = TableRef.of(entity)
-    if rows is None:
-        with_value = _value_setter(rule, rule.bounds())
-        return select_objects(entity).where(*map(with_value, rule.conditions(source)))
-    with_value = _value_setter(rule, [*rule.bounds(), *rows.bounds()])
-    conditions = map(with_value, rows.conditions(rule, source))
-    found = select_objects(entity).where(*conditions).order_by(*rows.orderings(source))
-    offset = None if rows.offset is None else rows.offset.value
-    return found.offset(offset).limit(rows.limit + 1)
+    source, bounds = TableRef.of(entity), rule.bounds()
+    conditions = rule.conditions(source) if rows is None else rows.conditions(rule, source)
+    if rows is not None:
+        bounds += rows.bounds()
+    found = select_objects(entity).where(*map(partial(_with_values, bounds, rule.actor), conditions))
+    if rows is not None:
+        offset = None if rows.offset is None else rows.offset.value
+        found = found.order_by(*rows.orderings(source)).offset(offset).limit(rows.limit + 1)
+    return found.execution_options(**{READABLE: partial(with_readable_rows, actor=rule.actor, entity=entity)})
 
 
-def _value_setter(rule: BoundRule, bounds: Iterable[Bound]) -> Callable[[sa.ColumnElement[Any]], Any]:
-    """Gives the binds of a condition their values."""
-    values = {ACTOR_ID: rule.actor.id, **{bound.name: bound.value for bound in bounds}}
+def with_readable_rows(selected: Any, actor: Actor, entity: Entity) -> Any:
+    """A statement of the application's own with the policies for an actor in place of each `readable()`, and their
+    values. Raises `ConfigurationError` for a model that has no resource in the app of this entity."""
+    models = dict.fromkeys(part.model for part in readables_in(selected))
+    if not models:
+        return selected
+    readables = bind_readables(models, actor, entity)
+    bounds = readables.bounds()
+
+    def condition_on(model: type[Any], table: sa.FromClause, may_be_null: bool) -> sa.ColumnElement[bool]:
+        return _with_values(bounds, actor, readables.condition(model, table, may_be_null))
+
+    return with_readable(selected, condition_on, is_filter=False)
+
+
+def _with_values(bounds: Sequence[Bound], actor: Actor, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    values = {ACTOR_ID: actor.id, **{bound.name: bound.value for bound in bounds}}
 
     def with_value(element: Any, **_: Any) -> Any:
         if not isinstance(element, sa.BindParameter) or element.key not in values:
@@ -72,4 +90,4 @@ def _value_setter(rule: BoundRule, bounds: Iterable[Bound]) -> Callable[[sa.Colu
         # With a name of its own, so that several of these statements can stand in one.
         return sa.bindparam(None, value, type_=bind.type, unique=True, expanding=bind.expanding)
 
-    return lambda condition: replacement_traverse(condition, {}, with_value)
+    return replacement_traverse(condition, {}, with_value)

@@ -7,8 +7,8 @@ when the app is built if that shows with made-up actors, otherwise before the fi
 
 import inspect
 import re
-from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,16 +22,16 @@ from gatepost.actor import Actor
 from gatepost.database.statements import NamedCondition, Statement
 from gatepost.declaring.policies import Where
 from gatepost.declaring.row_expressions import CallValue, Readable
-from gatepost.errors import ConfigurationError
 from gatepost.models.actor_values import ACTOR, actor_value
 from gatepost.models.bind_types import bind_type, unrounded
 from gatepost.models.casts import guard_casts
 from gatepost.models.entity import Entity
+from gatepost.models.policy_refusals import name_of, no_truth, origin_of, refusal_of
+from gatepost.models.readable_rows import ConditionOn, readables_in, with_readable
 from gatepost.models.recipes import Bound
 from gatepost.models.shape import Form, shape_of
 from gatepost.models.table_refs import TableRef, bare, tables_read
 from gatepost.models.truth_values import NoTruthValueError, without_truth_values
-from gatepost.sources import location_of
 
 ROW = "gatepost_row"
 """Name of the alias on which a condition is compiled to check it."""
@@ -45,30 +45,57 @@ TRIED_MAX = 1024
 _tried: set[Hashable] = set()
 
 
-def shape_and_values(where: Where, model: Any, actor: Actor) -> tuple[Hashable, tuple[Bound, ...]]:
-    """The condition's shape and its values, in an order that depends on the shape alone."""
-    cache_key = cast("Any", _call(where, model, actor))._generate_cache_key()
+class CalledFunction(NamedTuple):
+    """What a function says for one actor: the condition's shape, and its values in an order that depends on the shape
+    alone; and the models that its `readable()` are of."""
+
+    shape: Hashable
+    values: tuple[Bound, ...]
+    models: tuple[type[Any], ...]
+
+
+def shape_and_values(where: Where, model: Any, actor: Actor) -> CalledFunction:
+    """Call the function."""
+    condition = _call(where, model, actor)
+    cache_key = cast("Any", condition)._generate_cache_key()
     if cache_key is None:
-        return object(), ()
-    return cache_key.key, tuple(
-        [
-            Bound(actor_value(bind.source, actor) if isinstance(bind, CallValue) else bind.effective_value)
-            for bind in cache_key.bindparams
-        ]
-    )
+        return CalledFunction(object(), (), _models(readables_in(condition)))
+    values: list[Bound] = []
+    asked: list[Readable] = []
+    for bind in cache_key.bindparams:
+        if isinstance(bind, CallValue):
+            values.append(Bound(actor_value(bind.source, actor)))
+        elif isinstance(bind, Readable):
+            asked.append(bind)
+        else:
+            values.append(Bound(bind.effective_value))
+    return CalledFunction(cache_key.key, tuple(values), _models(asked) if asked else ())
 
 
-def condition_on(
-    source: TableRef, where: Where, actor: Actor, values: Sequence[Bound], *, is_negated: bool
+def _models(asked: Iterable[Readable]) -> tuple[type[Any], ...]:
+    return tuple(dict.fromkeys(part.model for part in asked))
+
+
+def condition_on(  # noqa: PLR0913 - what a function has said, and where it stands
+    source: TableRef,
+    where: Where,
+    actor: Actor,
+    values: Sequence[Bound],
+    *,
+    is_negated: bool,
+    readable_on: ConditionOn | None = None,
 ) -> sa.ColumnElement[bool]:
-    """The condition on `source`, or its negation, with `values` as binds in place of its own. Raises
-    `ConfigurationError` where it cannot become part of a statement.
+    """The condition on `source`, or its negation, with `values` as binds in place of its own, and the conditions of
+    `readable_on` in place of `readable()`. Raises `ConfigurationError` where it cannot become part of a statement.
 
     NULL counts as false and so satisfies the negation, except where the condition has guarded casts: a row whose value
     does not cast satisfies neither.
     """
     check_function(where, source.entity, actor)
-    condition, is_guarded = _made(source, where, actor, values)
+    made, is_guarded = _made(source, where, actor, values)
+    if readable_on is not None:
+        made = with_readable(made, readable_on, is_filter=not is_negated)
+    condition = _whole(made, where)
     if not is_negated:
         return condition
     return _whole(sa.not_(condition), where) if is_guarded else condition.is_not(sa.true())
@@ -82,7 +109,7 @@ def failure_of(where: Where, entity: Entity, actor: Actor) -> Exception | None:
     try:
         without_truth_values(where.function, entity.model, actor)
     except NoTruthValueError as error:
-        raise _no_truth(where, error) from None
+        raise no_truth(where, error) from None
     except Exception as error:
         return error
     return None
@@ -91,11 +118,6 @@ def failure_of(where: Where, entity: Entity, actor: Actor) -> Exception | None:
 def condition_of(where: Where, entity: Entity, actor: Actor) -> sa.ColumnElement[bool]:
     """The condition on the entity's table as the function returns it, for inspection."""
     return _deannotated(_call(where, entity.model, actor))
-
-
-def name_of(where: Where) -> str:
-    """The function's name."""
-    return getattr(where.function, "__name__", "policy")
 
 
 def check_function(where: Where, entity: Entity, actor: Actor) -> None:
@@ -131,11 +153,11 @@ def _try(
             "Use the argument for the row, and `other = aliased("
             f"{entity.name})` for other rows of its table, in subqueries too.",
         )
-    for placeholder in visitors.iterate(plain):
-        is_readable = isinstance(placeholder, Readable)
-        if is_readable or (isinstance(placeholder, CallValue) and not placeholder.source.startswith(ACTOR)):
-            what = "readable()" if is_readable else "a value that is not the actor's"
-            raise refusal_of(where, f"contains {what}.", "Write it in computed(...); in a policy, write the condition.")
+    if others := tables_beside(_deannotated(plain), entity):
+        raise refusal_of(where, f"is about rows of {', '.join(others)}.", subquery_hint(entity))
+    for part in visitors.iterate(plain):
+        if isinstance(part, CallValue) and not part.source.startswith(ACTOR):
+            raise refusal_of(where, "contains a value that is not the actor's.", "Write it in computed(...).")
     for part in _conditions_in(plain):
         is_custom = isinstance(getattr(part, "operator", None), custom_op)  # whose type SQLAlchemy does not know
         if not is_custom and shape_of(part.type).form not in (Form.BOOLEAN, Form.OTHER):
@@ -143,8 +165,8 @@ def _try(
                 where, f"has {part} as a condition, which is of type {part.type}.", "Compare it with a value."
             )
     try:
-        _, values = shape_and_values(where, entity.model, actor)
-        condition, _ = _made(row, where, actor, values)
+        made, _ = _made(row, where, actor, shape_and_values(where, entity.model, actor).values)
+        condition = _whole(with_readable(made, lambda *_: sa.true(), is_filter=True), where)
         sql = Statement(sa.select(1).select_from(row.table).where(condition), name_of(where)).sql
     except SQLAlchemyError as error:
         raise refusal_of(where, f"cannot be written as SQL: {error}", "Rewrite the condition.") from None
@@ -156,6 +178,18 @@ def _try(
         )
     if re.search(r"\bSELECT \*\s+WHERE\b", sql):
         raise refusal_of(where, "has a subquery that reads no table.", "Write exists().where(Other.column == ...).")
+
+
+def tables_beside(condition: Any, entity: Entity) -> list[str]:
+    """The names of tables that a condition would have to be joined with."""
+    tables: list[Any] = [table for table in map(bare, condition._from_objects) if table is not entity.table]
+    return [str(table.name) if isinstance(table, sa.Table) else f"another {table.element.name}" for table in tables]
+
+
+def subquery_hint(entity: Entity) -> str:
+    """What to write in place of a condition on another table."""
+    name = entity.name
+    return f"Compare columns of {name}, or write a subquery that begins at them: {name}.author.has(...)."
 
 
 def _conditions_in(condition: Any) -> Iterator[Any]:
@@ -170,7 +204,7 @@ def _conditions_in(condition: Any) -> Iterator[Any]:
 
 
 def _made(source: TableRef, where: Where, actor: Actor, values: Sequence[Bound]) -> tuple[sa.ColumnElement[bool], bool]:
-    """The condition, and whether casts of it are guarded.
+    """The condition, in which `readable()` still stands, and whether casts of it are guarded.
 
     The result is part of a statement that is cached for other actors. Its binds must therefore be exactly those that
     `shape_and_values` extracts per request, in the same order, and no other value may stay inside.
@@ -179,10 +213,9 @@ def _made(source: TableRef, where: Where, actor: Actor, values: Sequence[Bound])
     cache_key = cast("Any", condition)._generate_cache_key()
     if cache_key is None:
         # Its shape is a new object per request (see `shape_and_values`): never reused, so its values may stay inside.
-        condition, is_guarded = guard_casts(_of_row(condition, source), source.table)
-        return _whole(condition, where), is_guarded
+        return guard_casts(_with_actor(_of_row(_deannotated(condition), source), actor), source.table)
     condition = _of_row(_correlated(_deannotated(condition), [source.table]), source)
-    binds = cast("Any", condition)._generate_cache_key().bindparams
+    binds = _values_in(cast("Any", condition)._generate_cache_key())
     # In the order of the cache key, which `shape_and_values` follows as well: the place is the only link between a bind
     # of the statement and the value that a later request computes for it.
     names = {id(bind): value.name for bind, value in zip(binds, values, strict=False)}
@@ -190,31 +223,43 @@ def _made(source: TableRef, where: Where, actor: Actor, values: Sequence[Bound])
     left = cast("Any", renamed)._generate_cache_key()
     # Both checks ask whether a value escaped: deannotating and correlating must not have changed the binds or their
     # order, and after renaming no bind without one of our names may be left.
-    is_same = [id(bind.value) for bind in binds] == [id(bind.value) for bind in cache_key.bindparams]
-    if not is_same or left is None or any(bind.key not in names.values() for bind in left.bindparams):
+    is_same = [id(bind.value) for bind in binds] == [id(bind.value) for bind in _values_in(cache_key)]
+    if not is_same or left is None or any(bind.key not in names.values() for bind in _values_in(left)):
         # A value that stays in the cached statement would be used for every later actor.
         raise refusal_of(where, "holds a value that cannot be bound.", "Rewrite the condition.")
     # Last, because a guard repeats its operand: guarded first, one value would be several binds.
-    guarded, is_guarded = guard_casts(renamed, source.table)
-    return _whole(guarded, where), is_guarded
+    return guard_casts(renamed, source.table)
+
+
+def _values_in(cache_key: Any) -> list[Any]:
+    return [bind for bind in cache_key.bindparams if not isinstance(bind, Readable)]
+
+
+def _with_actor(condition: sa.ColumnElement[bool], actor: Actor) -> sa.ColumnElement[bool]:
+    """The condition with the actor's values inside."""
+
+    def replace(element: Any, **_: Any) -> Any:
+        if not isinstance(element, CallValue):
+            return None
+        kind: Any = cast("Any", element).type
+        return cast("Any", sa.bindparam(None, actor_value(element.source, actor), type_=kind, unique=True))
+
+    found: sa.ColumnElement[bool] = visitors.replacement_traverse(condition, {}, replace)
+    return found
 
 
 def _whole(condition: sa.ColumnElement[bool], where: Where) -> sa.ColumnElement[bool]:
     """The condition in parentheses, which SQLAlchemy omits in `(a AND b) IS true`."""
-    return NamedCondition(condition, _origin(where))
-
-
-def _origin(where: Where) -> str:
-    return f"the policy {name_of(where)} ({location_of(where.function)})"
+    return NamedCondition(condition, origin_of(where))
 
 
 def _call(where: Where, model: Any, actor: Actor) -> sa.ColumnElement[bool]:
     try:
         result: Any = without_truth_values(where.function, model, actor)
     except NoTruthValueError as error:
-        raise _no_truth(where, error) from None
+        raise no_truth(where, error) from None
     except Exception as error:
-        error.add_note(f"Raised by {_origin(where)}.")
+        error.add_note(f"Raised by {origin_of(where)}.")
         raise
     if isinstance(result, QueryableAttribute):  # `return model.is_open`
         result = cast("Any", result).expression
@@ -303,15 +348,3 @@ def _parts(element: Any) -> Iterator[Any]:
         return
     for child in element.get_children():
         yield from _parts(child)
-
-
-def refusal_of(where: Where, problem: str, hint: str | None = None, source: str | None = None) -> ConfigurationError:
-    """The error for a function that cannot be a policy."""
-    found = source or location_of(where.function)
-    return ConfigurationError(f"the policy {name_of(where)} {problem}", source=found, hint=hint)
-
-
-def _no_truth(where: Where, error: NoTruthValueError) -> ConfigurationError:
-    return refusal_of(
-        where, f"cannot be evaluated: {error}.", "Write &, | and ~ with parentheses, or and_, or_ and not_."
-    )

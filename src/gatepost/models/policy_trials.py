@@ -26,7 +26,8 @@ from gatepost.hints import did_you_mean
 from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import functions_of
 from gatepost.models.entity import Entity
-from gatepost.models.policy_functions import check_function, failure_of, refusal_of
+from gatepost.models.policy_functions import check_function, failure_of, shape_and_values
+from gatepost.models.policy_refusals import check_readable, refusal_of
 from gatepost.models.sample_users import SampleUsers
 from gatepost.sources import raised_at
 
@@ -133,6 +134,7 @@ def _failure(where: Where, entity: Entity, actor: Actor) -> Exception | None:
     error = failure_of(where, entity, actor)
     if error is None:
         check_function(where, entity, actor)
+        check_readable(where, entity, shape_and_values(where, entity.model, actor).models)
     return None if isinstance(error, Problem) else error  # a refusal of the request is meant
 
 

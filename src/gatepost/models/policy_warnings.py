@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Case, ColumnClause, ColumnElement, Float, Interval, Numeric, Select, TextClause
+from sqlalchemy import Case, ColumnClause, ColumnElement, Float, Interval, Numeric, Select, TextClause, literal_column
 from sqlalchemy.dialects.postgresql.ranges import AbstractRange
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import (
@@ -25,10 +25,12 @@ from sqlalchemy.sql.selectable import Exists, ScalarSelect, SelectStatementGroup
 from sqlalchemy.types import Integer, String, TypeEngine
 
 from gatepost.actor import Actor
+from gatepost.database.own_binds import OwnBinds
 from gatepost.database.statements import DIALECT
 from gatepost.declaring.policies import Policy, Where, functions
 from gatepost.models.catalog import ServedModel
-from gatepost.models.policy_functions import condition_of, failure_of, name_of
+from gatepost.models.policy_functions import condition_of, failure_of
+from gatepost.models.policy_refusals import name_of
 from gatepost.models.shape import plain_type
 
 _AGGREGATES = "count min max avg sum bool_and bool_or every any_value array_agg string_agg json_agg"
@@ -227,6 +229,7 @@ def _has_column(element: Any) -> bool:
 
 
 def _sql(element: Any) -> str:
-    text = " ".join(str(element.compile(dialect=DIALECT)).split())
+    own = OwnBinds(readable=lambda part: literal_column(f"readable({part.model.__name__})"))
+    text = " ".join(str(element.compile(dialect=DIALECT, own=own)).split())
     is_long = len(text) > EXPRESSION_CHARACTERS_MAX
     return f"{text[:EXPRESSION_CHARACTERS_MAX]}..." if is_long else text

@@ -17,11 +17,19 @@ from gatepost.actor import Actor, system
 from gatepost.database.statements import DIALECT
 from gatepost.declaring.policies import Decision, Policy, RowCondition, Where, both, is_nobody
 from gatepost.declaring.resource import Resource
+from gatepost.declaring.row_expressions import CallValue, Readable
 from gatepost.errors import ConfigurationError
 from gatepost.models.entity import Entity
 from gatepost.models.literals import literal_of
-from gatepost.models.policy_functions import check_function, condition_of, condition_on, shape_and_values
-from gatepost.models.table_refs import TableRef, bare
+from gatepost.models.policy_functions import (
+    check_function,
+    condition_of,
+    condition_on,
+    shape_and_values,
+    subquery_hint,
+    tables_beside,
+)
+from gatepost.models.table_refs import TableRef
 
 RESTRICTED = ("list", "get", "create")
 """The actions whose policies a restriction is a part of."""
@@ -35,7 +43,7 @@ class Restriction(RowCondition, frozen=True):
 
     def condition(self, source: TableRef, *, is_negated: bool = False) -> sa.ColumnElement[bool]:
         """The condition on `source`, or its negation."""
-        _, values = shape_and_values(self.where, source.entity.model, system)
+        values = shape_and_values(self.where, source.entity.model, system).values
         found = condition_on(source, self.where, system, values, is_negated=is_negated)
         by_name = {bound.name: bound.value for bound in values}
 
@@ -103,7 +111,8 @@ def check_restriction(resource: Resource[Any], entity: Entity) -> None:
     location = f"Resource({entity.name}, where=...)"
     try:
         check_function(resource.where, entity, system)
-        others = _tables_beside(condition_of(resource.where, entity, system), entity)
+        condition = condition_of(resource.where, entity, system)
+        others = tables_beside(condition, entity)
     except ConfigurationError as error:
         message = error.message.partition(" ")[2].partition(" ")[2].partition(" ")[2]  # without "the policy <name>"
         raise ConfigurationError(message, location=location, hint=error.hint) from None
@@ -112,17 +121,12 @@ def check_restriction(resource: Resource[Any], entity: Entity) -> None:
         raise ConfigurationError(
             f"cannot be evaluated: {str(error).rstrip('.')}.", location=location, hint=hint
         ) from None
+    if any(isinstance(part, CallValue | Readable) for part in visitors.iterate(condition)):
+        hint = "where= holds for every actor. Write what depends on the actor as a policy: read=policy(...)."
+        raise ConfigurationError("depends on the actor.", location=location, hint=hint)
     if others:
-        hint = (
-            f"Compare columns of {entity.name}, or write a subquery that begins at them: {entity.name}.author.has(...)."
-        )
+        hint = subquery_hint(entity)
         raise ConfigurationError(f"is about rows of {', '.join(others)}.", location=location, hint=hint)
-
-
-def _tables_beside(condition: Any, entity: Entity) -> list[str]:
-    """The names of tables that a condition would have to be joined with."""
-    tables: list[Any] = [table for table in map(bare, condition._from_objects) if table is not entity.table]
-    return [str(table.name) if isinstance(table, sa.Table) else f"another {table.element.name}" for table in tables]
 
 
 def _text_of(where: Where, entity: Entity) -> str:

@@ -9,12 +9,16 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.cache_key import NO_CACHE
 from sqlalchemy.sql.selectable import _OffsetLimitParam  # pyright: ignore[reportPrivateUsage]
 
+from gatepost.actor import Actor
 from gatepost.bounded_cache import BoundedCache
 from gatepost.declaring.row_expressions import CallValue, Readable
+from gatepost.errors import ConfigurationError
 from gatepost.models.actor_columns import ActorColumns
 from gatepost.models.chosen_rows import ChosenRows, SelectShape, ValueOf
+from gatepost.models.conditions import bind_readables
 from gatepost.models.entity import Entity
 from gatepost.models.list_query import Order
+from gatepost.models.readable_rows import read_policy
 from gatepost.models.select_orders import has_limit, is_plain, order_of
 
 SHAPES_MAX = 256
@@ -44,12 +48,14 @@ class RowCountOutOfRange(NumberOutOfRange):
 
 class KnownSelect(msgspec.Struct, frozen=True, eq=False):
     """What Selects of one shape have in common: their order, None where they have a limit, and so an order, of their
-    own; the places among their binds of `counts`, every LIMIT and OFFSET, and of that `limit`."""
+    own; the places among their binds of `counts`, every LIMIT and OFFSET, and of that `limit`; the models that
+    `readable()` is of in them."""
 
     shape: SelectShape
     order: tuple[Order, ...] | None
     counts: Sequence[int]
     limit: int | None
+    models: tuple[type[Any], ...]
 
 
 class ChosenSelect(msgspec.Struct, frozen=True, eq=False):
@@ -69,29 +75,32 @@ class SelectShapes:
         self._actor_columns = actor_columns
         self._known = BoundedCache[Any, KnownSelect](SHAPES_MAX)
 
-    def choose(self, selected: sa.Select[Any], value_of: ValueOf) -> ChosenSelect:
-        """The rows of a Select, with the values of this call.
+    def choose(self, selected: sa.Select[Any], actor: Actor, value_of: ValueOf) -> ChosenSelect:
+        """The rows of a Select, with the values of this call, whose actor this is.
 
         Raises `TypeError` where policies and pages cannot be compiled around it, and `RowCountOutOfRange`.
         """
-        key, binds, params = read_select(selected)
+        key, binds, params, _ = read = read_select(selected)
         known = None if key is None else self._known.get(key)
         if known is None:
-            known = self._known_of(selected, binds, is_for_one_call=key is None)
+            known = self._known_of(selected, read, is_for_one_call=key is None)
             if key is not None:
                 self._known[key] = known
         rows = ChosenRows.of(selected, known.shape, binds, params, value_of)
+        if known.models:
+            rows = msgspec.structs.replace(rows, readables=bind_readables(known.models, actor, self._entity))
         check_row_counts(rows.values[place].value for place in known.counts)
         return ChosenSelect(rows, known.order, None if known.limit is None else rows.values[known.limit].value)
 
-    def for_one_call(self, selected: sa.Select[Any], value_of: ValueOf) -> ChosenSelect:
+    def for_one_call(self, selected: sa.Select[Any], actor: Actor, value_of: ValueOf) -> ChosenSelect:
         """The same for a Select whose values cannot all be bound; Selects of its shape are compiled in every call."""
-        key, binds, _ = read_select(selected)
-        self._known[key] = self._known_of(selected, binds, is_for_one_call=True)
-        return self.choose(selected, value_of)
+        read = read_select(selected)
+        self._known[read.key] = self._known_of(selected, read, is_for_one_call=True)
+        return self.choose(selected, actor, value_of)
 
-    def _known_of(self, selected: Any, binds: Binds, *, is_for_one_call: bool) -> KnownSelect:
-        self._check_values(binds)
+    def _known_of(self, selected: Any, read: "SelectKey", *, is_for_one_call: bool) -> KnownSelect:
+        binds = read.binds
+        self._check_values(read)
         order, is_whole = order_of(selected, self._entity), has_limit(selected)
         if order is None and not is_whole:
             raise TypeError("The Select is ordered by expressions, so it needs a limit of its own: `.limit(100)`.")
@@ -100,40 +109,43 @@ class SelectShapes:
         # Binds of types that have no key have the same one, whatever their types are.
         is_for_one_call |= any(cast("Any", bind.type)._static_cache_key is NO_CACHE for bind in binds)
         shape = SelectShape(is_whole, is_plain(selected, self._entity), is_for_one_call)
-        return KnownSelect(shape, None if is_whole else order, counts, limit)
+        models = tuple(dict.fromkeys(part.model for part in read.readables))
+        return KnownSelect(shape, None if is_whole else order, counts, limit, models)
 
-    def _check_values(self, binds: Binds) -> None:
-        complaint = None if self._actor_columns is None else self._actor_columns.complaint(binds)
+    def _check_values(self, read: "SelectKey") -> None:
+        complaint = None if self._actor_columns is None else self._actor_columns.complaint(read.binds)
         if complaint is not None:
             raise TypeError(f"The Select {complaint}")
-        readable = next((bind for bind in binds if isinstance(bind, Readable)), None)
-        if readable is not None:
-            raise TypeError(
-                f"The Select has readable({readable.model.__name__}), which is for computed(...): read rows of "
-                f"{readable.model.__name__} by an endpoint of their own, or write the condition."
-            )
+        for part in read.readables:
+            try:
+                read_policy(part.model, self._entity)
+            except ConfigurationError as error:
+                raise TypeError(f"The Select {error}") from None
 
 
 class SelectKey(NamedTuple):
     """What all Selects with the same SQL have in common, the binds of one of them, in an order that depends on the key
-    alone, and the values that `.params()` gave it by name. A Select with a part that has no key, such as VALUES, has
-    none; then the binds are those whose values do not stand in them, and those of limits."""
+    alone, the values that `.params()` gave it by name, and each `readable()` in it. A Select with a part that has no
+    key, such as VALUES, has none; then the binds are those whose values do not stand in them, and those of limits."""
 
     key: Any
     binds: Binds
     params: Mapping[str, Any]
+    readables: Sequence[Readable]
 
 
 def read_select(selected: Any) -> SelectKey:
     """The key of a Select, and its binds."""
     found = selected._generate_cache_key()
     if found is not None:
-        return SelectKey(found.key, found.bindparams, found.params or {})
+        readables = [bind for bind in found.bindparams if isinstance(bind, Readable)]
+        binds = [bind for bind in found.bindparams if not isinstance(bind, Readable)] if readables else found.bindparams
+        return SelectKey(found.key, binds, found.params or {}, readables)
     params, parts = selected._params, cast("Iterable[Any]", visitors.iterate(selected))
     of_call = (CallValue, _OffsetLimitParam)
     all_binds: list[Any] = [part for part in parts if isinstance(part, sa.BindParameter)]
-    binds: list[Any] = [part for part in all_binds if isinstance(part, of_call) or part.key in params]
-    return SelectKey(None, binds, params)
+    binds = [part for part in all_binds if isinstance(part, of_call) or part.key in params]
+    return SelectKey(None, binds, params, [part for part in all_binds if isinstance(part, Readable)])
 
 
 def row_counts(binds: Binds) -> list[int]:

@@ -17,9 +17,10 @@ from gatepost.actor import Actor, system
 from gatepost.declaring.policies import Where
 from gatepost.errors import ConfigurationError
 from gatepost.models.catalog import ServedModel
-from gatepost.models.conditions import ACTOR_ID, bind_decision
+from gatepost.models.conditions import ACTOR_ID, BoundRule, bind_decision
 from gatepost.models.entity import Entity
-from gatepost.models.policy_functions import failure_of, refusal_of, shape_and_values
+from gatepost.models.policy_functions import failure_of
+from gatepost.models.policy_refusals import refusal_of
 from gatepost.models.policy_trials import reached_policies, trial_actors
 from gatepost.models.recipes import Bound
 from gatepost.models.sample_users import SampleUsers
@@ -63,7 +64,7 @@ def _restrictions(served: ServedModel) -> Iterator[SQLTrial]:
         location = f"Resource({served.entity.name}, where=...)"
         return ConfigurationError(problem, location=location, source=served.resource.source, hint=hint)
 
-    trial = _trial(where, served.entity, system, lambda: system, None)
+    trial = _trial(where, served.entity, bind_decision(where, system, served.entity), lambda: system, None)
     yield msgspec.structs.replace(trial, refusal=refusal)
 
 
@@ -78,10 +79,19 @@ def _policies(served: ServedModel, users: SampleUsers | None, tried: set[Hashabl
         for where, actor, find_other in found:
             if failure_of(where, served.entity, actor) is not None:
                 continue  # what is not refused depends on a value that no sample has
-            shape, _ = shape_and_values(where, served.entity.model, actor)
-            if (where, served.entity.model, shape) not in tried:
-                tried.add((where, served.entity.model, shape))
-                yield _trial(where, served.entity, actor, find_other, users)
+            rule = _bound(where, served.entity, actor)
+            if rule is not None and (where, served.entity.model, rule.functions) not in tried:
+                tried.add((where, served.entity.model, rule.functions))
+                yield _trial(where, served.entity, rule, find_other, users)
+
+
+def _bound(where: Where, entity: Entity, actor: Actor) -> BoundRule | None:
+    """The function's condition for an actor. None where one that it asks for by `readable()` depends on a value that no
+    sample has: that one is tried by itself."""
+    try:
+        return bind_decision(where, actor, entity)
+    except Exception:
+        return None
 
 
 def _any(reaches: Iterable[Callable[[Actor], bool]], actor: Actor) -> bool:
@@ -89,9 +99,9 @@ def _any(reaches: Iterable[Callable[[Actor], bool]], actor: Actor) -> bool:
 
 
 def _trial(
-    where: Where, entity: Entity, actor: Actor, find_other: Callable[[], Actor], users: SampleUsers | None
+    where: Where, entity: Entity, rule: BoundRule, find_other: Callable[[], Actor], users: SampleUsers | None
 ) -> SQLTrial:
-    rule = bind_decision(where, actor, entity)
+    actor = rule.actor
     source = TableRef.of(entity)
     condition = sa.and_(*rule.conditions(source))
     values = {ACTOR_ID: actor.id} | {bound.name: bound.value for bound in rule.bounds()}
@@ -111,9 +121,8 @@ def _trial(
 
 def _constants(where: Where, entity: Entity, other: Actor, bounds: Sequence[Bound]) -> dict[str, Any]:
     """Those of the values that the function binds for another actor as well; none where its SQL differs then."""
-    if failure_of(where, entity, other) is not None:
-        return {}
-    _, theirs = shape_and_values(where, entity.model, other)
+    found = None if failure_of(where, entity, other) is not None else _bound(where, entity, other)
+    theirs = [] if found is None else found.bounds()
     if len(theirs) != len(bounds):
         return {}
     pairs = zip(bounds, theirs, strict=True)

@@ -113,7 +113,7 @@ class RowAnswers:
     def choose(self, call: Call, selected: sa.Select[Any]) -> ChosenSelect:
         """The rows of a Select. Raises `TypeError` where policies and pages cannot be compiled around it, and
         `NumberOutOfRange`."""
-        return self._selects.choose(selected, partial(call_value, call))
+        return self._selects.choose(selected, call.actor, partial(call_value, call))
 
     async def show_selected(self, call: Call, unit: UnitOfWork | None, chosen: ChosenRows, query: ListQuery) -> RowPage:
         """Those of the chosen rows that the actor may list, as the query wants them; without a unit of work, outside of
@@ -122,7 +122,7 @@ class RowAnswers:
             try:
                 return await self._page(call, unit, msgspec.structs.replace(query, chosen=chosen))
             except UnboundValueError:
-                again = self._selects.for_one_call(chosen.selected.value, partial(call_value, call))
+                again = self._selects.for_one_call(chosen.selected.value, call.actor, partial(call_value, call))
                 return await self._page(call, unit, msgspec.structs.replace(query, chosen=again.rows))
         except asyncpg.DataError as error:
             raise number_out_of_range(error) or error from error
@@ -157,8 +157,10 @@ async def select_plainly(call: Call, unit: UnitOfWork, selected: sa.Select[Any])
     application's own SQL, without policies and pages. Raises `TypeError` where it has no limit."""
     if not has_limit(selected):
         raise TypeError("A Select of columns needs a limit of its own: `.limit(1_000)`.")
-    binds = read_select(selected).binds
+    binds, readables = read_select(selected)[1::2]
     check_row_counts(binds[place].effective_value for place in row_counts(binds))
+    if readables:
+        selected = unit.with_readable_rows(selected, readables, call.actor)
     values = {bind.key: call_value(call, bind.source) for bind in binds if isinstance(bind, CallValue)}
     try:
         found = await unit.transaction.session.execute(selected, values)

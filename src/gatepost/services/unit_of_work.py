@@ -1,6 +1,6 @@
 """The unit of work: the services that take part in one transaction, and what their default verbs do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar, cast, overload
 
@@ -10,8 +10,9 @@ from gatepost.actor import Actor
 from gatepost.call import Call
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.attributes import Attr
+from gatepost.declaring.row_expressions import Readable
 from gatepost.models.list_query import ListQuery
-from gatepost.models.object_loading import select_under
+from gatepost.models.object_loading import select_under, with_readable_rows
 from gatepost.response_backlog import ResponseBacklog
 from gatepost.services.accounts import AccountOperations, Accounts, accounts_in
 from gatepost.services.changes import Changes
@@ -116,6 +117,16 @@ class UnitOfWork:
         if query is None:
             return select_under(served.entity, rule)
         return select_under(served.entity, below(rule, query.below), query.rows)
+
+    def with_readable_rows(self, selected: Select[Any], readables: Iterable[Readable], actor: Actor) -> Select[Any]:
+        """A Select of the application's own, with the policies for an actor in place of these `readable()`. Raises
+        `TypeError` for a model without a resource."""
+        for part in readables:
+            compiled = self._registry.find_compiled(part.model)
+            if compiled is None:
+                raise TypeError(f"The Select asks whether {part.model.__name__} is readable, which has no resource.")
+            selected = with_readable_rows(selected, actor, compiled.served.entity)
+        return selected
 
     async def find_row(self, model: type[N], id: Any, actor: Actor, *, lock: bool = False) -> N:
         """Load the row with this key, under the read rule, and lock it where that is asked."""

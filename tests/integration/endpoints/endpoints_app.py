@@ -36,7 +36,6 @@ from gatepost import (
     policy,
     post,
     put,
-    readable,
     role,
 )
 from gatepost.call import Response
@@ -210,10 +209,6 @@ class FolioLists(Controller):
     @get("/of-shelves", allow=anyone)
     async def of_shelves(self) -> Select[Folio]:
         return select(Folio).where(Folio.title == actor_column(Shelf.name))
-
-    @get("/readable", allow=anyone)
-    async def of_readable(self) -> Select[Folio]:
-        return select(Folio).where(Folio.shelf.has(readable(Shelf)))
 
     @get("/nothing", allow=anyone)
     async def nothing(self) -> list[Folio]:

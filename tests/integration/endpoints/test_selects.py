@@ -180,7 +180,6 @@ async def test_a_select_of_columns_is_plain_data(library: Library) -> None:
         ("distinct", "FolioLists.distinct: The Select has DISTINCT"),
         ("unordered", "FolioLists.by_expression: The Select is ordered by expressions"),
         ("of-shelves", "FolioLists.of_shelves: The Select has actor_column(Shelf.name), and users are of User."),
-        ("readable", "FolioLists.of_readable: The Select has readable(Shelf), which is for computed(...)"),
         ("nothing", "FolioLists.nothing returned NoneType, not Folio."),
     ],
 )

@@ -11,7 +11,7 @@ from gate_conversation import forbidden_receive
 from sqlalchemy import ForeignKey, Index, MetaData, or_, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from gatepost import App, Field, Resource, actor_id, owner, policy, role
+from gatepost import App, Field, Resource, actor_id, owner, policy, readable, role
 from gatepost.actor import Actor
 from gatepost.call import Call
 from gatepost.controllers.cursors import Cursors
@@ -92,15 +92,16 @@ def is_light(model: Any, actor: Actor) -> Any:
 
 
 light = policy(is_light)
+known = policy(Tool.maker.has(readable(Maker)))
 app = App(
     Resource(
         Tool,
         read=owner("keeper_id") | light,
-        write=light,
+        write=light & known,
         fields={"cost": Field(read=role("buyer"), write=role("buyer")), "note": Field(read=light, write=light)},
     ),
     Resource(Loan, read=policy(lambda model, actor: model.borrower != str(actor.id))),
-    Resource(Maker, read=policy(lambda model, actor: model.name != str(actor.id))),
+    Resource(Maker, read=role("buyer") | policy(lambda model, actor: model.name != str(actor.id))),
 )
 CATALOG = app.declaration.catalog
 TOOLS, MAKERS, LOANS = CATALOG.by_model[Tool], CATALOG.by_model[Maker], CATALOG.by_model[Loan]
@@ -111,6 +112,8 @@ SELECTS = [
     *(select(Tool).where(Tool.weight > weight) for weight in (1, 2)),
     *(select(Tool).where(Tool.name.in_(names)) for names in (["a"], ["a", "b"])),
     select(Tool).join(Tool.maker).where(Tool.id == actor_id),
+    select(Tool).where(Tool.maker_id.in_(select(Maker.id).where(readable(Maker), Maker.id > 3))),
+    select(Tool).join(Tool.maker).where(~readable(Maker)).limit(3),
     *(select(Tool).order_by(Tool.name).limit(limit) for limit in (1, 2)),
 ]
 SHAPES = SelectShapes(TOOLS.entity)
@@ -208,7 +211,7 @@ def recipes_of_pages(actor: Actor, read: BoundRule) -> Iterator[Recipe[Any]]:
         yield ReadPage(shown, query.rows, counts=True)
         yield ReadPage(shown, msgspec.structs.replace(query.rows, offset=Bound(7)), counts=True)
         for selected in SELECTS:
-            chosen = SHAPES.choose(selected, lambda source, value=actor.id: value).rows
+            chosen = SHAPES.choose(selected, actor, lambda source, value=actor.id: value).rows
             yield ReadPage(shown, msgspec.structs.replace(query.rows, chosen=chosen))
 
 
