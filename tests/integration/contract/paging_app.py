@@ -125,7 +125,7 @@ def paged(paging: Paging) -> App:
         Resource(Many, read=authenticated),
         Resource(Odd, read=anyone),
     )
-    app.declaration.paging = paging
+    app.declaration.own.paging = paging
     return app
 
 
