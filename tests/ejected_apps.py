@@ -4,6 +4,7 @@ eject`, and put in its place. The tests themselves stay as they are.
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from gatepost.services.service import SEAMS
 
 PARTS = ("service", "dto")
 
-ejected_classes: list[str] = []
+ejected: list[Ejected] = []
 """What was put in place."""
 
 
@@ -30,8 +31,8 @@ def classes_of(found: Ejected) -> dict[str, Any]:
     return namespace
 
 
-def put_in_place(app: App, part: str) -> None:
-    """Put a part of each resource of an app in the place of what is derived."""
+def all_ejected(app: App, part: str) -> Iterator[tuple[DeclaredResources, ServedModel, Ejected]]:
+    """What is written of each resource of an app that has something to write."""
     for declared in app.declaration.all:
         for served in declared.catalog.served:
             model = served.entity.model
@@ -39,22 +40,29 @@ def put_in_place(app: App, part: str) -> None:
                 if "." in model.__qualname__:
                     continue  # declared in a function
                 setattr(sys.modules[model.__module__], model.__qualname__, model)  # made by a function
-            name = f"{model.__module__}.{model.__name__}"
-            try:
-                found = eject(app.declaration, Asked(name, part, group=declared.group))
-            except ConfigurationError:
-                continue  # the resource has its own
-            put_service(declared, served, found)
-            ejected_classes.append(f"{found.model}.{found.part}")
+            asked = Asked(f"{model.__module__}.{model.__name__}", part, group=declared.group)
+            with suppress(ConfigurationError):  # the resource has its own
+                yield declared, served, eject(app.declaration, asked)
 
 
-def put_service(declared: DeclaredResources, served: ServedModel, found: Ejected) -> None:
-    """Put an ejected service in place, or its verbs into the service that is there."""
-    made = classes_of(found)[found.resource["service"]]
-    own = declared.services.setdefault(served.entity.model, made)
-    if own is not made:
-        for verb in SEAMS.keys() & vars(made).keys():
-            setattr(own, verb, vars(made)[verb])
+def put_services(app: App) -> None:
+    """Put ejected services in place, or their verbs into the services that are there."""
+    for declared, served, found in all_ejected(app, "service"):
+        made = classes_of(found)[found.resource["service"]]
+        own = declared.services.setdefault(served.entity.model, made)
+        if own is not made:
+            for verb in SEAMS.keys() & vars(made).keys():
+                setattr(own, verb, vars(made)[verb])
+        ejected.append(found)
+
+
+def put_dtos(app: App) -> None:
+    """Name ejected DTOs in the resources of an app, which has to be made again with them."""
+    for _, served, found in all_ejected(app, "dto"):
+        classes = classes_of(found)
+        for argument, name in found.resource.items():
+            setattr(served.resource, argument, classes[name])
+        ejected.append(found)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -62,7 +70,7 @@ def ejected_apps(request: pytest.FixtureRequest) -> Iterator[None]:
     """Says how much was ejected; `install` has done it."""
     yield
     if request.config.getoption("ejected"):
-        sys.stderr.write(f"\nejected: {len(ejected_classes)}\n")
+        sys.stderr.write(f"\nejected: {len(ejected)}\n")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,7 +86,12 @@ def pytest_configure(config: pytest.Config) -> None:
     made = App.__init__
 
     def make(self: App, *resources: Any, **options: Any) -> None:
+        if part == "dto":
+            derived = object.__new__(App)
+            made(derived, *resources, **options)
+            put_dtos(derived)
         made(self, *resources, **options)
-        put_in_place(self, part)
+        if part == "service":
+            put_services(self)
 
     App.__init__ = make  # type: ignore[method-assign]

@@ -20,7 +20,8 @@ def type_of(model: type[Any], attribute: Attribute, names: Names) -> str:
     if attribute.shape.is_decorated and declared in _ARGUMENTS:
         declared = Any  # it says less than a type checker wants, and another type would not be the model's
     written = _of_shape(attribute.shape, names) if declared is None else type_source(declared, names)
-    return f"{written} | None" if attribute.nullable and written != names.of("typing", "Any") else written
+    is_any = written in ("Any", "TypingAny")
+    return f"{written} | None" if attribute.nullable and not is_any else written
 
 
 def type_source(kind: Any, names: Names) -> str:

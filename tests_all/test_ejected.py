@@ -1,0 +1,114 @@
+"""What `gatepost eject` writes passes the tests of what it replaces, unchanged, and strict type checkers."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+INTEGRATION = Path("tests/integration")
+
+# What a service's own verbs are documented not to do.
+OF_SERVICES = (
+    "contract/test_totals_and_offsets.py",  # only the derived list knows its total
+    "contract/test_documents.py::test_derived_verbs_keep_the_zeros_that_were_written",
+    "values/test_values.py::test_a_row_is_found_by_a_key_as_shown[single]",  # floats as keys
+    "values/test_values.py::test_a_row_is_found_by_a_key_as_shown[floating]",
+    "values/test_values.py::test_a_row_is_found_by_a_key_as_shown[long_floating]",
+)
+
+# What the derived verbs send, and how their failures look in the log.
+OF_DERIVED_VERBS = (
+    "contract/test_calls.py::test_a_call_knows_the_tables_that_its_response_depends_on",
+    "contract/test_unchanged_rows.py::test_an_unchanged_row_is_read_and_not_written",
+    "policies/test_candidates.py::test_a_candidate_costs_no_statement_of_its_own",
+    "policies/test_hidden_references.py::test_only_references_to_keys_that_are_not_shown_to_all_are_looked_up",
+    "policies/test_named_policies.py::test_the_log_line_of_the_500_names_the_policy_and_its_line",
+)
+
+# `expand=` beside a DTO, and changes that repeat what nobody sets.
+OF_DTOS = ("bookshop/test_ordering.py::test_a_filtered_page_shows_each_book_with_its_author",)
+
+SERVICE_TESTS = ("bookshop/test_ordering.py", "contract", "policies", "values", "inheritance")
+OF_CONTRACT = "bad_bodies bad_queries changing creating cursors enum_arrays filters keys naive_and_domains shape wire"
+OF_POLICIES = "candidates casts composite_references hidden_rows policy_matrix"
+DTO_TESTS = (
+    "bookshop/test_ordering.py",
+    *(f"contract/test_{name}.py" for name in OF_CONTRACT.split()),
+    *(f"policies/test_{name}.py" for name in OF_POLICIES.split()),
+)
+
+
+def run_ejected(part: str, tests: Sequence[str], left_out: Sequence[str], folder: Path) -> None:
+    """Run existing tests on apps in which this part of every resource is ejected."""
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.ejected_apps"]
+    words += ["--ejected", part, *(str(INTEGRATION / each) for each in tests)]
+    words += [word for each in left_out for word in ("--deselect", str(INTEGRATION / each))]
+    environment = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(folder)}
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1_800, check=False)
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
+    assert int(done.stderr.rpartition("ejected: ")[2]) > 0
+
+
+@pytest.mark.parametrize("tests", SERVICE_TESTS)
+def test_existing_tests_pass_with_ejected_services(tests: str, tmp_path: Path) -> None:
+    run_ejected("service", [tests], [*OF_SERVICES, *OF_DERIVED_VERBS], tmp_path)
+
+
+def test_existing_tests_pass_with_ejected_dtos(tmp_path: Path) -> None:
+    run_ejected("dto", DTO_TESTS, OF_DTOS, tmp_path)
+
+
+APPS = {
+    "examples.bookshop.app": ".",
+    "examples.bookstore.app": ".",
+    "examples.conduit.conduit": ".",
+    "all_types_app": "contract",
+    "structured_documents_app": "contract",
+    "policy_matrix_app": "policies",
+    "field_rules_app": "policies",
+    "library_app": "resources",
+}
+
+WRITE = """
+import sys
+from importlib import import_module
+from pathlib import Path
+from tests.ejected_apps import all_ejected
+app = import_module(sys.argv[1]).app
+for part in ("service", "dto"):
+    for _, served, found in all_ejected(app, part):
+        Path(f"{served.entity.name}_{part}.py").write_text(found.source)
+"""
+
+
+@pytest.mark.parametrize("module", APPS)
+def test_type_checkers_and_linters_accept_what_is_ejected(module: str, tmp_path: Path) -> None:
+    paths = [str(ROOT / "src"), str(ROOT), str(ROOT / INTEGRATION / APPS[module])]
+    environment: dict[str, Any] = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "MYPYPATH": os.pathsep.join(paths),
+    }
+    checked = {"typeCheckingMode": "strict", "pythonVersion": "3.11", "extraPaths": paths, "include": ["."]}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(checked))
+
+    def run(*words: str) -> None:
+        command = [sys.executable, *words]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    run("-c", WRITE, module)
+    written = [path.name for path in tmp_path.glob("*.py")]
+    assert len(written) >= 2
+    run("-m", "mypy", "--strict", "--follow-imports=silent", "--explicit-package-bases", *written)
+    run("-m", "pyright", f"--pythonpath={sys.executable}")
+    run("-m", "ruff", "format", "--isolated", "--check", ".")
+    run("-m", "ruff", "check", "--isolated", "--select", "E,F,N,UP,W", ".")
