@@ -4,8 +4,8 @@ What no service overrides and no ORM is needed for is INSERT ... ON CONFLICT DO 
 is created in a savepoint, so that the session stays usable where another transaction was faster.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, cast
 
 from asyncpg.exceptions import SerializationError, UniqueViolationError
 from sqlalchemy import ClauseElement, inspect
@@ -23,7 +23,7 @@ from gatepost.services.drafts import known_values
 from gatepost.services.write_policies import denied, rule_of
 
 INSERTS_MAX = 3
-"""How often an INSERT is tried where the row that was in its way is gone when it is looked for."""
+"""How often a row is made where the one that was in its way is gone when it is looked for."""
 
 
 class GetByKey(Protocol):
@@ -125,23 +125,45 @@ class UniqueRows:
         self, draft: Any, actor: Actor, values: dict[str, Any], create: Callable[[Any, Actor], Awaitable[Any]]
     ) -> Any:
         compiled, transaction = self._compiled, self._transaction
+        given = _given(draft)
         found = await self._find(values, actor)
         if found is not None:
             return found
-        try:
-            async with transaction.savepoint():
-                return await create(draft, actor)
-        except (Problem, DBAPIError) as error:
-            reply = driver_error(error)
-            if not isinstance(reply, UniqueViolationError):
-                raise
-            found = await self._find(values, actor)
-            if found is not None:
-                return found
-            if compiled.unique.is_violated(values, reply) and not await compiled.unique.is_taken(transaction, values):
-                # Gone again, or younger than what this transaction sees: another attempt may find it.
-                raise collided() from SerializationError("the row in the way is not to be seen")
-            raise
+        for _ in range(INSERTS_MAX):
+            try:
+                async with transaction.savepoint():
+                    return await create(draft, actor)
+            except (Problem, DBAPIError) as error:
+                reply = driver_error(error)
+                if not isinstance(reply, UniqueViolationError):
+                    raise
+                found = await self._find(values, actor)
+                if found is not None:
+                    return found
+                is_here = compiled.unique.is_violated(values, reply)
+                if not is_here or await compiled.unique.is_taken(transaction, values):
+                    raise
+            if not _is_given_again(draft, given):
+                break
+        # Younger than what this transaction sees, or gone again each time: another attempt may find it.
+        raise collided() from SerializationError("the row in the way is not to be seen")
+
+
+def _given(draft: Any) -> dict[str, Any]:
+    """The attributes that a draft has by now."""
+    state: Any = inspect(draft)
+    return {name: value for name, value in state.dict.items() if name in state.mapper.attrs}
+
+
+def _is_given_again(draft: Any, given: Mapping[str, Any]) -> bool:
+    """Give a draft that could not be written the attributes that it had; False where it is no draft any more."""
+    if not cast("Any", inspect(draft)).transient:
+        return False
+    for name in _given(draft).keys() - given.keys():
+        delattr(draft, name)
+    for name, value in given.items():
+        setattr(draft, name, value)
+    return True
 
 
 def _takes_none(attribute: Any) -> bool:

@@ -7,16 +7,19 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from services_app import Book, Country, Favorite, Hidden, Label, Seat, Secret, Short, Tag, app
-from sqlalchemy import func, select
+from services_app import Book, Country, Favorite, Hidden, HiddenRows, Label, Seat, Secret, Short, Tag, app
+from sqlalchemy import delete, func, select
 
 from gatepost import Actor, ConfigurationError, Conflict, Forbidden, Unauthorized, anonymous
 from gatepost.errors import ServiceUnavailable
 from gatepost.services.service_transaction import ServiceTransaction
+from gatepost.services.unique_rows import INSERTS_MAX
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.testing import TestApp
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("running")]
+
+OTHER_ID = 7_000_000
 
 NAMED = pytest.mark.parametrize("model", [Tag, Label, Secret, Hidden])
 """Made by a service, by the ORM without one, and with a policy over the row by a statement and by a service."""
@@ -107,6 +110,40 @@ async def transact(
         return await work(ServiceTransaction(UnitOfWork(transaction, running.registry), actor))
 
     return await running.database.transact(in_transaction, isolation=isolation, attempts=attempts)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_a_row_that_is_gone_when_it_is_looked_for_is_made_again(
+    times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor, name, create = user(), uuid.uuid4().hex, HiddenRows.create
+    seen: list[str] = []
+
+    async def crossed(self: HiddenRows, draft: Hidden, by: Actor) -> Hidden:
+        """Another transaction commits the row before this one, and deletes it afterwards."""
+        seen.append(draft.name)
+        if len(seen) > times:
+            return await create(self, draft, by)
+        async with app.transaction() as other:
+            other.session.add(Hidden(name=name, owner_id=actor.id))
+        try:
+            draft.id = OTHER_ID
+            return await create(self, draft, by)
+        finally:
+            async with app.transaction() as other:
+                await other.session.execute(delete(Hidden).where(Hidden.name == name))
+
+    monkeypatch.setattr(HiddenRows, "create", crossed)
+    async with app.transaction(actor) as tx:
+        if times < INSERTS_MAX:
+            made = await tx.service(Hidden).ensure(draft(Hidden, name), actor)
+            assert made.name == name
+            assert made.id != OTHER_ID, "made of what was given"
+        else:
+            with pytest.raises(ServiceUnavailable, match="transaction_conflict"):
+                await tx.service(Hidden).ensure(draft(Hidden, name), actor)
+    assert seen == [name] * min(times + 1, INSERTS_MAX)
+    assert await count(Hidden, name) == (times < INSERTS_MAX)
 
 
 @pytest.mark.parametrize("model", [Tag, Secret])
