@@ -1,6 +1,6 @@
 """The transaction of one call: the unit of work that services and endpoints share, and what its failures mean."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from gatepost.call import Call
@@ -38,12 +38,14 @@ class CallTransactions:
         again, and where it fails. Where it `is_read_only`, PostgreSQL refuses writes in it; work that promises to
         write nothing (`may_write`) has no unknown outcome."""
         actor, tries, additions = call.actor, call.attempts, call.additions
+        state = dict(call.scope.get("state") or ())
 
         async def in_transaction(transaction: Transaction) -> T:
             unit = call.unit = UnitOfWork(transaction, self._registry, self._database.backlog, call)
             unit.act_as(actor, None)
             call.attempts = tries
             call.additions = None if additions is None else additions.copy()
+            _restore_state(call, state)
             try:
                 return await work(unit)
             finally:
@@ -61,3 +63,11 @@ class CallTransactions:
         except BaseException:
             call.actor, call.issued_token = actor, None  # whoever signed in has not: nothing is committed
             raise
+
+
+def _restore_state(call: Call, kept: Mapping[str, Any]) -> None:
+    """What code has kept for the length of the call, as it was before the transaction. Middlewares share the dict."""
+    state: dict[str, Any] | None = call.scope.get("state")
+    if state:
+        state.clear()
+        state.update(kept)

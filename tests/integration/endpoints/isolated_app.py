@@ -5,9 +5,20 @@ import asyncio
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost import Actor, App, Call, Changes, Controller, Locked, Model, Resource, Service, anyone, get, post
+from gatepost.asgi import ASGIApp, Receive, Scope, Send
 
 notes: asyncio.Queue[str] = asyncio.Queue()
 """What ran after responses."""
+
+
+def worded(app: ASGIApp) -> ASGIApp:
+    """A middleware that keeps a word for the length of the call."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["word"] = "kept"
+        await app(scope, receive, send)
+
+    return wrapped
 
 
 class Meter(Model):
@@ -31,6 +42,8 @@ class MeterRoutes(Controller[Meter]):
     async def noted(self, meter: Meter, meters: Meters, call: Call, note: str) -> Meter:
         call.after_response(lambda: notes.put_nowait(note))
         call.set_header(f"x-{meter.count}", "seen")
+        call.state["seen"] = [*call.state.get("seen", []), meter.count]
+        call.set_header("x-state", f"{call.state['seen']} {call.state['word']}")
         meter.count += 1
         return meter
 
@@ -58,4 +71,5 @@ class Readings(Controller):
 app = App(
     Resource(Meter, path="meters", read=anyone, write=anyone, service=Meters, controller=MeterRoutes),
     controllers=[Readings],
+    middleware=[worded],
 )

@@ -46,6 +46,10 @@ async def test_what_an_attempt_added_that_ran_again_is_undone(client: Client) ->
     assert sorted(noted) == [str(each) for each in range(8)], "once for each response"
     seen = [name for response in responses for name in response.headers if name.removeprefix("x-").isdigit()]
     assert sorted(seen) == [f"x-{each}" for each in range(8)], "what the last attempt saw"
+    states = [response.headers["x-state"] for response in responses]
+    assert sorted(states) == [f"[{each}] kept" for each in range(8)], (
+        "and kept for the call, beside what was there before"
+    )
 
 
 async def test_a_service_by_its_model_declares_the_same(client: Client) -> None:
