@@ -27,6 +27,7 @@ from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import Resource
 from gatepost.dtos.body_envelopes import BodyEnvelope
 from gatepost.dtos.json_values import Bounds
+from gatepost.models.actor_columns import ActorColumns
 from gatepost.models.dto_members import DTOMembers
 from gatepost.openapi.described import DescribedEndpoint
 from gatepost.operations import ANY_TYPE, JSON_TYPES, Operation, RouteRules
@@ -51,8 +52,11 @@ class EndpointComposition:
         *,
         provided: ProvidedValues,
         streams: OpenStreams,
+        actor_columns: ActorColumns | None,
     ) -> None:
+        """`actor_columns` are those that a Select may name."""
         self._declared = declared
+        self._actor_columns = actor_columns
         self._gate = settings.gate
         self._answers = answers
         self._queries = queries
@@ -88,6 +92,7 @@ class EndpointComposition:
             names,
             listed=listed,
             write_location=location_writer(bound.returned.served, self._declared.prefix, bound.nesting),
+            actor_columns=self._actor_columns,
         )
         stream, is_file = bound.returned.stream, bound.returned.is_file
         is_sent_later = stream is not None or is_file

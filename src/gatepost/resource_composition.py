@@ -120,6 +120,7 @@ class ResourceComposition:
             self._transactions,
             provided=provided,
             streams=self._shared.streams,
+            actor_columns=actor_columns,
         )
         composed = [composition.endpoint(bound) for bound in endpoints]
         described.endpoints += [each._replace(runs_code=runs_code) for _, each in composed]

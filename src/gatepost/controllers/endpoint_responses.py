@@ -18,6 +18,7 @@ from gatepost.declaring.dto import Created
 from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.path_keys import key_writer
 from gatepost.errors import NotFound
+from gatepost.models.actor_columns import ActorColumns
 from gatepost.models.catalog import ServedModel
 from gatepost.models.nesting import Nesting
 from gatepost.services.answers import RowAnswers, is_select, select_plainly
@@ -49,7 +50,8 @@ class ResultResponses(Protocol):
 
 
 class EndpointResponses:
-    """Renders the results of one endpoint. `shown` renders the rows that it returns, None where it returns none."""
+    """Renders the results of one endpoint. `shown` renders the rows that it returns, None where it returns none.
+    `actor_columns` are those that a Select may name."""
 
     def __init__(  # noqa: PLR0913 - what a response is made of
         self,
@@ -61,8 +63,10 @@ class EndpointResponses:
         *,
         listed: EndpointList | None = None,
         write_location: WriteLocation | None = None,
+        actor_columns: ActorColumns | None = None,
     ) -> None:
         route = method.route
+        self._actor_columns = actor_columns
         self._location = method.location
         self._is_safe = route.method in SAFE
         self.status = route.status
@@ -82,7 +86,7 @@ class EndpointResponses:
             return await self.page(call, unit, result, query)
         if shown is None and is_select(result):
             with self._located():
-                result = await select_plainly(call, unit, result)
+                result = await select_plainly(call, unit, result, self._actor_columns)
         if shown is None or result is None or isinstance(result, Response):
             return self.plain(result)
         if isinstance(result, Created):

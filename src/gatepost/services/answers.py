@@ -152,13 +152,18 @@ class RowAnswers:
         return self.served.entity.key.of(state.identity)
 
 
-async def select_plainly(call: Call, unit: UnitOfWork, selected: sa.Select[Any]) -> list[Any]:
+async def select_plainly(
+    call: Call, unit: UnitOfWork, selected: sa.Select[Any], actor_columns: ActorColumns | None
+) -> list[Any]:
     """What a Select of columns and expressions gives: values, or a dict per row where there are several. It is the
-    application's own SQL, without policies and pages. Raises `TypeError` where it has no limit."""
+    application's own SQL, without policies and pages. Raises `TypeError` where it has no limit, and where it names a
+    column that actors do not have."""
     if not has_limit(selected):
         raise TypeError("A Select of columns needs a limit of its own: `.limit(1_000)`.")
     binds, readables = read_select(selected)[1::2]
     check_row_counts(binds[place].effective_value for place in row_counts(binds))
+    if actor_columns is not None and (complaint := actor_columns.complaint(binds)) is not None:
+        raise TypeError(f"The Select {complaint}")
     if readables:
         selected = unit.with_readable_rows(selected, readables, call.actor)
     values = {bind.key: call_value(call, bind.source) for bind in binds if isinstance(bind, CallValue)}

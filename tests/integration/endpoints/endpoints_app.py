@@ -210,6 +210,10 @@ class FolioLists(Controller):
     async def of_shelves(self) -> Select[Folio]:
         return select(Folio).where(Folio.title == actor_column(Shelf.name))
 
+    @get("/titles-of-shelves", allow=anyone)
+    async def titles_of_shelves(self) -> Select[str]:
+        return select(Folio.title).where(Folio.title == actor_column(Shelf.name)).limit(10)
+
     @get("/nothing", allow=anyone)
     async def nothing(self) -> list[Folio]:
         return [None]  # type: ignore[list-item]  # pyright: ignore

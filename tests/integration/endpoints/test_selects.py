@@ -180,6 +180,10 @@ async def test_a_select_of_columns_is_plain_data(library: Library) -> None:
         ("distinct", "FolioLists.distinct: The Select has DISTINCT"),
         ("unordered", "FolioLists.by_expression: The Select is ordered by expressions"),
         ("of-shelves", "FolioLists.of_shelves: The Select has actor_column(Shelf.name), and users are of User."),
+        (
+            "titles-of-shelves",
+            "FolioLists.titles_of_shelves: The Select has actor_column(Shelf.name), and users are of User.",
+        ),
         ("nothing", "FolioLists.nothing returned NoneType, not Folio."),
     ],
 )
