@@ -9,8 +9,9 @@ from gatepost.controllers.bound_endpoints import BoundEndpoint
 from gatepost.controllers.endpoint_bodies import compile_body_reader
 from gatepost.controllers.endpoint_lists import EndpointList
 from gatepost.controllers.error_pointers import with_wire_names
-from gatepost.controllers.path_rows import NamedRow, below_of, read_rows
+from gatepost.controllers.path_rows import NamedRow, below_of, compared_row, read_rows
 from gatepost.controllers.query_strings import RawQuery
+from gatepost.controllers.responses import wanted_versions
 from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.body_envelopes import BodyEnvelope
 from gatepost.dtos.json_values import Bounds
@@ -45,6 +46,7 @@ class EndpointRequests:
         self._takes_any_query = bound.method.route.probe  # what asks whether a server lives may add what it likes
         self._rows = bound.rows
         self._nesting = bound.nesting
+        self._compared = compared_row(bound.rows, bound.texts, bound.method.route.method)
         self._list = listed
         self._wire_name = wire_name
         self._envelope = None if body is None else envelope
@@ -65,6 +67,9 @@ class EndpointRequests:
             arguments.update(self._query.read(call))
         rows = read_rows(self._rows, call)
         call.below = below_of(self._nesting, rows, call)
+        if self._compared is not None and (versions := wanted_versions(call.headers.get(b"if-match"))) is not None:
+            row, lookup = rows[self._compared.name]
+            rows[row.name] = NamedRow(row, lookup._replace(versions=versions))
         if self._body is not None:
             name, read = self._body
             arguments[name] = read(call, await call.body())

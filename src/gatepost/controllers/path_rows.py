@@ -7,8 +7,8 @@ the first where it refers to it by a foreign key.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gatepost.call import Call
-from gatepost.controllers.endpoint_parameters import Read, path_value
+from gatepost.call import SAFE, Call
+from gatepost.controllers.endpoint_parameters import Read, TextParameter, path_value
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import ConfigurationError, NotFound
 from gatepost.models.catalog import ServedModel
@@ -96,6 +96,14 @@ def read_rows(rows: Sequence[PathRow], call: Call) -> dict[str, NamedRow]:
         above = below_of(row.nesting, found, call)
         found[row.name] = NamedRow(row, RowLookup(row.attribute, value, above, row.is_locking))
     return found
+
+
+def compared_row(rows: Iterable[PathRow], texts: Iterable[TextParameter], method: str) -> PathRow | None:
+    """The row that `If-Match` is about: the last one of the path that the endpoint takes. None where it only reads, and
+    where it takes the header itself."""
+    if method in SAFE or any(text.place == "header" and text.name.lower() == "if-match" for text in texts):
+        return None
+    return next((row for row in [*rows][::-1] if row.is_parameter), None)
 
 
 def below_of(nesting: Nesting | None, found: Mapping[str, NamedRow], call: Call) -> RowAbove | None:

@@ -7,6 +7,7 @@ from typing import Any, get_origin
 from gatepost.call import Response
 from gatepost.controllers.bound_endpoints import BoundEndpoint
 from gatepost.controllers.envelopes import Envelope
+from gatepost.controllers.path_rows import compared_row
 from gatepost.controllers.query_strings import DEPTH_MAX
 from gatepost.declaring.policies import Policy, is_everyone
 from gatepost.models.catalog import ServedModel
@@ -180,6 +181,8 @@ class OperationObjects:
                 yield self._parameters.of_text(text)
         for name, parameter in bound.query.by_name.items():
             yield self._parameters.of_query(name, parameter)
+        if compared_row(bound.rows, bound.texts, bound.method.route.method) is not None:
+            yield self._parameters.if_match(is_required=False)
         served = bound.returned.served
         if served is not None and described.rows is not None:
             dto, rows_of = described.dto or served.lists, described.rows

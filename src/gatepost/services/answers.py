@@ -28,17 +28,19 @@ from gatepost.services.compiled_reads import Wanted
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.numbers_out_of_range import number_out_of_range
 from gatepost.services.unit_of_work import UnitOfWork
-from gatepost.services.verbs import Row, RowPage
+from gatepost.services.verbs import Row, RowPage, Versions
 from gatepost.services.write_policies import not_found
 
 
 class RowLookup(NamedTuple):
-    """The row that a path names: by the value of an attribute, below another row."""
+    """The row that a path names: by the value of an attribute, below another row; it must have one of the `versions`,
+    where these are not None."""
 
     name: str
     value: Any
     above: Below | None
     is_locking: bool
+    versions: Versions = None
 
 
 class RowAnswers:
@@ -79,8 +81,17 @@ class RowAnswers:
         return read
 
     async def find(self, call: Call, unit: UnitOfWork, lookup: RowLookup) -> Any:
-        """The row that a path names. Raises `NotFound`, also where the actor may not read it."""
-        name, value, above, is_locking = lookup
+        """The row that a path names. Raises `NotFound`, also where the actor may not read it, and `PreconditionFailed`.
+        A row whose version is compared is locked, so that it stays the same."""
+        found = await self._found(call, unit, lookup)
+        if lookup.versions is not None:
+            key = await self.key_of(unit, found)
+            await self._compiled.checks.check_version(unit.transaction, key, lookup.versions)
+        return found
+
+    async def _found(self, call: Call, unit: UnitOfWork, lookup: RowLookup) -> Any:
+        name, value, above = lookup[:3]
+        is_locking = lookup.is_locking or lookup.versions is not None
         if self.asks_service:
             key = await self._reads.key_by(unit.transaction, name, value, call.actor, above)
             return await unit.get(self.served.entity.model, key, call.actor, lock=is_locking)

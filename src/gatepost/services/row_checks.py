@@ -12,7 +12,8 @@ from gatepost.models.recipes import Bound
 from gatepost.models.writes import ReadStatus
 from gatepost.services.drafts import KnownValues
 from gatepost.services.plans import Plans
-from gatepost.services.write_policies import denied
+from gatepost.services.verbs import Versions
+from gatepost.services.write_policies import denied, raise_refusal
 
 
 class RowChecks:
@@ -51,6 +52,14 @@ class RowChecks:
         read = transaction.read_written if is_flushing else transaction.read
         if statement is not None and not await read(statement, recipe.binds(statement)):
             raise denied(rule)
+
+    async def check_version(self, transaction: Transaction, key: Any, versions: Versions) -> None:
+        """Raise `PreconditionFailed` where the row with this primary key has none of these versions."""
+        rule = bind_decision(True, system, self._served.entity)
+        recipe = ReadStatus(self._served, rule, Bound(key), rule)
+        plan = self._plans.get(recipe)
+        records = await transaction.fetch(plan.statement, recipe.binds(plan.statement))
+        raise_refusal(records[0] if records else None, plan, versions, system)
 
     async def check_new(self, transaction: Transaction, rule: BoundRule, values: dict[str, Any]) -> None:
         """Raise `Forbidden` where a new row of these values violates the rule, as far as that can be known before."""

@@ -54,3 +54,32 @@ async def test_what_an_attempt_added_that_ran_again_is_undone(client: Client) ->
 
 async def test_a_service_by_its_model_declares_the_same(client: Client) -> None:
     assert (await client.get("/api/meters/level")).data == "serializable"
+
+
+@pytest.mark.parametrize("path", ["/api/meters/{}/plain", "/api/readings/{}"])
+async def test_a_row_of_the_path_is_changed_in_the_version_that_was_read(client: Client, path: str) -> None:
+    name = "versioned" + path.split("/")[2]
+    created = await client.post("/api/meters", json={"name": name})
+    tag, path = created.headers["etag"], path.format(name)
+
+    first = await client.post(path, headers={"if-match": tag})
+    again = await client.post(path, headers={"if-match": tag})
+    current = (await client.get(created.headers["location"])).headers["etag"]
+    either = await client.post(path, headers={"if-match": f"{tag}, {current}"})
+    whatever = await client.post(path, headers={"if-match": "*"})
+    broken = await client.post(path, headers={"if-match": "3"})
+
+    assert first.status == 200
+    assert (again.status, again.json()["code"]) == (412, "version_mismatch")
+    assert (either.status, whatever.status) == (200, 200)
+    assert (broken.status, broken.json()["code"]) == (400, "malformed_request")
+    assert (await client.post("/api/meters/absent/plain", headers={"if-match": tag})).status == 404
+
+
+async def test_of_several_changes_of_one_version_one_is_made(client: Client) -> None:
+    created = await client.post("/api/meters", json={"name": "raced"})
+    tag = created.headers["etag"]
+    responses = await asyncio.gather(
+        *(client.post("/api/meters/raced/plain", headers={"if-match": tag}) for _ in range(5))
+    )
+    assert sorted(response.status for response in responses) == [200, 412, 412, 412, 412]
