@@ -84,7 +84,7 @@ BORROWED: dict[str, Any] = {
 """What the source reads or calls on objects of a library, by the class or module that has it. The clauses of a `Select`
 have no public names: its ORDER BY, LIMIT, GROUP BY and correlation tell what lists and policies may add to it."""
 
-PUBLIC = {"_exit", "_field_defaults"}
+PUBLIC = {"_asdict", "_exit", "_field_defaults"}
 """Names of the standard library that are documented, of `os` and of named tuples."""
 
 OF_EXPRESSIONS = ("_compiler_dispatch", "_from_objects", "_gen_cache_key", "_traverse_internals")
