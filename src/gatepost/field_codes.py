@@ -38,7 +38,7 @@ FIELD_CODES: dict[str, FieldCode] = {
         ((), ("suggestion",), ("more",)),
     ),
     "read_only": FieldCode(
-        "The field cannot be written.",
+        "The field cannot be written, or not by you.",
         "Omit it, or send its current value (with 403: omit it).",
     ),
     "write_once": FieldCode(

@@ -28,6 +28,33 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {found!r}?" if found else ""
 
 
+_SYNONYMS = {
+    "after": "next cursor nextcursor nexttoken pagetoken continuationtoken startingafter since token page skip offset",
+    "before": "prev previous prevcursor endingbefore",
+    "offset": "page skip start startindex from next cursor pagetoken",
+    "limit": "perpage pagesize size top take first max maxresults results pagelimit rows",
+    "count": "total totals includetotal withtotal withcount includecount totalcount",
+    "sort": "order orderby ordering sortby sorting sortorder",
+    "expand": "include includes embed with populate relations",
+    "fields": "select only columns attributes",
+}
+"""What other APIs call the parameters of lists."""
+
+_USES = {"after": " It takes the cursor of a page, `next`.", "before": " It takes the cursor of a page, `prev`."}
+_VALUES = {"count": "count=true"}
+
+
+def parameter_hint(name: str, known: Iterable[str]) -> str:
+    """The hint to a query parameter that does not exist: the known one that does what other APIs call so, else the
+    nearest. Callers whose lists are paged by cursors know no `offset`, and the other way round."""
+    names = [*known]
+    plain = name.lower().replace("_", "").replace("-", "")
+    meant = next((own for own, others in _SYNONYMS.items() if own in names and plain in others.split()), None)
+    if meant is None:
+        return did_you_mean(name, names)
+    return f" Did you mean {_VALUES.get(meant, meant)!r}?{_USES.get(meant, '')}"
+
+
 def shown(name: str) -> str:
     """A client's own word, fit to be quoted in a sentence: shortened, without control characters."""
     text = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name[:NAME_LENGTH_MAX])

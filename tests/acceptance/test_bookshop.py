@@ -98,7 +98,7 @@ def test_the_shop_is_filled_once_and_whole_though_the_first_time_was_interrupted
     assert shop.wait() == 0
 
 
-CHANGING = ((r'"next":"[^"]+"', '"next":"..."'), (r'"request_id":"[^"]+"', '"request_id":"..."'))
+CHANGING = ((r'"(next|prev)":"[^"]+"', r'"\1":"..."'), (r'"request_id":"[^"]+"', '"request_id":"..."'))
 """Signed with the key of this shop, or new with each request."""
 
 
@@ -118,7 +118,7 @@ def test_the_commands_of_the_readme_get_the_responses_that_it_shows(shop: Shop, 
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     responses = done.stdout.split("---\n")[:-1]
 
-    assert len(shown) == len(responses) == 4
+    assert len(shown) == len(responses) == 6
     for (command, _, expected), response in zip(shown, responses, strict=True):
         assert plain(response) == plain(expected), command
 

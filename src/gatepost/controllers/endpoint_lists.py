@@ -16,7 +16,7 @@ from gatepost.controllers.queries import QueryReader
 from gatepost.controllers.query_strings import RawQuery, invalid_parameter, parameters_of, raw_query
 from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest
-from gatepost.hints import did_you_mean
+from gatepost.hints import parameter_hint
 from gatepost.models.list_query import ListQuery, Order
 from gatepost.models.select_shapes import ROW_COUNT_MAX, NumberOutOfRange, RowCountOutOfRange
 from gatepost.services.verbs import RowPage
@@ -65,7 +65,7 @@ class EndpointList:
         for parameter in others:
             is_filter = parameter in raw.filters
             if not (self.filters if is_filter else parameter.label in self.names):
-                hint = did_you_mean(parameter.label, known)
+                hint = parameter_hint(parameter.label, known)
                 raise BadRequest("unknown_parameter", f"There is no parameter {parameter.label!r} here.{hint}")
         return self._own.values(own), raw
 

@@ -13,7 +13,7 @@ from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.parameter_values import ReadText, ReadTexts, make_parameters
 from gatepost.dtos.violations import Violation
 from gatepost.errors import BadRequest, NotFound
-from gatepost.hints import did_you_mean
+from gatepost.hints import parameter_hint
 from gatepost.json_pointers import unescape
 
 Read = Callable[[Call], Any]
@@ -121,7 +121,7 @@ class QueryParameters:
         return labels[0] if len(labels) == 1 else None
 
     def _unknown(self, label: str) -> BadRequest:
-        detail = f"There is no parameter {label!r} here.{did_you_mean(label, self._known)}"
+        detail = f"There is no parameter {label!r} here.{parameter_hint(label, self._known)}"
         return BadRequest("unknown_parameter", detail)
 
     def _refused_by_class(self, violation: Violation) -> BadRequest:

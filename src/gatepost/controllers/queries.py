@@ -29,7 +29,7 @@ from gatepost.dtos.scalars import compile_element, compile_scalar, json_values_o
 from gatepost.dtos.unknown_labels import unknown_labels
 from gatepost.dtos.violations import Violation, wrong_type
 from gatepost.errors import BadRequest
-from gatepost.hints import did_you_mean
+from gatepost.hints import parameter_hint
 from gatepost.models.catalog import ServedModel
 from gatepost.models.document_paths import field_of
 from gatepost.models.dto_members import DTOMembers
@@ -390,5 +390,5 @@ def _possible(names: Iterable[str]) -> str:
 
 def _unknown(label: str, known: Iterable[str]) -> BadRequest:
     return BadRequest(
-        "unknown_parameter", f"There is no parameter {label!r}.{did_you_mean(label.partition('[')[0], known)}"
+        "unknown_parameter", f"There is no parameter {label!r}.{parameter_hint(label.partition('[')[0], known)}"
     )

@@ -18,6 +18,7 @@ from gatepost.controllers.responses import (
     wanted_versions,
 )
 from gatepost.controllers.rows_above import ListPaths, RowsAbove
+from gatepost.declaring.policies import is_nobody
 from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.body import BodyDecoder, BodyFields, compile_body
 from gatepost.dtos.body_envelopes import BodyEnvelope
@@ -219,7 +220,14 @@ class ResourceController:
         changed = decoder.read_only_changed(content, await self._shown(call, key, names)) if names else ()
         return with_errors(
             problem,
-            [read_only_error(attributes[name].wire_name, is_once=fields[name].write_once) for name in changed],
+            [
+                read_only_error(
+                    attributes[name].wire_name,
+                    is_once=fields[name].write_once,
+                    is_kept=is_nobody(self._served.rules[name].update),
+                )
+                for name in changed
+            ],
         )
 
     async def delete(self, call: Call) -> Response:
@@ -273,6 +281,7 @@ class ResourceController:
             maybe_unknown=view.maybe_unknown if partial else view.maybe_unknown_on_create,
             is_patch=partial,
             path_keys=frozenset(self._key_of_path.names),
+            kept=frozenset(name for name, rules in self._served.rules.items() if is_nobody(rules.create)),
         )
         attributes = self._served.entity.attributes if members is None else members
         shown = [item for name, item in attributes.items() if not self._served.fields[name].hidden]

@@ -183,7 +183,7 @@ class BodyFields(msgspec.Struct, frozen=True):
 
     The writable ones of `required` must be there; a patch (RFC 7396) requires none. Those in `maybe_unknown` may turn
     out to be unknown to the actor, so hints do not suggest them. `path_keys` are part of the paths of rows, as primary
-    keys are.
+    keys are. Those in `kept` are set by no actor.
     """
 
     writable: frozenset[str]
@@ -192,6 +192,7 @@ class BodyFields(msgspec.Struct, frozen=True):
     maybe_unknown: frozenset[str] = frozenset()
     is_patch: bool = False
     path_keys: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
 
 
 def _doubled(node: Any) -> set[str]:
@@ -224,8 +225,9 @@ def compile_body(
             kind = field_type_of(attribute.shape.unconstrained, "", bounds)
         if is_writable and name in fields.required:
             required.add(attribute.wire_name)
+        is_hinted = is_writable and name not in fields.maybe_unknown
         known[attribute.wire_name] = BodyField(
-            name, kind, attribute.nullable, is_writable, is_writable and name not in fields.maybe_unknown
+            name, kind, attribute.nullable, is_writable, is_hinted, name in fields.kept
         )
     return BodyDecoder(known, frozenset(required), bounds)
 

@@ -22,13 +22,14 @@ UNKNOWN_MAX = 100
 class BodyField(msgspec.Struct, frozen=True):
     """What a body may hold under one name, for the attribute `name`. `writable` ones become values, others read-only
     values, or are refused where `type` is None (creation). Hints suggest only `hinted` fields: writable ones that the
-    actor is sure to know."""
+    actor is sure to know. `is_kept` says that no actor sets it in a creation."""
 
     name: str
     type: WireType | None
     nullable: bool
     writable: bool
     hinted: bool = True
+    is_kept: bool = True
 
 
 def collect(
@@ -65,10 +66,13 @@ def field_errors(violation: Violation, name: str) -> list[FieldError]:
     return [item.error() for item in violation.each_below(name)]
 
 
-def read_only_error(name: str, *, is_once: bool) -> FieldError:
-    """The violation that a body sends another value of a read-only field than the row has."""
-    code, words = ("write_once", "changed after creation") if is_once else ("read_only", "written")
-    return FieldError(f"/{name}", code, f"The field {name} cannot be {words}.")
+def read_only_error(name: str, *, is_once: bool, is_kept: bool) -> FieldError:
+    """The violation that a body sends another value of a read-only field than the row has. `is_kept` says that no actor
+    writes the field."""
+    if is_once:
+        return FieldError(f"/{name}", "write_once", f"The field {name} cannot be changed after creation.")
+    detail = f"The field {name} cannot be written." if is_kept else f"You may not write the field {name}."
+    return FieldError(f"/{name}", "read_only", detail)
 
 
 def with_errors(refused: Unprocessable, errors: list[FieldError]) -> Unprocessable:
@@ -79,7 +83,8 @@ def with_errors(refused: Unprocessable, errors: list[FieldError]) -> Unprocessab
 def read_value(field: BodyField, value: Any) -> Any:
     """The value of a field, as `strict_json` gives it. Raises `Violation`."""
     if field.type is None:
-        raise Violation("read_only", "The field is kept by the server; leave it out.")
+        reason = "The field is kept by the server" if field.is_kept else "You may not set this field"
+        raise Violation("read_only", f"{reason}; leave it out.")
     if value is not None:
         return field.type.read(value)
     if not field.nullable:

@@ -24,6 +24,7 @@ class NearestPaths:
         below = [pattern for pattern in self._patterns if pattern.startswith(f"{path}/")]
         segments = path.split("/")
         filled = {found for each in self._patterns if (found := _filled(each, segments))}
+        filled.update(each for each in self._patterns if "{" not in each)
         if path not in filled and below:
             more = " and more" if len(below) > _LISTED else ""
             return f" Below it are {', '.join(below[:_LISTED])}{more}."
@@ -33,9 +34,14 @@ class NearestPaths:
 
 
 def _filled(pattern: str, segments: list[str]) -> str | None:
-    """The pattern with the path's own segments in place of its parameters; None where the numbers differ."""
+    """The pattern with the path's own segments in place of its parameters; None where the numbers differ, or where
+    another segment is unlike: what stands for a parameter may be anything, and makes any two paths look alike."""
     parts = pattern.split("/")
     if len(parts) != len(segments):
         return None
-    pairs = zip(parts, segments, strict=True)
+    pairs = [*zip(parts, segments, strict=True)]
+    if "{" in pattern and any(
+        not _PARAMETER.fullmatch(part) and nearest(given, [part]) is None for part, given in pairs
+    ):
+        return None
     return "/".join(given if _PARAMETER.fullmatch(part) else part for part, given in pairs)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from gatepost.database.connection import Record
 from gatepost.database.statements import DIALECT
+from gatepost.declaring.policies import is_nobody
 from gatepost.dtos.body_errors import field_errors, read_only_error
 from gatepost.dtos.merge_patch import merge_patch
 from gatepost.dtos.merged_documents import MergedDocuments
@@ -35,7 +36,11 @@ class CurrentValues:
         fields = self._served.fields
         changed = values.keys() - self.unchanged(values)
         return [
-            read_only_error(self._attributes[name].wire_name, is_once=fields[name].write_once)
+            read_only_error(
+                self._attributes[name].wire_name,
+                is_once=fields[name].write_once,
+                is_kept=is_nobody(self._served.rules[name].update),
+            )
             for name in sorted(changed)
         ]
 

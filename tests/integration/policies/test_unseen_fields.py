@@ -311,11 +311,14 @@ async def test_creating_and_changing_have_rules_of_their_own(fields: FieldRulesA
     made = await fields.clients["stranger"].post("/api/aparts", json=body)
     assert made.status == 201
     row = f"/api/aparts/{made.data['id']}"
-    assert errors(await fields.clients["stranger"].patch(row, json={"number": 2})) == [("/number", "read_only")]
+    refused = await fields.clients["stranger"].patch(row, json={"number": 2})
+    assert errors(refused) == [("/number", "read_only")]
+    assert refused.json()["errors"][0]["detail"] == "You may not write the field number."
     assert (await fields.clients["stranger"].patch(row, json={"number": 1})).status == 200
     assert (await fields.clients["hr"].patch(row, json={"number": 2})).data["number"] == 2
     refused = await fields.clients["owner"].post("/api/aparts", json={**body, "later": 1})
     assert errors(refused) == [("/later", "read_only")]
+    assert refused.json()["errors"][0]["detail"] == "The field is kept by the server; leave it out."
     assert (await fields.clients["owner"].patch(row, json={"later": 3})).data["later"] == 3
     assert errors(await fields.clients["hr"].patch(row, json={"later": 3})) == [("/later", "unknown_field")]
 

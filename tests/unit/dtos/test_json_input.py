@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from gatepost.dtos.body import BodyFields, compile_body
 from gatepost.dtos.json_input import wire_type_of
-from gatepost.errors import ConfigurationError
+from gatepost.errors import ConfigurationError, Unprocessable
 from gatepost.field_codes import FIELD_CODES
 from gatepost.models.shape import shape_of
 
@@ -279,3 +279,17 @@ def test_a_type_without_a_form_in_json_is_refused_when_the_app_is_built(kind: An
         compile_body([item], BodyFields(frozenset({"odd"}), frozenset()), "Thing")
     assert refused.value.location == "Thing.odd"
     assert refused.value.hint
+
+
+def test_a_field_that_others_may_set_is_not_called_kept_by_the_server() -> None:
+    items = [attribute(name, sa.Integer()) for name in ("kept", "granted")]
+    decoder = compile_body(
+        items, BodyFields(frozenset(), frozenset({"kept", "granted"}), kept=frozenset({"kept"})), "T"
+    )
+    with pytest.raises(Unprocessable) as refusal:
+        decoder.decode(b'{"kept": 1, "granted": 1}')
+
+    assert {(error.pointer, error.code, error.detail) for error in refusal.value.errors} == {
+        ("/kept", "read_only", "The field is kept by the server; leave it out."),
+        ("/granted", "read_only", "You may not set this field; leave it out."),
+    }

@@ -5,7 +5,16 @@ import pytest
 from gatepost.routes.nearest_paths import NearestPaths
 
 PATHS = NearestPaths(
-    ["/api/books", "/api/books/{id}", "/api/authors", "/api/books/{book}/restock", "/api/auth/login", "/livez", "/docs"]
+    [
+        "/api/books",
+        "/api/books/{id}",
+        "/api/authors",
+        "/api/books/{book}/restock",
+        "/api/auth/login",
+        "/api/by-status",
+        "/livez",
+        "/docs",
+    ]
 )
 
 
@@ -20,6 +29,9 @@ PATHS = NearestPaths(
         ("/api", "Below it are /api/auth/login, /api/authors, /api/books and more."),
         ("/api/auth", "Below it are /api/auth/login."),
         ("/healthz", ""),
+        ("/api/reports/restock", ""),
+        ("/api/desk/by-status", "Did you mean /api/by-status?"),
+        ("/api/bookz/by-status", "Did you mean /api/books/by-status?"),
         ("/livz", "Did you mean /livez?"),
         ("/", ""),
         ("/" + "a" * 1000, ""),
