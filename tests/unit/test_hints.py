@@ -17,7 +17,7 @@ def test_the_nearest_name_is_the_one_that_is_known(name: str, near: str | None) 
 
 
 CURSORS = ("sort", "fields", "expand", "limit", "after", "before", "count", "title")
-OFFSETS = ("sort", "limit", "offset", "price")
+OFFSETS = ("sort", "limit", "offset", "stock")
 
 
 @pytest.mark.parametrize(
