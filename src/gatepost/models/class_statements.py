@@ -27,6 +27,8 @@ HINTS = {
     r"already present in table": "Give each attribute a column of its own.",
     r"Type annotation for .* can't be correctly interpreted": "Write `{name}: Mapped[...]`.",
     r"Python typing annotation is required": "Write `{name}: Mapped[...] = ...`.",
+    r"Could not de-stringify": "It cannot read this as text: leave `from __future__ import annotations` out of the "
+    'module, and put quotes around nothing but the names of classes that follow: `{name}: Mapped["Other"]`.',
     r"Could not resolve all types": "Correct the name in Mapped[...], or import it outside of `if TYPE_CHECKING:`.",
     r"indicated by '(<class ')?dict\b": "Write `{name}: Mapped[dict[str, Any]] = mapped_column(JSONB)`.",
     r"indicated by '(<class ')?list\b": "Write `{name}: Mapped[list[str]] = mapped_column(ARRAY(Text))`, or for "
