@@ -7,7 +7,7 @@ Made when the app is built, by `declaration.py`, which reads what is the app's a
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast, get_args, get_origin
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
@@ -320,6 +320,15 @@ class DeclaredResources:
                 check_validators(served.entity)
 
 
+def _written(service: Any) -> str:
+    """A service as it is given, for messages: a class by its name, else as Python shows it, without modules."""
+    if isinstance(service, type):
+        return service.__name__
+    arguments = ", ".join(getattr(item, "__name__", str(item)) for item in get_args(service))
+    origin = getattr(get_origin(service), "__name__", None)
+    return f"{origin}[{arguments}]" if origin else repr(service)
+
+
 def _check_service(service: Any, served: type[Any], others: Collection[type[Any]]) -> None:
     location, model_name = f"Resource({served.__name__})", served.__name__
     name = getattr(service, "__name__", repr(service))
@@ -330,7 +339,7 @@ def _check_service(service: Any, served: type[Any], others: Collection[type[Any]
         )
     if not (isinstance(service, type) and issubclass(service, Service)):
         raise ConfigurationError(
-            f"service={name} is not a subclass of Service.",
+            f"service={_written(service)} is not a subclass of Service.",
             location=location,
             hint=f"Write class {model_name}s(Service[{model_name}]), and service={model_name}s.",
         )

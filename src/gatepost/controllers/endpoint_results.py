@@ -108,7 +108,7 @@ def read_returned(annotation: Any, method: ReturningMethod, catalog: Catalog) ->
             raise ConfigurationError(
                 f"has {argument}, which is about the rows of a Select.",
                 location=location,
-                hint="Leave it out, or return Select[Book], with a model that has a resource.",
+                hint="Leave it out, or return a `Select[...]` of a model that has a resource.",
             )
     is_open = any(part in (Any, object) for part in parts)
     return Returned(

@@ -31,7 +31,7 @@ from gatepost.dtos.parameter_values import parameters_of_class, text_reader, tex
 from gatepost.dtos.structured_body import is_structure
 from gatepost.dtos.structured_members import alternatives_of, without_metadata
 from gatepost.errors import ConfigurationError
-from gatepost.hints import did_you_mean
+from gatepost.hints import did_you_mean, nearest
 from gatepost.mistakes import Mistakes
 from gatepost.models.addresses import check_named
 from gatepost.models.catalog import Catalog, ServedModel
@@ -74,6 +74,11 @@ class ParameterSources:
     def served(self, kind: Any) -> ServedModel | None:
         """The served model that a parameter's type is."""
         return self._catalog.by_model.get(kind) if isinstance(kind, type) else None
+
+    def model_for(self, name: str) -> str:
+        """The name of the model of which a parameter of this name probably is a row, for hints."""
+        models = [model.__name__ for model in self._catalog.by_model]
+        return nearest(name, models) or models[0] if models else "..."
 
     def _service_model(self, annotation: Any) -> type[Any] | None:
         """The model of the service that a parameter's type is: `Books`, or `Service[Book]`; None for other types.
@@ -137,7 +142,7 @@ class ParameterBinding:
             raise ConfigurationError(
                 f"locks {parameter.name!r}, which is not a row of its path.",
                 location=self._location,
-                hint=f'Write its place: "/{{{parameter.name}}}", and `{parameter.name}: Locked[Book]`, with a model.',
+                hint=f'Write its place in the path, "/{{{parameter.name}}}", and the model of the row in Locked[...].',
             )
         elif (body := self._sources.body(parameter, self._location)) is not None:
             self._add_body(body)
@@ -171,7 +176,8 @@ class ParameterBinding:
                 raise ConfigurationError(
                     f"has {{{name}}} in its path, and no parameter {name!r}.{did_you_mean(name, names)}",
                     location=self._location,
-                    hint=f"Add `{name}: UUID` (a value), or `{name}: Book` (a row), or take it out of the path.",
+                    hint=f"Add `{name}: UUID` (a value), or `{name}: {self._sources.model_for(name)}` (a row), or take "
+                    "it out of the path.",
                 )
 
     def _add_place(self, parameter: SignedParameter, marker: Marker | None, place: int, attribute: str | None) -> None:

@@ -77,5 +77,5 @@ def _unreadable(location: str, reason: str) -> ConfigurationError:
     return ConfigurationError(
         f"returns a Select, and what it selects cannot be read{reason}.",
         location=location,
-        hint="Write `-> Select[Book]` with a name of the module, or `-> Select[str]` for columns.",
+        hint="Write `-> Select[...]` with the name of a model in the module, or `-> Select[str]` for columns.",
     )

@@ -58,7 +58,7 @@ def read_signature(function: Callable[..., Any], location: str) -> Signature:
         raise ConfigurationError(
             "does not say what it returns.",
             location=location,
-            hint="Annotate it: `-> Book`, `-> Select[Book]`, `-> None`.",
+            hint="Annotate it with a model, a `Select[...]` of one, plain data (`-> dict[str, int]`), or `-> None`.",
         )
     return Signature(tuple(_signed(each, hints[each.name]) for each in parameters), hints["return"])
 

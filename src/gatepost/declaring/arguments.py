@@ -102,7 +102,8 @@ class Arguments:
         """A class of data transfer objects or None."""
         if given is None or (isinstance(given, type) and issubclass(given, DTO)):  # pyright: ignore[reportUnnecessaryIsInstance]
             return given
-        hint = "Write a class of your own: class BookBody(DTO[Book])."
+        name = given.__name__ if isinstance(given, type) else "..."  # pyright: ignore[reportUnnecessaryIsInstance]
+        hint = f"Write a class of your own: `class Card(DTO[{name}])`, and {argument}=Card."
         return self._refused(argument, f"is {given!r}.", hint, None)
 
     def attributes(self, argument: str, model: object, given: Sequence[Attr]) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ def _check_answers(answers: Any, location: str) -> None:
         raise ConfigurationError(
             "is not a DTO.",
             location=f"{location}, answers={getattr(answers, '__name__', '...')})",
-            hint="Write class BookCard(DTO[Book]), and answers=BookCard. What is no row needs no answers=.",
+            hint="Write a class of your own: class Card(DTO[...]), with the model. What is no row needs no answers=.",
         )
 
 
@@ -309,7 +309,8 @@ class RouteDecorator:
                 "does not say who may call.",
                 location=f"@{self._method.lower()}",
                 source=caller_location(),
-                hint=f'Write @{self._method.lower()}("/bestsellers", allow=anyone), or another policy.',
+                hint=f'Write @{self._method.lower()}("{path if isinstance(path, str) else "/path"}", allow=anyone), or '  # pyright: ignore[reportUnnecessaryIsInstance]
+                "another policy.",
             )
         route = Route(self._method, path, **declared)
 

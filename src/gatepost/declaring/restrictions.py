@@ -27,5 +27,11 @@ def restriction_of(given: object, location: str) -> Where | None:
     raise ConfigurationError(
         f"is {given!r}, which is not a condition.",
         location=location,
-        hint="Write an expression, as where=Book.deleted_at.is_(None), or a function of the model that returns one.",
+        hint=f"Write an expression over columns, as where={_model_of(location)}.column.is_(None), or a function of the "
+        "model that returns one. Python's own `is`, `and` and `not` give no SQL.",
     )
+
+
+def _model_of(location: str) -> str:
+    """The name of the model in `Resource(Book, ...)`."""
+    return location.partition("(")[2].partition(",")[0].rstrip(")") or "Model"

@@ -91,11 +91,20 @@ def readable(model: type[Any]) -> ColumnElement[bool]:
     return Readable(mapper.class_, row.expression)
 
 
+def _relationship_of(given: Any) -> str:
+    """How a relationship of the same model is written, for hints."""
+    model = getattr(given, "class_", None)
+    names = [] if model is None else [item.key for item in inspect(model).relationships if item.uselist]
+    return f"{model.__name__}.{names[0]}" if names else "Model.relationship"
+
+
 def count(relation: QueryableAttribute[Any]) -> ColumnElement[int]:
     """How many rows a to-many relation leads to: `computed(count(Article.favorites))`."""
     found = cast("Any", relation)
     if not isinstance(getattr(found, "property", None), RelationshipProperty):
-        raise ConfigurationError(f"count({relation}) is not of a relationship.", hint="Write count(Article.favorites).")
+        raise ConfigurationError(
+            f"count({relation}) is not of a relationship.", hint=f"Write count({_relationship_of(found)})."
+        )
     target = aliased(found.property.mapper.class_)
     counted = select(func.count()).select_from(target).where(found.of_type(target)).correlate(found.class_)
     return counted.scalar_subquery()

@@ -6,6 +6,7 @@ which bodies add the declared constraints (`field_type_of`). It holds two decode
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, time
 from functools import partial
 from itertools import count
 from types import GenericAlias
@@ -70,7 +71,8 @@ def field_type_of(
 def _misfit_hint(shape: Shape) -> str:
     if shape.unit is not None:
         return f"Bound its length in {shape.unit}s: Len(1, 200), MinLen(1) or MaxLen(200). Or take it out of Annotated."
-    return "Take it out of Annotated[...], or correct its bound (timestamps need a time zone)."
+    zone = " (timestamps need a time zone)" if shape.python_type in (datetime, time) else ""
+    return f"Take it out of Annotated[...], or correct its bound{zone}."
 
 
 def guarded(convert: Callable[[Any], Any] | None, checks: tuple[ValueCheck, ...]) -> Callable[[Any], Any]:

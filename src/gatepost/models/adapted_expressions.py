@@ -28,7 +28,7 @@ def plain_expression(given: Any, location: str) -> sa.ColumnElement[Any]:
         raise ConfigurationError(
             f"is {given!r}, which is no SQL expression.",
             location=location,
-            hint="Write an expression over the model, as Article.title or count(Article.favorites).",
+            hint="Write an expression over the model: a column, `Model.column > 0`, or `count(Model.relationship)`.",
         )
     plain: Any = _deep_deannotate(cast("Any", found), ["no_replacement_traverse"])
     return cast("sa.ColumnElement[Any]", plain)

@@ -11,7 +11,16 @@ from contextlib import suppress
 from traceback import extract_tb, walk_tb
 from typing import Any, cast
 
+from sqlalchemy.exc import (
+    ArgumentError,
+    InvalidRequestError,
+    NoForeignKeysError,
+    NoReferenceError,
+)
+from sqlalchemy.orm import Mapper
+
 from gatepost.errors import ConfigurationError
+from gatepost.models.foreign_key_targets import misspelt_key
 from gatepost.sources import line_of_attribute, raised_at, shown_location
 from gatepost.sqlalchemy_refusals import is_refusal, refused_by_sqlalchemy
 
@@ -47,11 +56,27 @@ def declaration_refusal(error: BaseException) -> ConfigurationError | None:
     """What SQLAlchemy refuses, with the line of the attribute where it is known; None for the user's own error."""
     if not is_refusal(error):
         return None
+    if (misspelt := _misspelt_key(error)) is not None:
+        owner, _, key = str(misspelt.location).partition(".")
+        misspelt.source = _source(error, owner, key)
+        return misspelt
     class_name, name = _failed(error)
     refusal = refused_by_sqlalchemy(error, ".".join(filter(None, (class_name, name))) or None)
     refusal.source = _source(error, class_name, name)
     refusal.hint = _hint(refusal.message, name or "...")
     return refusal
+
+
+def _misspelt_key(error: BaseException) -> ConfigurationError | None:
+    """The foreign key that makes SQLAlchemy find none between two tables."""
+    if isinstance(error, NoForeignKeysError | NoReferenceError) or (
+        isinstance(error, ArgumentError | InvalidRequestError) and "join condition" in str(error)
+    ):
+        for frame, _ in reversed(list(walk_tb(error.__traceback__))):
+            mapper = getattr(frame.f_locals.get("self"), "parent", None)
+            if isinstance(mapper, Mapper):
+                return misspelt_key(mapper)
+    return None
 
 
 def _failed(error: BaseException) -> tuple[str | None, str | None]:

@@ -40,8 +40,8 @@ class DeclaredMember(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def location(self) -> str:
-        """How mistakes call it."""
-        return f"{self.dto.__name__}.{self.name}"
+        """How mistakes call it: by the class that declares it, so that those that inherit it do not repeat them."""
+        return f"{_declaring(self.dto, self.name).__name__}.{self.name}"
 
     @property
     def source(self) -> str:
@@ -164,6 +164,11 @@ def declared_members(dto: type[DTO[Any]], mistakes: Mistakes) -> Iterator[Declar
             if get_origin(annotation) is not ClassVar and annotation is not ClassVar:
                 assigned = next((vars(base)[name] for base in bases if name in vars(base)), None)
                 yield DeclaredMember(dto, name, annotation, assigned)
+
+
+def _declaring(dto: type[DTO[Any]], name: str) -> type[Any]:
+    """The class among those of a DTO that declares a member."""
+    return next(base for base in dto.__mro__ if name in vars(base).get("__annotations__", {}))
 
 
 def check_has_members(dto: type[DTO[Any]]) -> None:

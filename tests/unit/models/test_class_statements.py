@@ -1,5 +1,6 @@
 """What SQLAlchemy refuses while a module is imported, with the line and what to write."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,3 +39,47 @@ def test_annotations_that_are_all_text_are_named_with_the_import_to_leave_out(
 
     assert "deferred_statements.py:12: Deferred.title" in str(refusal.value)
     assert "leave `from __future__ import annotations` out of the module" in str(refusal.value)
+
+
+MISSPELT = """from uuid import UUID
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from gatepost import DTO, App, Model, Resource, anyone, computed, count
+
+
+class Ticket(Model):
+    __tablename__ = "misspelt_tickets"
+    comments: Mapped[list["Remark"]] = relationship(back_populates="ticket")
+
+
+class Remark(Model):
+    __tablename__ = "misspelt_remarks"
+    ticket_id: Mapped[UUID] = mapped_column(ForeignKey("misspelt_ticket.id"), index=True)
+    ticket: Mapped[Ticket] = relationship(back_populates="comments")
+
+
+class Card(DTO[Ticket]):
+    comments_count: int = computed(count(Ticket.comments))
+
+
+app = App(Resource(Ticket, read=anyone), Resource(Remark, read=anyone))
+"""
+
+
+def test_a_foreign_key_to_a_table_that_is_not_there_is_told_at_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "misspelt_statements.py").write_text(MISSPELT)
+    ran = subprocess.run(
+        [sys.executable, "-c", "from gatepost.cli.main import main; main(['routes', 'misspelt_statements:app'])"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.stderr == (
+        "Error: misspelt_statements.py:15: Remark.ticket_id: refers to 'misspelt_ticket.id', and there is no table "
+        "'misspelt_ticket'. Write ForeignKey('misspelt_tickets.id').\n"
+    )
