@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped
 from gatepost import App, ConfigurationError, Controller, Model, Query, Resource, anyone, get
 
 
-class Parcel(Model):
+class PagedParcel(Model):
     __tablename__ = "own_paging_parcels"
 
     title: Mapped[str]
@@ -30,10 +30,10 @@ def app_of(parameters: dict[str, Any], **declared: Any) -> App:
     scope = dict(globals())
     exec(f"async def method(self, {', '.join(parameters)}): ...", scope)  # noqa: S102 - parameters by name
     method = scope["method"]
-    method.__annotations__ = {**parameters, "return": f"{Select.__name__}[Parcel]"}
+    method.__annotations__ = {**parameters, "return": f"{Select.__name__}[PagedParcel]"}
     endpoint = get("/stale", allow=anyone, **declared)(method)
     controller = type("Parcels", (Controller,), {"path": "desk", "__module__": __name__, "method": endpoint})
-    return App(Resource(Parcel, read=anyone), controllers=[controller])
+    return App(Resource(PagedParcel, read=anyone), controllers=[controller])
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from gatepost.controllers.endpoint_requests import EndpointRequests
 from gatepost.dtos.json_values import BOUNDS
 
 
-class Parcel(Model):
+class ParsedParcel(Model):
     __tablename__ = "parsed_parcels"
 
 
@@ -72,7 +72,9 @@ def test_a_dialect_renames_nothing_in_it() -> None:
         @post("/a", allow=anyone)
         async def take(self, body: Annotated[bytes, RawBody(100)]) -> None: ...
 
-    (bound,) = App(Resource(Parcel, read=anyone), controllers=[Hooks], dialect=CamelCase()).declaration.own.endpoints
+    (bound,) = App(
+        Resource(ParsedParcel, read=anyone), controllers=[Hooks], dialect=CamelCase()
+    ).declaration.own.endpoints
     requests = EndpointRequests(bound, None, BOUNDS, None, str.upper)
     with pytest.raises(Unprocessable) as refusal:
         parse_json(b'{"itemCount": 0}', Line)

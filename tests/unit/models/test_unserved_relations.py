@@ -15,46 +15,46 @@ sticks = Table(
 )
 
 
-class Sticker(Model):
+class Decal(Model):
     __tablename__ = "unserved_stickers"
 
     name: Mapped[str]
-    _tickets: Mapped[list["Ticket"]] = relationship(secondary=sticks, viewonly=True)
+    _tickets: Mapped[list["Errand"]] = relationship(secondary=sticks, viewonly=True)
 
 
-class Remark(Model):
+class Aside(Model):
     __tablename__ = "unserved_remarks"
 
     is_open: Mapped[bool]
     ticket_id: Mapped[UUID] = mapped_column(ForeignKey("unserved_tickets.id"), index=True)
-    ticket: Mapped["Ticket"] = relationship(back_populates="remarks")
+    ticket: Mapped["Errand"] = relationship(back_populates="remarks")
 
 
-class Ticket(Model):
+class Errand(Model):
     __tablename__ = "unserved_tickets"
 
     title: Mapped[str]
-    stickers: Mapped[list[Sticker]] = relationship(secondary=sticks)
-    remarks: Mapped[list[Remark]] = relationship(back_populates="ticket")
-    open_remarks: Mapped[list[Remark]] = relationship(
-        primaryjoin=lambda: and_(remote(foreign(Remark.ticket_id)) == Ticket.id, Remark.is_open), viewonly=True
+    stickers: Mapped[list[Decal]] = relationship(secondary=sticks)
+    remarks: Mapped[list[Aside]] = relationship(back_populates="ticket")
+    open_remarks: Mapped[list[Aside]] = relationship(
+        primaryjoin=lambda: and_(remote(foreign(Aside.ticket_id)) == Errand.id, Aside.is_open), viewonly=True
     )
 
 
 def test_a_relationship_that_is_not_served_is_told_with_what_to_write() -> None:
-    app = App(Resource(Ticket, read=anyone), Resource(Sticker, read=anyone), Resource(Remark, read=anyone))
+    app = App(Resource(Errand, read=anyone), Resource(Decal, read=anyone), Resource(Aside, read=anyone))
     many, condition = app.declaration.relation_warnings()
 
-    assert many.relation == "Ticket.stickers"
+    assert many.relation == "Errand.stickers"
     assert many.location.endswith("test_unserved_relations.py:37")
     assert "'unserved_sticks', which has no class" in many.reason
     assert "docs/how-to/tag-rows.md" in many.hint
-    assert condition.relation == "Ticket.open_remarks"
+    assert condition.relation == "Errand.open_remarks"
     assert "more than the equality of two columns" in condition.reason
 
 
 def test_what_leads_to_no_resource_is_no_surprise_but_a_table_without_a_class_is() -> None:
-    app = App(Resource(Ticket, read=anyone))
+    app = App(Resource(Errand, read=anyone))
 
-    assert [warning.relation for warning in app.declaration.relation_warnings()] == ["Ticket.stickers"]
-    assert App(Resource(Ticket, read=anyone, routes=False)).declaration.relation_warnings() == []
+    assert [warning.relation for warning in app.declaration.relation_warnings()] == ["Errand.stickers"]
+    assert App(Resource(Errand, read=anyone, routes=False)).declaration.relation_warnings() == []
