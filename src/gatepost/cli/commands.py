@@ -64,7 +64,10 @@ def dev(  # noqa: PLR0913, PLR0917 - the options of a command
         bool, typer.Option("--extend", help="With --migrate: add to tables that Gatepost did not make.")
     ] = False,
 ) -> None:
-    """Serve while you write: own PostgreSQL, migrations applied, reload on change, limits times 100."""
+    """Serve while you write.
+
+    It has its own PostgreSQL, applies migrations, and reloads on change; limits are times 100.
+    """
     from gatepost.cli.dev import develop
 
     if extend and not migrate:
@@ -79,7 +82,10 @@ def serve(
     port: Annotated[str | None, typer.Option(help="Port to listen on.")] = None,
     workers: Annotated[str | None, typer.Option(help="Processes that serve.")] = None,
 ) -> None:
-    """Serve in production: several processes, no reload, unsafe settings refused."""
+    """Serve in production.
+
+    One process, or as many as --workers says; no reload; unsafe settings are refused.
+    """
     # Here for the list of commands and for completion: `main.py` hands `gatepost serve` over before this is loaded.
     from gatepost.server.__main__ import main
 
@@ -94,7 +100,7 @@ def shell(
     app: AppArgument = None,
     command: Annotated[str | None, typer.Option("--command", "-c", help="Run this and exit.")] = None,
 ) -> None:
-    """Open an interactive Python with the app started, its models, and `await`."""
+    """Open an interactive Python with the app started. It has the models, and `await`."""
     from gatepost.cli.shell import open_shell
 
     open_shell(app, command)
@@ -102,7 +108,7 @@ def shell(
 
 @gatepost.command(epilog="Example: gatepost routes --json | jq '.[].path'")
 def routes(app: AppArgument = None, json: JSONOption = False) -> None:
-    """Print every route: method, path, operation, who is allowed, rate limit, and where it is handled."""
+    """Print every route. With its operation, who is allowed, the rate limit, and where it is handled."""
     from gatepost.cli.routes import print_routes
 
     print_routes(app, as_json=json)
@@ -158,10 +164,10 @@ def eject(  # noqa: PLR0913, PLR0917 - the options of a command
     app: AppOption = None,
     json: JSONOption = False,
 ) -> None:
-    """Write the derived class out as ordinary source that behaves the same, for those who want to own it.
+    """Write a derived class out as ordinary source.
 
-    Of a service: its verbs, in SQLAlchemy. Of the DTOs: what responses show and bodies set, member by member. What to
-    change in the declaration goes to stderr.
+    It behaves the same, for those who want to own it. Of a service: its verbs, in SQLAlchemy. Of the DTOs: what
+    responses show and bodies set, member by member. What to change in the declaration goes to stderr.
     """
     from gatepost.cli.eject import Destination, write_ejected
     from gatepost.ejection.ejecting import parse_asked
@@ -173,7 +179,7 @@ def eject(  # noqa: PLR0913, PLR0917 - the options of a command
 
 @config.command(epilog="Example: gatepost config show --json")
 def show(json: JSONOption = False) -> None:
-    """Print every setting, its value (secrets masked) and where it came from."""
+    """Print every setting. With its value (secrets are masked) and where it came from."""
     from gatepost.cli.config import print_settings
 
     print_settings(as_json=json)
@@ -193,7 +199,10 @@ def doctor(  # noqa: PLR0913, PLR0917 - the options of a command
     ] = 20.0,
     json: JSONOption = False,
 ) -> None:
-    """Check what a server needs, or with --gate what it shows, and say how to fix it. Exit status 1 for findings."""
+    """Check what a server needs, and say how to fix it.
+
+    With --gate, check what a running one shows from outside. Exit status 1 for findings.
+    """
     if gate is not None:
         from gatepost.cli.gate_doctor import examine_gate
 

@@ -40,7 +40,7 @@ def make(
     app: AppOption = None,
     folder: FolderOption = FOLDER,
 ) -> None:
-    """Write a migration from the difference between the models and the files; refuse what loses data."""
+    """Write a migration file. It has what differs between the models and the files; what loses data is refused."""
     import asyncio
 
     from gatepost.migrations import file_commands
@@ -75,7 +75,10 @@ def up(
     app: AppOption = None,
     folder: FolderOption = FOLDER,
 ) -> None:
-    """Run the migrations that the database does not have yet; record what they make of the models as Gatepost's."""
+    """Run the migrations that the database does not have yet.
+
+    What they make of the models is recorded as Gatepost's.
+    """
     from gatepost.migrations import file_commands
 
     done = _on_database(lambda dsn: file_commands.up(dsn, folder, target, metadata=_models_to_record(app)))
@@ -100,7 +103,7 @@ def down(
 
 @migrate.command(epilog="Example: gatepost migrate adopt")
 def adopt(folder: FolderOption = FOLDER) -> None:
-    """Note that a database which was made without files is what the files make."""
+    """Note that the database is what the files make. For one that was made without files."""
     from gatepost.migrations import file_commands
 
     head = _on_database(lambda dsn: file_commands.adopt(dsn, folder))

@@ -12,7 +12,7 @@ PythonOption = Annotated[Path | None, typer.Option("--python", metavar="FOLDER",
 TypeScriptOption = Annotated[Path | None, typer.Option("--typescript", metavar="FOLDER", help="Write TypeScript here.")]
 
 openapi = typer.Typer(
-    help="Print the OpenAPI document of the whole API: everything that some client may see.",
+    help="Print the OpenAPI document of the whole API. It has everything that some client may see.",
     epilog="Example: gatepost openapi --output openapi.json   or: gatepost openapi | jq '.paths | keys'",
     invoke_without_command=True,
 )
@@ -47,11 +47,11 @@ def check(file: FileArgument = Path("openapi.json"), app: AppOption = None, json
 
 @openapi.command(epilog="Example: gatepost openapi client --python bookshop_client --typescript web/src/client")
 def client(app: AppOption = None, python: PythonOption = None, typescript: TypeScriptOption = None) -> None:
-    """Make a typed client of the API, in Python, in TypeScript or in both.
+    """Make a typed client of the API.
 
-    A folder is replaced as a whole by a later run, where it holds nothing but a client. The generators are fetched at
-    the first run: openapi-python-client by uvx, which comes with uv, and @hey-api/openapi-ts by npx of Node.js 22.18 or
-    newer.
+    In Python, in TypeScript or in both. A folder is replaced as a whole by a later run, where it holds nothing but a
+    client. The generators are fetched at the first run: openapi-python-client by uvx, which comes with uv, and
+    @hey-api/openapi-ts by npx of Node.js 22.18 or newer.
     """
     from gatepost.cli.openapi_clients import write_clients
 

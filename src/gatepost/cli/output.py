@@ -15,19 +15,31 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
+_LINE_MAX = 10_000
+_WHOLE = 2
+"""The columns whose cells are not divided: variables, methods and paths are to be copied."""
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table on stdout. Where stdout is not a terminal, lines are not cut."""
+    """A table on stdout. On a terminal the cells of all columns but the first two may take several lines; anywhere else
+    a row is one line, as long as it has to be."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else 240, markup=False, highlight=False)
+    is_terminal = sys.stdout.isatty()
+    console = Console(width=None if is_terminal else _LINE_MAX, markup=False, highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for place, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=place < _WHOLE)
     for row in rows:
         table.add_row(*[escaped(str(cell)) if cell is not None else "" for cell in row])
-    console.print(table)
+    if is_terminal:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Sequence[str]) -> None:

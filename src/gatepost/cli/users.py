@@ -60,7 +60,7 @@ def create(
 
 @users.command("set-roles", epilog="Example: gatepost users set-roles ada@example.com -r editor -r admin")
 def set_roles(email: Email, role: Roles = None, app: AppOption = None) -> None:
-    """Give a user these roles, in place of all that the user has; without --role none."""
+    """Give a user these roles. They replace all that the user has; without --role, the user has none."""
     roles = role or []
     _change(app, email, {"roles": roles})
     print_success(f"{email} has the roles {', '.join(roles)}." if roles else f"{email} has no roles.")
@@ -72,7 +72,7 @@ def set_roles(email: Email, role: Roles = None, app: AppOption = None) -> None:
     epilog='Example: printf %s "$PASSWORD" | gatepost users set-password ada@example.com --password-stdin',
 )
 def set_password(email: Email, password_stdin: FromStdin = False, app: AppOption = None) -> None:
-    """Give a user another password, and end all tokens of the user. It is asked for, or read from stdin."""
+    """Give a user another password. It is asked for, or read from stdin; all tokens of the user end."""
     from gatepost.accounts.new_users import change_user, hash_of_new
 
     password = _read_password(from_stdin=password_stdin)
@@ -86,7 +86,7 @@ def set_password(email: Email, password_stdin: FromStdin = False, app: AppOption
 
 @users.command(epilog="Example: gatepost users deactivate ada@example.com")
 def deactivate(email: Email, app: AppOption = None) -> None:
-    """Let a user neither sign in nor use tokens; the row stays, and `activate` undoes it."""
+    """Let a user neither sign in nor use tokens. The row stays, and `activate` undoes it."""
     _change(app, email, {"is_active": False})
     print_success(f"{email} is inactive.")
 
@@ -104,7 +104,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     app: AppOption = None,
 ) -> None:
-    """Delete a user for good; one to whom other rows refer is kept, and can be deactivated."""
+    """Delete a user for good. One to whom other rows refer is kept, and can be deactivated."""
     from gatepost.accounts.new_users import delete_user
 
     if not (yes or _agrees(f"Delete {email}, with everything that the database deletes along?")):

@@ -6,7 +6,7 @@ its schema does not name, because clients ignore them; one of a request may not,
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from gatepost.openapi.list_patterns import names_of
@@ -34,6 +34,10 @@ _COMPARED_WHOLE = (
     "unevaluatedItems",
 )
 """Keywords of which no change is known to be harmless."""
+
+
+VALUE_LENGTH_MAX = 60
+"""Of a value that a sentence shows."""
 
 
 class SchemaChange(NamedTuple):
@@ -102,7 +106,7 @@ class SchemaComparison:
         if "format" in allowed and given.get("format") != allowed["format"]:
             yield SchemaChange(pointer, self._changed("format", old, new))
         if "pattern" in allowed and not _is_within(given.get("pattern"), allowed["pattern"]):
-            yield SchemaChange(pointer, self._changed("pattern", old, new))
+            yield SchemaChange(pointer, self._changed_pattern(old, new))
         if allowed.get("uniqueItems") and not given.get("uniqueItems"):
             yield SchemaChange(pointer, self._changed("uniqueItems", old, new))
 
@@ -130,8 +134,22 @@ class SchemaComparison:
         elif old not in (True, False) and new is not False:
             yield from self.changes(old, new, f"{pointer}/*")
 
+    def _changed_pattern(self, old: Schema, new: Schema) -> str:
+        """What became of a pattern: of one that lists names, which."""
+        before, after = (names_of(schema.get("pattern", "")) for schema in (old, new))
+        if before is None or after is None:
+            return self._changed("pattern", old, new)
+        if self._is_request:
+            return f"no longer accepts {_listed(before - after)}"
+        return f"may hold {_listed(after - before)} now"
+
     def _changed(self, keyword: str, old: Schema, new: Schema) -> str:
         return f"`{keyword}` was {_value(old.get(keyword))} and is {_value(new.get(keyword))}"
+
+
+def _listed(names: Collection[str]) -> str:
+    """Names of a list; with a minus only where they are not there without."""
+    return ", ".join(sorted(name for name in names if not (name.startswith("-") and name[1:] in names)))
 
 
 def _is_similar(given: Schema, allowed: Schema) -> bool:
@@ -164,7 +182,8 @@ def _description(variant: Schema) -> str:
 
 
 def _value(value: Any) -> str:
-    return "not there" if value is None else json.dumps(value, ensure_ascii=False)
+    text = "not there" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= VALUE_LENGTH_MAX else f"{text[:VALUE_LENGTH_MAX]}..."
 
 
 def _escaped(name: str) -> str:

@@ -34,6 +34,14 @@ def test_help_has_a_sentence_and_an_example(words: tuple[str, ...]) -> None:
     assert re.search(r"^  [A-Z].*[.:]", shown.stdout, re.M)
 
 
+@pytest.mark.parametrize("group", ["", "users", "migrate", "limits", "openapi", "config"])
+def test_a_list_of_commands_has_whole_sentences(group: str) -> None:
+    shown = CliRunner().invoke(gatepost, [*group.split(), "--help"], prog_name="gatepost", env={"COLUMNS": "80"})
+
+    listed = shown.stdout.split("Commands:")[1].splitlines()
+    assert [line for line in listed if line.rstrip().endswith("...")] == []
+
+
 def test_the_serving_command_has_the_options_that_are_completed() -> None:
     listed = CliRunner().invoke(gatepost, ["serve", "--help"]).stdout
     assert set(re.findall(r"--(\w+)", listed)) == {*OPTIONS, "help"}
