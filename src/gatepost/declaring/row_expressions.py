@@ -93,8 +93,8 @@ def readable(model: type[Any]) -> ColumnElement[bool]:
 
 def _relationship_of(given: Any) -> str:
     """How a relationship of the same model is written, for hints."""
-    model = getattr(given, "class_", None)
-    names = [] if model is None else [item.key for item in inspect(model).relationships if item.uselist]
+    model: Any = getattr(given, "class_", None)
+    names: list[str] = [] if model is None else [item.key for item in inspect(model).relationships if item.uselist]
     return f"{model.__name__}.{names[0]}" if names else "Model.relationship"
 
 
