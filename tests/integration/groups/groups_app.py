@@ -5,6 +5,7 @@ Drafts exist in the first version alone, withdrawn releases in `/v2` alone. In t
 alone see what a release costs; in `/v2` curators write, and they alone see the state.
 """
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from annotated_types import Ge, Len
@@ -26,6 +27,7 @@ from gatepost import (
     Problem,
     Resource,
     Service,
+    Stream,
     anyone,
     authenticated,
     computed,
@@ -140,6 +142,22 @@ class Reading(Controller[Release]):
         """What the SELECT of a service finds."""
         rows = await releases.session.scalars(releases.select(actor).order_by(Release.title))
         return [row.title for row in rows]
+
+    @get("/streamed", allow=anyone)
+    async def streamed(self, releases: Service[Release]) -> Stream[Release]:
+        """All rows, each shown only as far as the client may read it."""
+        rows = (await releases.session.scalars(select(Release))).all()
+
+        async def source() -> AsyncIterator[Release]:
+            for row in rows:
+                yield row
+
+        return Stream(source())
+
+    @get("/handed", allow=anyone)
+    async def handed(self, releases: Service[Release]) -> list[Release]:
+        """All rows, as a list."""
+        return [*await releases.session.scalars(select(Release))]
 
     @post("/{release}/reprice", allow=authenticated)
     async def reprice(self, release: Locked[Release], cost: int, releases: Releases, actor: Actor) -> Release:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
+import msgspec
 import pytest
 from groups_app import CheckedReleases, Label, Pin, Release, Releases, Song
 from record_shop import FIRST, IDENTITIES, SECOND, STATES, Shop, Version
@@ -93,6 +94,17 @@ def titles(path: str) -> Way:
     return way
 
 
+def streamed(path: str) -> Way:
+    """The rows of a stream."""
+
+    async def way(shop: Shop, client: Client) -> set[str]:
+        response = await client.get(path)
+        assert response.status == 200, response
+        return {msgspec.json.decode(line)["title"] for line in response.body.splitlines()}
+
+    return way
+
+
 WAYS: dict[str, tuple[Version, str, Way]] = {
     "a list": (FIRST, "anonymous", listed(FIRST.path)),
     "a list of v2": (SECOND, "user", listed(SECOND.path)),
@@ -148,6 +160,10 @@ WAYS: dict[str, tuple[Version, str, Way]] = {
     "a row of the path in v2": (SECOND, "user", of_each("/api/v2/records/{key}/shown", 200)),
     "a SELECT": (FIRST, "anonymous", listed("/api/releases/chosen")),
     "a SELECT in v2": (SECOND, "user", listed("/api/v2/records/chosen")),
+    "rows of a list of an endpoint": (FIRST, "anonymous", listed("/api/releases/handed")),
+    "rows of a list of an endpoint in v2": (SECOND, "user", listed("/api/v2/records/handed")),
+    "rows of a stream": (FIRST, "anonymous", streamed("/api/releases/streamed")),
+    "rows of a stream in v2": (SECOND, "user", streamed("/api/v2/records/streamed")),
     "a service by its class": (FIRST, "anonymous", of_each("/api/releases/found?number={key}", 200)),
     "a service by its class in v2": (SECOND, "user", of_each("/api/v2/records/found?number={key}", 200)),
     "the SELECT of a service": (FIRST, "anonymous", titles("/api/releases/titles")),
