@@ -153,7 +153,9 @@ class ServiceVerbs:
             primary_key = self._key(row, "update")
             unit.checks.permit(row)
             owner = self._owner(row, "update")
-            is_guarded = "update" in self._registry.own_writes(owner)
+            # A row of a subclass with a resource is guarded by the policies of that; those of this one hold as well.
+            is_ours = self._registry.compiled_of(row.__class__) is self._compiled
+            is_guarded = is_ours and "update" in self._registry.own_writes(owner)
             changed = unit.service(owner).update(row, Changes(self._own_values(values), model=row.__class__), actor)
             row = await self._written(call, "update", changed, moved)
             await self._check_written(call, primary_key, None if is_guarded else permitted, moved)

@@ -100,8 +100,7 @@ class WriteChecks:
                 yield written
         if written.is_unmet:
             raise await compiled.suppressed(transaction)
-        row = written.row
-        if not is_own or self._is_written(compiled, row):
+        for row in self._written_rows(compiled, draft, written.row):
             await references.check_written(transaction, self.key_of(row))
             await self._check_written("create", draft, row, actor, is_own=is_own)
 
@@ -133,8 +132,8 @@ class WriteChecks:
         if written.is_unmet:
             raise await self._refusal_of_unmet(compiled, key) or version_conflict()
         await references.check_written(transaction, key)
-        if may_change_decision and (not is_own or self._is_written(compiled, written.row)):
-            await self._check_written("update", row, written.row, actor, is_own=is_own)
+        for each in self._written_rows(compiled, row, written.row) if may_change_decision else ():
+            await self._check_written("update", row, each, actor, is_own=is_own)
 
     @asynccontextmanager
     async def deleting(self, row: Any, actor: Actor, *, is_own: bool = False) -> AsyncGenerator[None]:
@@ -180,9 +179,11 @@ class WriteChecks:
         return self._permitted.pop(id(row), None) is not None
 
     @staticmethod
-    def _is_written(compiled: CompiledVerbs, row: Any) -> bool:
-        """Whether an own verb has returned a row that is in the database; `ServiceVerbs` refuses everything else."""
-        return isinstance(row, compiled.served.entity.model) and inspect(row).identity is not None
+    def _written_rows(compiled: CompiledVerbs, row: Any, returned: Any) -> list[Any]:
+        """Which of the rows that a verb was given and has returned are in the database. `ServiceVerbs` refuses to show
+        what is no row of the model."""
+        rows = [row] if returned is row else [row, returned]
+        return [each for each in rows if isinstance(each, compiled.served.entity.model) and inspect(each).persistent]
 
     def _problem(self, model: type[Any], error: BaseException, values: Mapping[str, Any] | None) -> Exception | None:
         compiled, reply = self._compiled_of_class(model), driver_error(error)

@@ -1,9 +1,9 @@
 """Services that write rows in SQLAlchemy, without a verb of Gatepost's: what holds around them."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Identity, Integer, MetaData, update
+from sqlalchemy import ForeignKey, Identity, Integer, MetaData, select, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gatepost import (
@@ -69,6 +69,10 @@ class Parcels(Service[Parcel]):
             other = update(Parcel).where(Parcel.id == row.id).values(code="by statement")
             await self.session.execute(other.execution_options(synchronize_session=False))
             return row
+        if changes.get("code") == "another row":
+            owners = update(Parcel).where(Parcel.id == row.id).values(owner_id=uuid4())
+            await self.session.execute(owners.execution_options(synchronize_session=False))
+            return (await self.session.scalars(select(Parcel).where(Parcel.id + 5_000 == row.depot_id))).one()
         changes.apply(row)
         await self.session.flush()
         return row

@@ -135,6 +135,25 @@ async def test_what_a_statement_of_the_verb_writes_is_checked_in_the_database() 
     assert await code_of(id) == code
 
 
+async def test_a_verb_that_returns_another_row_is_checked_on_the_one_that_it_was_given(running: TestApp) -> None:
+    user, id = await running.user_and_id()
+    actor = Actor(id)
+    shown = await made(a_code(), actor)
+    async with app.transaction() as tx:
+        await tx.session.execute(
+            text("INSERT INTO depots (id) OVERRIDING SYSTEM VALUE VALUES (:id)"), {"id": shown + 5_000}
+        )
+        given = Parcel(code=a_code(), owner_id=id)
+        given.depot_id = shown + 5_000
+        await tx.service(Parcels).create(given, system)
+        key = given.id
+
+    refused = await user.patch(f"/api/parcels/{key}", json={"code": "another row"})
+    assert refused.status == 403
+    async with app.transaction() as tx:
+        assert await tx.session.scalar(select(Parcel.owner_id).where(Parcel.id == key)) == id
+
+
 async def test_ensure_finds_the_row_that_the_verb_could_not_create() -> None:
     actor, code = sender(), a_code()
     id = await made(code, actor)
