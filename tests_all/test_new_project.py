@@ -78,7 +78,7 @@ def build(containerfile: str, context: Path, machine: Machine, image: Path) -> l
         elif word == "RUN":
             machine.run(rest, image)
         elif word == "COPY" and rest.startswith("--from=gatepost"):
-            assert Path(rest.split()[-1]) == ROOT, "it is copied to where it is on this machine"
+            assert Path(rest.split()[-1]) in (ROOT, ROOT / "src"), "it is copied to where it is on this machine"
         elif word == "COPY" and rest.startswith("--from=build"):
             shutil.move(stage / ".venv", image / ".venv")
         elif word == "COPY":
@@ -90,9 +90,10 @@ def build(containerfile: str, context: Path, machine: Machine, image: Path) -> l
 
 def test_the_image_serves_and_ci_passes(project: Path, tmp_path: Path) -> None:
     machine = Machine(tmp_path)
+    machine.run("pip install uv && uv lock", project)  # as its README says, and committed
     steps = re.findall(r"^ +- run: (.+)$", (project / ".github" / "workflows" / "ci.yml").read_text(), re.M)
     shown = [machine.run(step, project) for step in steps]
-    assert "1 passed" in shown[-1]
+    assert any("1 passed" in each for each in shown)
 
     image = tmp_path / "image"
     command = build((project / "Containerfile").read_text(), project, machine, image)

@@ -55,8 +55,13 @@ def _words_of(source: ProjectSource) -> dict[str, str]:
         "source": source.url or "the package index",
         "source-note": note if folder else "",
         "build-options": f" --build-context gatepost={folder}" if folder else "",
-        "copy-source": f"COPY --from=gatepost . {folder}\n" if folder else "",
+        "copy-source": "".join(f"COPY --from=gatepost {each}\n" for each in _copies(folder)) if folder else "",
     }
+
+
+def _copies(folder: Path) -> tuple[str, str]:
+    """What of a clone an image needs to install it, at the path that `pyproject.toml` and `uv.lock` name."""
+    return f"pyproject.toml README.md LICENSE {folder}/", f"src {folder}/src"
 
 
 def check_name(name: str) -> None:

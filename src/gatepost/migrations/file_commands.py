@@ -125,8 +125,10 @@ async def adopt(dsn: str, folder: Path) -> str | None:
     head = script.get_current_head()
     differences = await _drift(dsn, folder, "head")
     if differences:
+        listed = "".join(f"\n  - {each}" for each in differences)
         raise ConfigurationError(
-            f"The database differs from what the files make: {'; '.join(differences)}.", location="DATABASE_URL"
+            f"The database differs from what the files make, and nothing was noted:{listed}\n"
+            "Change the database or the files until they agree."
         )
     if head is not None:
         await run_on(dsn, lambda connection: _stamp(connection, script, head))

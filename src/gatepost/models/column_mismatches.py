@@ -181,7 +181,10 @@ class _Comparison:
     def _type_hint(self, attribute: Attribute, actual: ReflectedColumn, declared: str, real: str) -> str:
         kind = type_text(attribute.column.type)
         if attribute.shape.form is Form.ENUM and declared == real:
-            return f"Give the enum of the model the same values, or {_MIGRATE}."
+            return (
+                f"Give the enum of the model the same values, or {_MIGRATE}. Where the labels are the values of its "
+                "members, not the names: Enum(..., values_callable=lambda kind: [each.value for each in kind])."
+            )
         is_of_time = {declared, real} == {"timestamp", "timestamptz"}
         using = f" USING {quote(actual.name)} AT TIME ZONE 'UTC'" if is_of_time else ""
         alter = self._alter(actual.name, f"TYPE {kind}{using}")
