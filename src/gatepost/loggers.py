@@ -50,5 +50,8 @@ def _as_record(logger: object, method: str, event: MutableMapping[str, Any]) -> 
     """The arguments of the standard library's method."""
     message = str(event.pop("event", ""))
     arguments = {name: event.pop(name) for name in _OF_RECORDS if name in event}
+    if isinstance(found := arguments.get("exc_info"), tuple):
+        # Formatters fail on what is no exception, and the line would be lost.
+        arguments["exc_info"] = next((item for item in found if isinstance(item, BaseException)), None)
     # Without arguments of its own the message is written as it is, whatever signs it holds.
     return (message,), {**arguments, "extra": {FIELDS: dict(event)}}

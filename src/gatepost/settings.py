@@ -520,9 +520,12 @@ def _text(variable: str, environ: Mapping[str, str], *, secret: bool) -> str | N
             both = f"both {variable} and {variable}_FILE are set."
             raise ConfigurationError(both, location=variable, hint="Keep one.")
         try:
-            return Path(path).read_text(encoding="utf-8").strip()
+            secret_text = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"cannot be read: {error}.", location=f"{variable}_FILE={path}") from None
+        if not secret_text:
+            raise ConfigurationError("is empty.", location=f"{variable}_FILE={path}", hint="Write the secret into it.")
+        return secret_text
     text = environ.get(variable) or None
     try:
         (text or "").encode()

@@ -119,7 +119,8 @@ def test_a_level_of_the_log_is_changed_in_all_processes_for_a_while(
     changed = command("logs", "level", "access", "info", "--for", "30m", environ=environ)
     assert changed.stdout.startswith("access writes from info on, until ")
     wait_for(access_lines, "an access line")
-    assert f'"operator":"uid {os.getuid()}"' in (folder / "combined.log").read_text()
+    act = f'"operator":"uid {os.getuid()}"'
+    wait_for(lambda: act in (folder / "security.log").read_text(), "the line of who has done it")
     assert command("logs", "level", "access", "default", environ=environ).returncode == 0
     wait_for(lambda: access_lines() == access_lines(), "no more of them")
     for words in (("--for", "never"), ("--for", "99d")):
@@ -186,6 +187,8 @@ def test_a_port_wants_its_token_and_refuses_pages_of_others(start: Start, produc
     [
         ({"GATEPOST_ADMIN_BIND": "0.0.0.0:0"}, "GATEPOST_ADMIN_TOKEN"),
         ({"GATEPOST_ADMIN_BIND": "9100"}, "host:port"),
+        ({"GATEPOST_ADMIN_BIND": "0.0.0.0:0", "GATEPOST_ADMIN_TOKEN": "short"}, "16 printable characters"),
+        ({"GATEPOST_ADMIN_BIND": "0.0.0.0:0", "GATEPOST_ADMIN_TOKEN_FILE": "/dev/null"}, "is empty"),
         ({"GATEPOST_ADMIN_SOCKET": "/proc/nowhere/admin.sock"}, "cannot be made"),
         ({"GATEPOST_ADMIN_SOCKET": "/var/" + "x" * 120}, "longer than"),
     ],
@@ -227,3 +230,53 @@ def test_an_abandoned_socket_is_replaced_and_one_in_use_is_not(
     assert metrics(path) is not None
     first.send(signal.SIGTERM)
     assert first.wait() == 0
+
+
+@pytest.fixture
+def port_and_token(start: Start, production: Environ) -> tuple[int, str]:
+    """An admin port, and its token."""
+    environ = {**production, "GATEPOST_ADMIN_SOCKET": "none", "GATEPOST_ADMIN_BIND": "127.0.0.1:0"}
+    server = start("serve", "--port", "0", environ=environ).ready()
+    found = wait_for(
+        lambda: re.search(r"Metrics at http://[^:]+:(\d+)/metrics, with the token (\S+) ", server.output), "it"
+    )
+    return int(found[1]), found[2]
+
+
+def said(port: int, data: bytes) -> bytes:
+    """All that the port responds to these bytes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n",
+        "PUT /logs/levels/access HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n{auth}\r\n",
+        "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nContent-Length: {length}\r\n{auth}\r\n",
+        "GET /metrics HTTP/1.1\r\nHost: [\r\n{auth}\r\n",
+    ],
+)
+def test_a_connection_serves_one_request(port_and_token: tuple[int, str], head: str) -> None:
+    port, token = port_and_token
+    auth = f"Authorization: Bearer {token}\r\n"
+    hidden = f"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n{auth}\r\n"
+    found = said(port, (head.format(length=len(hidden), auth=auth) + hidden).encode())
+    assert found.count(b"HTTP/1.1 ") == 1
+    assert re.match(rb"HTTP/1\.1 40[013] ", found)
+
+
+def test_strangers_who_wait_keep_nobody_out(port_and_token: tuple[int, str]) -> None:
+    port, token = port_and_token
+    strangers = [socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX) for _ in range(80)]
+    try:
+        for stranger in strangers:
+            stranger.sendall(b"G")
+        url = f"http://127.0.0.1:{port}/metrics"
+        assert httpx.get(url, headers={"authorization": f"Bearer {token}"}, timeout=5).status_code == 200
+    finally:
+        for stranger in strangers:
+            stranger.close()

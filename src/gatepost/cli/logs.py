@@ -10,6 +10,7 @@ from gatepost.cli.settings import DATA_FOLDER
 from gatepost.errors import ConfigurationError
 from gatepost.logging.console import is_coloured, print_success
 from gatepost.logging.reading import LineFilter, fields_of, follow, last_lines
+from gatepost.logging.records import shown_exception
 from gatepost.logging.text import escaped
 
 _SPAN = re.compile(r"(\d+)([smhd])$")
@@ -36,7 +37,9 @@ def print_logs(folder: Path | None, wanted: LineFilter, *, count: int, follows: 
             for line in follow(found, wanted):
                 _print(line, as_json=as_json, is_colourful=is_colourful)
                 sys.stdout.flush()
-    except PermissionError as error:
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
         raise ConfigurationError(f"{error.filename} cannot be read: {error.strerror}.") from None
 
 
@@ -95,7 +98,7 @@ def shown_line(fields: dict[str, Any], *, is_colourful: bool) -> str:
     moment = escaped(str(fields.get("time", "")))
     said = _request_words(fields) if fields.get("category") == "access" else _words(fields)
     exception = fields.get("exception")
-    return f"{moment} {mark} {said}" + (f"\n{escaped(str(exception), keep=chr(10) + chr(9))}" if exception else "")
+    return f"{moment} {mark} {said}" + (f"\n{shown_exception(str(exception))}" if exception else "")
 
 
 def _request_words(fields: dict[str, Any]) -> str:

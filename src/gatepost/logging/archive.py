@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -50,9 +51,12 @@ def closed_files(folder: Path) -> list[ClosedFile]:
     for path in paths:
         match = _CLOSED.match(path.name)
         if match and not (match[3] and path.with_suffix("") in paths):
-            closed_at = datetime.strptime(match[2], _MOMENT).replace(tzinfo=UTC).timestamp()
-            with contextlib.suppress(FileNotFoundError):
-                found.append(ClosedFile(path, match[1], closed_at, path.stat().st_size))
+            # Whatever else has such a name: a folder, or a date that does not exist.
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                closed_at = datetime.strptime(match[2], _MOMENT).replace(tzinfo=UTC).timestamp()
+                status = path.lstat()
+                if stat.S_ISREG(status.st_mode):
+                    found.append(ClosedFile(path, match[1], closed_at, status.st_size))
     return sorted(found, key=lambda file: file.closed_at)
 
 
@@ -64,10 +68,12 @@ def tend(folder: Path, bytes_max: int, now: float | None = None) -> None:
             return
         moment = time.time() if now is None else now
         for file in closed_files(folder):
-            if moment - file.closed_at > DAYS[file.log] * DAY_SECONDS:
-                file.path.unlink(missing_ok=True)
-            elif not file.is_compressed:
-                _compress(file.path)
+            # One that cannot be read or deleted is no reason to leave the others.
+            with contextlib.suppress(OSError):
+                if moment - file.closed_at > DAYS[file.log] * DAY_SECONDS:
+                    file.path.unlink(missing_ok=True)
+                elif not file.is_compressed:
+                    _compress(file.path)
         _make_room(folder, bytes_max)
 
 
@@ -79,8 +85,9 @@ def _make_room(folder: Path, bytes_max: int) -> None:
             if total <= bytes_max:
                 return
             if file.log == log:
-                file.path.unlink(missing_ok=True)
-                total -= file.size
+                with contextlib.suppress(OSError):
+                    file.path.unlink(missing_ok=True)
+                    total -= file.size
 
 
 def _compress(path: Path) -> None:

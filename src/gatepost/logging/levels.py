@@ -77,7 +77,7 @@ class Levels:
         self._level = level
         self._table = table
         self._on_change = on_change
-        self.of: dict[Category, int] = dict.fromkeys(CATEGORIES, level)
+        self.of: dict[Category, int] = {category: self._bounded(category, level) for category in CATEGORIES}
 
     @property
     def lowest(self) -> int:
@@ -89,10 +89,16 @@ class Levels:
         if self._table is None:
             return
         changes = self._table.changes()
-        levels = {category: changes[category].level if category in changes else self._level for category in CATEGORIES}
+        given = {category: changes[category].level if category in changes else self._level for category in CATEGORIES}
+        levels = {category: self._bounded(category, level) for category, level in given.items()}
         if levels != self.of:
             self.of.update(levels)
             self._on_change()
+
+    @staticmethod
+    def _bounded(category: Category, level: int) -> int:
+        """Warnings of the category `security` are always written: who changes levels cannot hide that."""
+        return min(level, logging.WARNING) if category == "security" else level
 
 
 def level_number(name: str) -> int:

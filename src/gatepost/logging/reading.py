@@ -6,10 +6,12 @@ line that is not JSON is skipped by a filter, and shown escaped without one.
 
 import contextlib
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +22,8 @@ from gatepost.logging.lines import Category
 
 POLL_SECONDS = 0.2
 LEVELS = ("debug", "info", "warning", "error", "critical")
+
+_PLAIN = re.compile(r"[\w.-]+", re.ASCII)
 
 _decode = msgspec.json.Decoder().decode
 
@@ -63,7 +67,8 @@ class LineFilter:
         return all(
             text.encode() in line
             for text in (self.category, self.actor, self.request_id)
-            if text is not None and text.isascii()
+            # Others may stand there with escapes.
+            if text is not None and _PLAIN.fullmatch(text)
         )
 
 
@@ -72,8 +77,7 @@ def last_lines(folder: Path, wanted: LineFilter, count: int) -> list[bytes]:
     found: deque[bytes] = deque()
     for path in _newest_first(folder, wanted):
         room = count - len(found)
-        with contextlib.suppress(FileNotFoundError), _opened(path) as file:
-            found.extendleft(reversed(deque((line for line in file if is_wanted(line, wanted)), maxlen=room)))
+        found.extendleft(reversed(deque(filter(partial(is_wanted, wanted=wanted), _lines_of(path)), maxlen=room)))
         if len(found) >= count:
             break
     return list(found)
@@ -139,12 +143,15 @@ def _newest_first(folder: Path, wanted: LineFilter) -> Iterator[Path]:
         yield file.path
 
 
-def _opened(path: Path) -> Any:
-    if path.suffix == ".zst":
-        from backports import zstd
+def _lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a file, as far as it can be read: one that is being deleted has none, and one that was cut off ends
+    there. Raises OSError for what cannot be read at all."""
+    from backports import zstd
 
-        return zstd.open(path, "rb")
-    return path.open("rb")
+    with contextlib.suppress(FileNotFoundError, EOFError, zstd.ZstdError):
+        opened: Any = zstd.open(path, "rb") if path.suffix == ".zst" else path.open("rb")
+        with opened as file:
+            yield from file
 
 
 def _waited_for(path: Path) -> IO[bytes]:

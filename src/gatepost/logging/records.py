@@ -6,11 +6,11 @@ access lines never loads it, which is why `RecordHandler` makes its formatter at
 
 import logging
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, MutableMapping, Sequence
 from datetime import datetime
 from functools import partial
-from types import TracebackType
 from typing import Any, cast
 
 import msgspec
@@ -20,7 +20,7 @@ from gatepost.logging.clients import ShownClient
 from gatepost.logging.levels import Levels
 from gatepost.logging.lines import category_of, kind_of
 from gatepost.logging.row_values import hidden_row_values, without_arguments
-from gatepost.logging.text import escaped, safe_value, shortened
+from gatepost.logging.text import escaped, safe_value, shortened, without_secrets
 
 Write = Callable[[bytes, int], None]
 """Takes a line and its kind."""
@@ -29,9 +29,10 @@ Processor = Callable[[object, str, EventDict], EventDict]
 FindRequestID = Callable[[], str | None]
 """Gives the id of the request that is being served where it is called, None outside of one."""
 
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
-
 TRACEBACK_LENGTH_MAX = 32_000
+
+_OF_RECORDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+"""Attributes that every record has."""
 
 _CLIENTS = frozenset({"client", "key"})
 """Fields of our events that hold an address of a client, or may."""
@@ -108,11 +109,11 @@ def _formatter(form: str, complete: Processor, *, coloured: bool) -> logging.For
 
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        _add_fields,
+        # After the fields of whoever logs: none of them stands in place of these.
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.stdlib.ExtraAdder(),
-        _add_fields,
         complete,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         _shown_traceback,
@@ -132,8 +133,12 @@ def _formatter(form: str, complete: Processor, *, coloured: bool) -> logging.For
 
 
 def _add_fields(logger: object, method: str, event: EventDict) -> EventDict:
-    """What `self.log` was given beside the event."""
-    event.update(event.pop(FIELDS, {}))
+    """What a record holds beside its message: `extra=`, and what `self.log` was given."""
+    record: logging.LogRecord | None = event.get("_record")
+    if record is not None:
+        given = {name: value for name, value in record.__dict__.items() if name not in _OF_RECORDS}
+        fields = given.pop(FIELDS, {})
+        event.update((name, value) for name, value in {**given, **fields}.items() if name != "event")
     return event
 
 
@@ -142,28 +147,31 @@ def _shown_traceback(logger: object, method: str, event: EventDict) -> EventDict
     found = event.pop("exc_info", None)
     if not found:
         return event
-    info = cast("ExcInfo", found if isinstance(found, tuple) else sys.exc_info())
-    if isinstance(found, BaseException):
-        info = (type(found), found, found.__traceback__)
-    if info[0] is not None:  # pyright: ignore[reportUnnecessaryComparison] - sys.exc_info() outside of an except
-        with hidden_row_values(info[1]):
-            text = "".join(traceback.format_exception(*info)).rstrip()
-        event["exception"] = shortened(without_arguments(text), TRACEBACK_LENGTH_MAX)
+    error = found if isinstance(found, BaseException) else sys.exc_info()[1]
+    if isinstance(found, tuple):
+        error = next((item for item in cast("tuple[object, ...]", found) if isinstance(item, BaseException)), None)
+    if error is not None:
+        with hidden_row_values(error):
+            text = "".join(traceback.format_exception(error)).rstrip()
+        event["exception"] = shortened(without_secrets(without_arguments(text)), TRACEBACK_LENGTH_MAX)
     return event
 
 
 def _safe(logger: object, method: str, event: EventDict) -> EventDict:
-    return {key: value if key.startswith("_") else safe_value(key, value) for key, value in event.items()}
+    known = {"exception", "_record", "_from_structlog"}
+    return {key: value if key in known else safe_value(key, value) for key, value in event.items()}
 
 
 def _render_json(logger: object, method: str, event: EventDict) -> str:
     leading = {key: event.pop(key) for key in ("time", "level", "category", "source", "event") if key in event}
     # Escaping beforehand keeps separators such as U+2028 and lone surrogates from ending a line in some reader.
     values = {**leading, **event}
-    return msgspec.json.encode({key: _escaped_value(item) for key, item in values.items()}).decode()
+    return msgspec.json.encode({escaped(key): _escaped_value(item) for key, item in values.items()}).decode()
 
 
 def _escaped_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {escaped(key): _escaped_value(item) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
         return [_escaped_value(item) for item in cast("Sequence[Any]", value)]
     return escaped(value, keep="\n\t") if isinstance(value, str) else value
@@ -173,7 +181,7 @@ def _render_console(coloured: bool, logger: object, method: str, event: EventDic
     """`12:01:02.123 error   gatepost: database_lost reason=...`, a traceback below it."""
     moment = f"{datetime.fromisoformat(str(event.pop('time'))).astimezone():%H:%M:%S.%f}"[:12]
     level = str(event.pop("level", ""))
-    name = event.pop("source", "") or event.pop("logger", "")
+    name = escaped(str(event.pop("source", "") or event.pop("logger", "")))
     del event["category"]
     event.pop("logger", None)
     message = escaped(str(event.pop("event", "")))
@@ -181,6 +189,11 @@ def _render_console(coloured: bool, logger: object, method: str, event: EventDic
     shown = f"{level:<7}"
     if coloured:
         shown = f"\x1b[{_COLOURS.get(level, '0')}m{shown}\x1b[0m"
-    fields = " ".join(f"{key}={escaped(str(value))}" for key, value in event.items() if value is not None)
+    fields = " ".join(f"{escaped(key)}={escaped(str(value))}" for key, value in event.items() if value is not None)
     line = f"{moment} {shown} {name}: {message} {fields}".rstrip()
-    return f"{line}\n{escaped(exception, keep=chr(10) + chr(9))}" if exception else line
+    return f"{line}\n{shown_exception(exception)}" if exception else line
+
+
+def shown_exception(text: str) -> str:
+    """A traceback below its line, indented: what stands in the message of an exception cannot look like a line."""
+    return textwrap.indent(escaped(text, keep="\n\t"), "    ", lambda line: True)

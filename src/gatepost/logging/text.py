@@ -4,20 +4,30 @@ secret is shown, and no text is endless.
 Off the request path but for `is_plain`, which the access lines ask for every path.
 """
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 TEXT_LENGTH_MAX = 2048
+VALUE_LENGTH_MAX = 8192
+"""Of a field, in characters; what is longer is cut."""
+ITEMS_MAX = 100
+DEPTH_MAX = 5
 MASK = "***"
 
-_SECRET_KEY = re.compile(r"passw|secret|token|authorization|cookie|signing_key|api_key|private_key|credential", re.I)
-_SECRETS_IN_TEXT = (
-    (re.compile(r"(\w://[^\s:/@]*:)[^\s@]+@"), rf"\1{MASK}@"),  # the password of a DSN
-    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*"), MASK),  # a JWT
+_SECRET_KEY = re.compile(
+    r"passw|passphrase|pwd|secret|token|authorization|cookie|signing_?key|api_?key|private_?key|credential|(^|_)otp($|_)",
+    re.IGNORECASE,
+)
+# None of them looks at a character more than some hundred times: whoever sends a text decides what stands in it.
+_SECRETS_IN_TEXT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    (re.compile(r"(\w://[^\s:/@]{0,200}:)[^\s/]{1,200}@"), rf"\1{MASK}@"),  # the password of a DSN
+    (re.compile(r"(?<![\w-])[\w-]++(?:\.[\w-]*+){2,}"), lambda match: _without_token(match[0])),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {MASK}"),
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)", re.S), MASK),
-    (re.compile(r"\$argon2\w*\$\S+"), MASK),
+    (re.compile(r"(?i)([?&][\w-]{0,40}(?:token|key|secret|password|signature)=)[^&\s]+"), rf"\1{MASK}"),
+    (re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(-----END [A-Z ]{0,40}PRIVATE KEY-----|$)", re.S), MASK),
+    (re.compile(r"\$argon2\w{0,10}\$\S+"), MASK),
 )
 
 
@@ -51,12 +61,31 @@ def without_secrets(text: str) -> str:
     return text
 
 
-def safe_value(key: str, value: Any) -> Any:
-    """A field of a log record as it may be written: masked where its name says that it is a secret."""
+def safe_value(key: str, value: Any, depth: int = 0) -> Any:
+    """A field of a log record as it may be written: masked where its name says that it is a secret, as is each part of
+    a mapping or list, and of a bounded size."""
     if _SECRET_KEY.search(key) and value is not None:
         return MASK
     if isinstance(value, bool | int | float) or value is None:
         return value
-    if isinstance(value, list):
-        return [safe_value(key, item) for item in cast("Sequence[Any]", value)]
-    return without_secrets(value if isinstance(value, str) else str(value))
+    if depth < DEPTH_MAX and isinstance(value, Mapping):
+        items = itertools.islice(value.items(), ITEMS_MAX)
+        return {(name := text_of(each)): safe_value(name, item, depth + 1) for each, item in items}
+    if depth < DEPTH_MAX and isinstance(value, list | tuple | set | frozenset):
+        return [safe_value(key, item, depth + 1) for item in itertools.islice(cast("Iterable[Any]", value), ITEMS_MAX)]
+    return without_secrets(text_of(value))
+
+
+def text_of(value: Any) -> str:
+    """A value as text of a bounded length, whatever its own code does."""
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except Exception as error:
+        text = f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
+    return shortened(text, VALUE_LENGTH_MAX)
+
+
+def _without_token(text: str) -> str:
+    """Words joined by dots, without a JWT among them."""
+    start = text.find("eyJ")
+    return text if start < 0 or text.count(".", start) < 2 else text[:start] + MASK

@@ -12,7 +12,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from gatepost.logging.descriptor import Descriptor
 from gatepost.logging.lines import ERROR, ORDINARY, Sink
@@ -198,7 +201,7 @@ class Writer:
 
     def _report_dropped(self) -> None:
         dropped, self.dropped = self.dropped, 0
-        said = b'{"level":"error","category":"error","event":"log_lines_dropped","count":%d}\n' % dropped
+        said = _own_line("log_lines_dropped", "count", dropped)
         if self._put([(ERROR, said)]):
             self.dropped += dropped
         else:
@@ -219,5 +222,10 @@ def _rendered(entry: Entry) -> bytes:
         return render(moment, event)
     except Exception as error:
         # Whatever it is, the lines of others have to be written.
-        name = type(error).__name__.encode()
-        return b'{"level":"error","category":"error","event":"log_line_failed","error":"%b"}\n' % name
+        return _own_line("log_line_failed", "error", type(error).__name__)
+
+
+def _own_line(event: str, name: str, value: object) -> bytes:
+    moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+    fields = {"time": moment, "level": "error", "category": "error", "source": "logging", "event": event, name: value}
+    return msgspec.json.encode(fields) + b"\n"

@@ -40,9 +40,8 @@ def sums(regions: Iterable[Region]) -> Summed:
     return found
 
 
-def exposed(regions: Iterable[Region], *, is_open_metrics: bool = False) -> bytes:
+def exposed(found: Summed, *, is_open_metrics: bool = False) -> bytes:
     """The page that is scraped."""
-    found = sums(regions)
     lines: list[str] = []
     for family in FAMILIES:
         if family.name in found:

@@ -77,4 +77,6 @@ GARBAGE = Family(
 )
 BEAT = Family("gatepost_worker_beat_seconds", "gauge", ("pid",), "When a worker last reported, as a Unix time.")
 
+LEFT_OUT = Family("gatepost_series_left_out", "gauge", ("pid",), "Series for which a process had no room.")
+
 FAMILIES = tuple(value for value in globals().values() if isinstance(value, Family))

@@ -54,11 +54,13 @@ class MetricsMemory:
                     return region
         return None
 
-    def regions(self) -> list[Region]:
-        """Those of living processes, and that of the departed."""
+    @contextlib.contextmanager
+    def regions(self) -> Iterator[list[Region]]:
+        """Those of living processes, and that of the departed. None of them ends or begins within the block: what is
+        read there is neither counted twice nor missed."""
         with self._locked():
             self._fold_departed()
-            return [self._departed, *(region for region in self._regions if region.state == LIVE)]
+            yield [self._departed, *(region for region in self._regions if region.state == LIVE)]
 
     def _fold_departed(self) -> None:
         for region in self._regions:

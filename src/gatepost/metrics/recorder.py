@@ -42,7 +42,8 @@ class Recorder:
             events_of_app.subscribe(event, self._counting(family, values))
 
     def _finish_request(self, event: events.RequestFinished) -> None:
-        key = (event.operation or event.route, event.status // 100)
+        # A method that does not exist is the mistake of its client, whatever the number of its status.
+        key = (event.operation or event.route, event.status // 100 if event.status != 501 else 4)
         places = self._requests.get(key) or self._request_places(key)
         region = self._region
         duration, database, wait, size = places

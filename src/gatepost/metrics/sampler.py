@@ -59,6 +59,7 @@ class Sampler:
         if self._number % DESCRIPTORS_EVERY == 0:
             self._set(families.DESCRIPTORS, open_descriptors())
         self._number += 1
+        self._set(families.LEFT_OUT, region.left_out)
         # Last: whoever looks whether this process is well has all that is above.
         self._set(families.BEAT, time.time())
         self._due_at = now + PERIOD_SECONDS

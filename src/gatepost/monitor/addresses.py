@@ -11,6 +11,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.settings import Settings
 
 NO_SOCKET = "none"
+TOKEN_LENGTH_MIN = 16
 
 
 def socket_path(settings: Settings, port: int) -> Path | None:
@@ -56,8 +57,14 @@ def admin_address(settings: Settings) -> tuple[str, int, str] | None:
         raise ConfigurationError(
             f"is {bind!r}.", location="GATEPOST_ADMIN_BIND", hint="Write host:port, such as 127.0.0.1:9100."
         )
-    if settings.admin.token is not None:
-        return host, port, settings.admin.token
+    if (token := settings.admin.token) is not None:
+        if len(token) < TOKEN_LENGTH_MIN or not token.isascii() or not token.isprintable() or " " in token:
+            raise ConfigurationError(
+                f"is not {TOKEN_LENGTH_MIN} printable characters of ASCII, or more, without spaces.",
+                location="GATEPOST_ADMIN_TOKEN",
+                hint="Make one: python -c 'import secrets; print(secrets.token_urlsafe(24))'.",
+            )
+        return host, port, token
     if not _is_loopback(host):
         raise ConfigurationError(
             f"{bind} is reached from other machines, and there is no token.",

@@ -14,6 +14,7 @@ import socketserver
 import stat
 import struct
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -24,7 +25,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.monitor.pages import Page, Request
 
 CONNECTIONS_MAX = 64
-IDLE_SECONDS = 30.0
+SECONDS_MAX = 10.0
 BODY_BYTES_MAX = 65_536
 SOCKET_MODE = 0o660
 PATH_BYTES_MAX = 100
@@ -37,7 +38,11 @@ _credentials = struct.Struct("iII")  # process, user, group (Linux, unix(7))
 
 
 class AdminServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """Serves pages on a socket that listens. With a `token`, only to whoever sends it."""
+    """Serves pages on a socket that listens. With a `token`, only to whoever sends it.
+
+    A connection serves one request, in SECONDS_MAX: who is slow can neither keep others out nor put a second request
+    behind a first one. Where there are too many, the oldest makes room.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -48,27 +53,35 @@ class AdminServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.socket = listener
         self.find = find
         self.token = token
-        self._places = threading.BoundedSemaphore(CONNECTIONS_MAX)
+        self._open: dict[socket.socket, float] = {}  # oldest first, with the moment of each
+        self._lock = threading.Lock()
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept one connection."""
         connection, address = self.socket.accept()
-        connection.settimeout(IDLE_SECONDS)
+        connection.settimeout(SECONDS_MAX)
         return connection, address or ("", 0)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve it in a thread, unless there are too many."""
-        if self._places.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        """Serve it in a thread."""
+        with self._lock:
+            if len(self._open) >= CONNECTIONS_MAX:
+                _cut_off(next(iter(self._open)))
+            self._open[request] = time.monotonic()
+        super().process_request(request, client_address)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """In the thread."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._places.release()
+    def shutdown_request(self, request: Any) -> None:
+        """It is served, or has failed."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Called about twice a second."""
+        with self._lock:
+            for connection, since in list(self._open.items()):
+                if time.monotonic() - since > SECONDS_MAX:
+                    _cut_off(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that has gone is no failure."""
@@ -78,6 +91,12 @@ class AdminServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         threading.Thread(target=self.serve_forever, name="gatepost-admin", daemon=True).start()
 
 
+def _cut_off(connection: socket.socket) -> None:
+    # Its thread, which waits for it, finds it at its end.
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: AdminServer
     protocol_version = "HTTP/1.1"
@@ -85,11 +104,14 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        page = self._refusal() or self._found()
+        body = self._body()
+        page = body if isinstance(body, Page) else self._refusal() or self._found(body)
+        self.close_connection = True
         self.send_response(page.status)
         self.send_header("content-type", page.content_type)
         self.send_header("content-length", str(len(page.body)))
         self.send_header("cache-control", "no-store")
+        self.send_header("connection", "close")
         if page.status == 401:
             self.send_header("www-authenticate", "Bearer")
         self.end_headers()
@@ -98,12 +120,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_PUT = do_GET  # noqa: N815 - the names that the standard library looks for
 
-    def _found(self) -> Page:
-        length = self.headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
-            self.close_connection = True
+    def log_message(self, format: str, *args: object) -> None:
+        """Not logged: a scrape every few seconds is no news."""
+
+    def _body(self) -> bytes | Page:
+        """The whole body, before anything is said: what is left unread would reset the connection."""
+        lengths = self.headers.get_all("content-length", ["0"])
+        if "transfer-encoding" in self.headers or len(lengths) > 1 or not lengths[0].isdecimal():
+            return Page(400, "text/plain", b"State the length of the body, once.\n")
+        if int(lengths[0][:10]) > BODY_BYTES_MAX:
             return Page(413, "text/plain", b"The body is too long.\n")
-        body = self.rfile.read(int(length))
+        return self.rfile.read(int(lengths[0]))
+
+    def _found(self, body: bytes) -> Page:
         path = self.path.partition("?")[0]
         return self.server.find(Request(self.command, path, self.headers.get("accept", ""), body, self._operator()))
 
@@ -114,9 +143,6 @@ class _Handler(BaseHTTPRequestHandler):
             return "the socket"
         _, uid, _ = _credentials.unpack(self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         return f"uid {uid}"
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Not logged: a scrape every few seconds is no news."""
 
     def _refusal(self) -> Page | None:
         token = self.server.token
@@ -132,7 +158,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _is_own_host(host: str) -> bool:
     """An address, this machine's name, or localhost: none of them can be a domain that somebody else points here."""
-    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
     if name in {"localhost", socket.gethostname().lower(), socket.getfqdn().lower()}:
         return True
     try:

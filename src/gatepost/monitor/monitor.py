@@ -38,7 +38,8 @@ class Monitor:
         """Serve, and keep the counts of those who have ended, until the process is told to stop."""
         self.start(events)
         while not self._over.wait(FOLD_SECONDS):
-            self._memory.regions()
+            with self._memory.regions():
+                pass  # whoever has ended is added to the departed
 
     def stop(self) -> None:
         """End `run`."""

@@ -10,7 +10,7 @@ import msgspec
 from gatepost.events import Events, LogLevelChanged
 from gatepost.logging.levels import LEVEL_NAMES, LevelTable, level_number
 from gatepost.logging.lines import CATEGORIES, Category
-from gatepost.metrics.exposition import OPEN_METRICS, TEXT, exposed
+from gatepost.metrics.exposition import OPEN_METRICS, TEXT, exposed, sums
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.monitor.workers import Worker, workers_in
 
@@ -73,13 +73,17 @@ class Pages:
 
     def _metrics(self, accept: str) -> Page:
         is_open_metrics = "application/openmetrics-text" in accept
-        body = exposed(self._memory.regions(), is_open_metrics=is_open_metrics)
+        with self._memory.regions() as regions:
+            found = sums(regions)
+        body = exposed(found, is_open_metrics=is_open_metrics)
         return Page(200, OPEN_METRICS if is_open_metrics else TEXT, body)
 
     def _livez(self, accept: str) -> Page:
-        """200 while every worker's event loop runs."""
+        """200 while every worker's event loop runs. At the start there is none, later that is a failure."""
         workers = workers_in(self._memory)
-        return self._state(workers, is_well=all(worker.is_alive for worker in workers))
+        self._has_started = self._has_started or any(worker.is_ready for worker in workers)
+        has_workers = bool(workers) or not self._has_started
+        return self._state(workers, is_well=has_workers and all(worker.is_alive for worker in workers))
 
     def _readyz(self, accept: str) -> Page:
         """200 while a worker is ready."""

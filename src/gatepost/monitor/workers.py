@@ -26,7 +26,8 @@ class Worker(NamedTuple):
 
 def workers_in(memory: MetricsMemory) -> list[Worker]:
     """The serving processes that have started, by their number."""
-    found = sums(memory.regions())
+    with memory.regions() as regions:
+        found = sums(regions)
     ready = {dict(labels)["pid"]: cells[0] for labels, cells in found.get(READY.name, {}).items()}
     beats = {dict(labels)["pid"]: cells[0] for labels, cells in found.get(BEAT.name, {}).items()}
     now = time.time()

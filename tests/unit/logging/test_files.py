@@ -70,20 +70,19 @@ import sys
 from pathlib import Path
 from gatepost.logging.files import LogFiles
 
-files = LogFiles(Path(sys.argv[1]), 4_000_000)
-for number in range(0, int(sys.argv[3]), 50):
-    lines = [(0, b"%s %d %s\\n" % (sys.argv[2].encode(), each, b"x" * 150)) for each in range(number, number + 50)]
+files = LogFiles(Path(sys.argv[1]), 16_000_000)
+for number in range(0, int(sys.argv[3]), 100):
+    lines = [(0, b"%s %d %s\\n" % (sys.argv[2].encode(), each, b"x" * 150)) for each in range(number, number + 100)]
     assert files.put(lines) == 0
 """
 
 
 def test_no_line_of_four_processes_is_lost_or_torn_while_files_are_closed(tmp_path: Path) -> None:
-    count = 10_000
+    count = 20_000
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(number), str(count)]) for number in range(4)
     ]
     assert [writer.wait() for writer in writers] == [0, 0, 0, 0]
-    # The oldest closed files may be gone, because all together have a bound: what is there is whole and in order.
     lines = all_lines(tmp_path, "combined")
     assert len(closed_files(tmp_path)) > 10
     assert len(lines) == 4 * count

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from gatepost.events import DatabaseLost, Events, LimitExceeded, RequestFailed
+from gatepost.events import DatabaseLost, DatabaseRestored, Events, LimitExceeded, RequestFailed
 from gatepost.logging.clients import shown_client
 from gatepost.logging.event_lines import LINES, subscribe
 from gatepost.logging.levels import Levels
@@ -143,11 +143,18 @@ def test_events_below_the_level_of_their_category_are_not_written(caplog: pytest
     levels = Levels(logging.ERROR)
     events = Events()
     subscribe(events, levels, RepeatedLines())
-    events.emit(LimitExceeded(limit="api", key="192.0.2.1"))
+    events.emit(DatabaseRestored(seconds=1.0))
     events.emit(DatabaseLost(reason="gone", address="db:5432"))
-    levels.of["security"] = logging.INFO
-    events.emit(LimitExceeded(limit="api", key="192.0.2.2"))
-    assert [record.getMessage() for record in caplog.records] == ["database_lost", "limit_exceeded"]
+    levels.of["application"] = logging.INFO
+    events.emit(DatabaseRestored(seconds=2.0))
+    assert [record.getMessage() for record in caplog.records] == ["database_lost", "database_restored"]
+
+
+def test_no_level_hides_warnings_of_the_category_security(caplog: pytest.LogCaptureFixture) -> None:
+    events = Events()
+    subscribe(events, Levels(logging.ERROR), RepeatedLines())
+    events.emit(LimitExceeded(limit="api", key="192.0.2.1"))
+    assert [record.getMessage() for record in caplog.records] == ["limit_exceeded"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from gatepost.events import Events, RequestFinished, StatementFinished
 from gatepost.metrics.buckets import BUCKETS, EDGES, EXPOSED, bucket_of
-from gatepost.metrics.exposition import exposed, sums
+from gatepost.metrics.exposition import Summed, exposed, sums
 from gatepost.metrics.families import FAMILIES, IN_FLIGHT, REQUEST_SECONDS, SHED, STATEMENTS, Family
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.recorder import NAMES_MAX, Recorder
@@ -40,9 +40,15 @@ def finished(operation: str | None, status: int, seconds: float, code: str | Non
     )
 
 
+def summed(memory: MetricsMemory) -> Summed:
+    """The sums over all processes."""
+    with memory.regions() as regions:
+        return sums(regions)
+
+
 def counter(memory: MetricsMemory, family: Family, *values: str) -> float:
     """The value of a counter over all processes."""
-    return sums(memory.regions())[family.name].get(tuple(zip(family.labels, values, strict=True)), [0.0])[0]
+    return summed(memory)[family.name].get(tuple(zip(family.labels, values, strict=True)), [0.0])[0]
 
 
 def test_edges_are_fine_enough_for_percentiles_and_include_those_of_dashboards() -> None:
@@ -65,7 +71,7 @@ def test_a_request_is_in_its_histogram_and_in_the_counters(memory: MetricsMemory
     events.emit(finished(None, 404, 0.001, "not_found"))
     events.emit(StatementFinished("books.list", 0.25, 7))
     events.emit(StatementFinished("SELECT 1", 0.5, None))
-    text = exposed(memory.regions()).decode()
+    text = exposed(summed(memory)).decode()
     for line in (
         'gatepost_request_duration_seconds_bucket{operation="books.list",class="2xx",le="0.0025"} 1',
         'gatepost_request_duration_seconds_bucket{operation="books.list",class="2xx",le="10"} 2',
@@ -107,8 +113,8 @@ def test_what_a_killed_process_has_counted_stays(memory: MetricsMemory) -> None:
         assert after == before + 5
         before = after
     assert [counter(memory, STATEMENTS, f"statement{number}") for number in range(8)] == [1.0] * 8
-    assert IN_FLIGHT.name not in sums(memory.regions())
-    [cells] = sums(memory.regions())[REQUEST_SECONDS.name].values()
+    assert IN_FLIGHT.name not in summed(memory)
+    [cells] = summed(memory)[REQUEST_SECONDS.name].values()
     assert (sum(cells[:BUCKETS]), cells[BUCKETS]) == (8, 4.0)
 
 
@@ -132,7 +138,7 @@ def test_names_that_clients_or_services_choose_cannot_fill_it(memory: MetricsMem
     for number in range(3 * NAMES_MAX):
         events.emit(finished("books.list", 409, 0.01, f"code{number}"))
         events.emit(StatementFinished(f"statement{number}", 0.1, 1))
-    found = sums(memory.regions())
+    found = summed(memory)
     assert len(found["gatepost_refusals_total"]) == NAMES_MAX + 1
     assert sum(cells[0] for cells in found["gatepost_refusals_total"].values()) == 3 * NAMES_MAX
     assert len(found[STATEMENTS.name]) == NAMES_MAX + 1
@@ -141,7 +147,7 @@ def test_names_that_clients_or_services_choose_cannot_fill_it(memory: MetricsMem
 def test_labels_are_escaped_and_open_metrics_ends_as_it_has_to(memory: MetricsMemory) -> None:
     region = taken(memory)
     region.add(region.place(STATEMENTS, ('a"b\\c\nd',)), 1)
-    text = exposed(memory.regions(), is_open_metrics=True).decode()
+    text = exposed(summed(memory), is_open_metrics=True).decode()
     assert r'gatepost_statements_total{statement="a\"b\\c\nd"} 1' in text
     assert "# TYPE gatepost_statements counter" in text
     assert text.endswith("\n# EOF\n")
@@ -151,9 +157,9 @@ def test_two_thousand_histograms_are_exposed_within_fifty_milliseconds(memory: M
     region = taken(memory)
     for number in range(2000):
         region.observe(region.place(REQUEST_SECONDS, (f"operation{number}", "2xx")), 0.01)
-    exposed(memory.regions())
+    exposed(summed(memory))
     began = time.process_time()
-    text = exposed(memory.regions())
+    text = exposed(summed(memory))
     # CPU time, which other processes do not prolong; twice the bound, because slower machines run this as well.
     assert time.process_time() - began < 0.1
     assert text.count(b"_count{") == 2000
