@@ -7,11 +7,11 @@ Refused are SQLAlchemy's methods, at the session and at its connection, and SQL 
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 from sqlalchemy.sql import Select
 
 ADVICE = (
@@ -95,6 +95,9 @@ class GuardedSession(Session):
     around_flush: Callable[[], AbstractContextManager[None]] | None = None
     """What each flush is done in, where something is pending."""
 
+    after_undo: Callable[[SessionTransaction], None] | None = None
+    """Called after a transaction of the session, such as a savepoint, was rolled back."""
+
     def flush(self, objects: Any = None) -> None:
         """As `Session.flush`."""
         if self.around_flush is None or self._is_clean():
@@ -160,5 +163,12 @@ def _replace_readable(state: ORMExecuteState) -> None:
         state.statement = replace(state.statement)
 
 
+def _tell_of_undo(session: Session, undone: SessionTransaction) -> None:
+    after_undo = cast("GuardedSession", session).after_undo
+    if after_undo is not None:
+        after_undo(undone)
+
+
+event.listen(GuardedSession, "after_soft_rollback", _tell_of_undo)
 event.listen(GuardedSession, "do_orm_execute", _refresh_what_is_locked)
 event.listen(GuardedSession, "do_orm_execute", _replace_readable)

@@ -6,17 +6,19 @@ import inspect
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from asyncpg.exceptions import InFailedSQLTransactionError
 from sqlalchemy import Executable, ScalarResult
 from sqlalchemy.exc import InvalidRequestError, PendingRollbackError
+from sqlalchemy.orm import SessionTransaction
 
 from gatepost.background import is_failure
 from gatepost.database.connection import PooledConnection, Record
 from gatepost.database.failures import unavailable
-from gatepost.database.guards import TransactionAborted
+from gatepost.database.guards import GuardedSession, TransactionAborted
 from gatepost.database.outcomes import is_in_doubt, outcome_unknown
+from gatepost.database.row_locks import RowLocks
 from gatepost.database.sessions import ONLY_READS, RequestSession, Sessions
 from gatepost.database.statements import Statement
 from gatepost.events import AfterCommitFailed, Events
@@ -33,6 +35,20 @@ ISOLATION_LEVELS = (READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE)
 
 COMMIT_SECONDS = 5.0
 """How long a cancelled request still waits for the reply to its COMMIT; then the connection is given up."""
+
+
+CAUGHT = (
+    "It was caught after the row had been written, so nothing of the transaction was committed. Wrap what may be "
+    "refused in `async with self.session.begin_nested():`."
+)
+"""Added to a refusal that is raised again instead of a commit."""
+
+
+class Refusal(NamedTuple):
+    """What refuses rows that are written, and the savepoints that were open then."""
+
+    error: Exception
+    savepoints: list[SessionTransaction]
 
 
 class SwallowedError(RuntimeError):
@@ -65,7 +81,8 @@ class Transaction:
     `resource` is that of the request's path. `is_sending` is true while a statement is under way that PostgreSQL has to
     reply within the limit: not during a COMMIT, nor after the transaction has set its own limit. `is_committed` is
     true once PostgreSQL has confirmed the commit, or there was nothing to commit. `explained` is the last error of it
-    that has become a problem already.
+    that has become a problem already. `locked` are the rows that it has locked
+    or written.
 
     BEGIN is sent before the first statement that may write, lock or set something. Until then each reading statement
     of ours is a transaction of its own, which at "read committed" sees the same, and has nothing to commit.
@@ -95,6 +112,8 @@ class Transaction:
         self._has_written = False
         self._is_begun = False
         self._is_over = False
+        self._refusals: list[Refusal] = []
+        self.locked = RowLocks()
         self.is_committed = False
         self.explained: BaseException | None = None
 
@@ -131,6 +150,7 @@ class Transaction:
         if self._session is None:
             self._session = self._sessions.open(self.connection, self)
             sync = self._session.sync_session
+            cast("GuardedSession", sync).after_undo = self._forget_undone
             if self._may_write and sync.dispatch.after_commit:
                 self._after_commit.append(partial(sync.dispatch.after_commit, sync))
         return self._session
@@ -209,6 +229,17 @@ class Transaction:
     def end_statement(self) -> None:
         """It got its reply, or was broken off."""
         self.is_sending = False
+
+    def refuse_commit(self, error: Exception) -> None:
+        """Commit nothing from now on, because this refuses what is written already: whoever catches it must not keep
+        the rows. Where a savepoint was made before and is rolled back, they are gone, and the rest can be committed."""
+        savepoints: list[SessionTransaction] = []
+        if self._session is not None:
+            savepoint = self._session.sync_session.get_nested_transaction()
+            while savepoint is not None and savepoint.nested:
+                savepoints.append(savepoint)
+                savepoint = savepoint.parent
+        self._refusals.append(Refusal(error, savepoints))
 
     def after_commit(self, callback: AfterCommit) -> None:
         """Call `callback` once the transaction is committed, and never if it is not."""
@@ -318,8 +349,16 @@ class Transaction:
                 "Open another one with `async with app.transaction()`."
             )
 
+    def _forget_undone(self, undone: SessionTransaction) -> None:
+        self._refusals = [each for each in self._refusals if undone not in each.savepoints]
+        self.locked.clear()
+
     async def _finish_session(self) -> None:
         """Write what the session has pending, and see that it has given up nothing."""
+        if self._refusals:
+            error = self._refusals[0].error
+            error.add_note(CAUGHT)
+            raise error
         if self._session is None:
             return
         borrowed = self._session.side.borrowed

@@ -108,7 +108,8 @@ class RowAnswers:
         key = await self.key_of(unit, row)
         try:
             if self.asks_service and not unit.has_got(row, call.actor):
-                key = await self.key_of(unit, await unit.get(self.served.entity.model, key, call.actor))
+                found = await unit.get(self.served.entity.model, key, call.actor, is_read_again=True)
+                key = await self.key_of(unit, found)
             return await self._reads.row_in(call, unit.transaction, key, Wanted(dto=self._dto))
         except NotFound:
             return None

@@ -168,7 +168,10 @@ class CompiledReads:
         rule = rule_of(self.served, "get", actor)
         if is_locking:
             await transaction.begin()
-        return await self._one(transaction, LoadObject(self.served, rule, Bound(key), is_locking=is_locking))
+        found = await self._one(transaction, LoadObject(self.served, rule, Bound(key), is_locking=is_locking))
+        if is_locking:
+            transaction.locked.add(found)
+        return found
 
     async def object_with(
         self,
@@ -185,7 +188,10 @@ class CompiledReads:
         if is_locking:
             await transaction.begin()
         recipe = LoadUnique(self.served, rule, tuple(values), Bound(values), is_locking=is_locking)
-        return (await self._load(transaction, recipe)).one_or_none()
+        found = (await self._load(transaction, recipe)).one_or_none()
+        if is_locking and found is not None:
+            transaction.locked.add(found)
+        return found
 
     async def object_anew(self, transaction: Transaction, key: Any, loading: tuple[str, ...] = ()) -> Any:
         """Load the row with this key of a path, which was found before, with these deferred columns, and replace what

@@ -16,6 +16,7 @@ from gatepost.actor import Actor
 from gatepost.database.guards import GuardedSession
 from gatepost.database.sessions import RequestSession
 from gatepost.database.transactions import Transaction
+from gatepost.errors import Forbidden
 
 
 class AwaitedRow(NamedTuple):
@@ -98,42 +99,50 @@ class FlushWatch:
         if self._is_checking:
             yield
             return
-        if self._awaited:
-            await_(self._check_pending())
+        refusal = await_(self._check_pending()) if self._awaited else None
         session = self._transaction.session.sync_session
         self._deleted = list(session.deleted)
         nulls = self._write_nulls(session.new) if self._nulls else []
         self._transaction.take_unmet()
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             for draft, name in nulls:
                 draft.__dict__[name] = None
+            if refusal is not None and isinstance(error, Exception):
+                raise refusal from error  # what PostgreSQL says would reveal another row
             raise
         finally:
             self._noted.is_unmet = self._transaction.take_unmet() or self._noted.is_unmet
         for draft, name in nulls:
             set_committed_value(draft, name, None)
 
-    async def _check_pending(self) -> None:
+    async def _check_pending(self) -> Forbidden | None:
         """Check the rows that the flush is about to send. A policy may depend on what is sent together with a row: then
-        it is evaluated on the written row only."""
+        it is evaluated on the written row, and what refuses it now is returned."""
         session = self._transaction.session
         pending = [*session.new, *session.dirty, *session.deleted]
+        refusal: Forbidden | None = None
         for each in [each for each in self._awaited if any(row is each.row for row in pending)]:
             self._awaited.remove(each)
-            if len(pending) == 1:
-                await self._check_one(each)
+            try:
+                await self._check_one(each, is_alone=len(pending) == 1)
+            except Forbidden as error:
+                if len(pending) == 1:
+                    raise
+                refusal = error
+        return refusal
 
-    async def _check_one(self, awaited: AwaitedRow) -> None:
+    async def _check_one(self, awaited: AwaitedRow, *, is_alone: bool) -> None:
         session = self._transaction.session
         self._is_checking = True
         try:
             if session.in_nested_transaction():
                 await session.connection()  # SQLAlchemy sends SAVEPOINT with the first statement of its own
             await self._check(*awaited)
-        except BaseException:
-            _take_back(session, awaited.row)  # whoever catches the refusal must not write the row with the next flush
+        except BaseException as error:
+            if is_alone or not isinstance(error, Forbidden):
+                _take_back(session, awaited.row)  # who catches the refusal must not write the row with the next flush
             raise
         finally:
             self._is_checking = False

@@ -7,6 +7,8 @@ as it is written, and what PostgreSQL refuses is raised as the problem that it m
 
 from typing import Any
 
+from sqlalchemy import inspect
+
 from gatepost.actor import Actor
 from gatepost.services.changes import Changes
 from gatepost.services.write_checks import WriteChecks
@@ -15,25 +17,50 @@ from gatepost.services.write_checks import WriteChecks
 class GuardedVerbs:
     """The own verbs of one `Service` in one transaction."""
 
-    def __init__(self, service: Any, checks: WriteChecks) -> None:
+    def __init__(self, service: Any, model: type[Any], checks: WriteChecks) -> None:
+        self._get = service.get
         self._create = service.create
         self._update = service.update
         self._delete = service.delete
+        self._service = type(service)
+        self._model = model
         self._checks = checks
+
+    async def get(self, id: Any, actor: Actor, *, lock: bool = False) -> Any:
+        """The service's `get`. Raises `NotFound` where the actor may not read the row that it has found."""
+        row = await self._get(id, actor, lock=lock)
+        if not isinstance(row, self._model):
+            raise TypeError(f"{self._service.__name__}.get returned {type(row).__name__}, not {self._model.__name__}.")
+        await self._checks.check_readable(self._model, row, actor)
+        return row
 
     async def create(self, draft: Any, actor: Actor) -> Any:
         """The service's `create`."""
         async with self._checks.creating(draft, actor, is_own=True) as written:
             written.row = await self._create(draft, actor)
-        return written.row
+        return self._returned("create", written.row)
 
     async def update(self, row: Any, changes: Changes[Any], actor: Actor) -> Any:
         """The service's `update`."""
         async with self._checks.updating(row, changes, actor, is_own=True) as written:
             written.row = await self._update(row, changes, actor)
-        return written.row
+        return self._returned("update", written.row)
 
     async def delete(self, row: Any, actor: Actor) -> None:
         """The service's `delete`."""
         async with self._checks.deleting(row, actor, is_own=True):
             await self._delete(row, actor)
+
+    def _returned(self, verb: str, row: Any) -> Any:
+        """The row that a verb has returned. Raises `TypeError` for anything else: which row was written is not known,
+        and so nothing may be committed."""
+        name = f"{self._service.__name__}.{verb}"
+        if not isinstance(row, self._model):
+            complaint = f"{name} returned {type(row).__name__}, not {self._model.__name__}."
+        elif inspect(row).identity is None:
+            complaint = f"{name} returned a row that was not written; call super()."
+        else:
+            return row
+        error = TypeError(complaint)
+        self._checks.refuse(error)
+        raise error

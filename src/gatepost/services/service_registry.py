@@ -36,6 +36,10 @@ class ServiceRegistry:
         self._models = models
         self._overridden = {model: frozenset(overridden(service)) for model, service in services.items()}
         self._own_writes = {model: own_writes(service) for model, service in services.items()}
+        self._own_verbs = {
+            model: (*verbs, "get") if "get" in self._overridden[model] else verbs
+            for model, verbs in self._own_writes.items()
+        }
 
     def model_of(self, service: type[Any]) -> type[Any]:
         """The model of a service class. Raises `ConfigurationError` for one that no resource names."""
@@ -85,6 +89,10 @@ class ServiceRegistry:
     def own_writes(self, model: type[Any]) -> Sequence[str]:
         """The verbs that write, and that the service of a served model writes itself."""
         return self._own_writes.get(model, ())
+
+    def own_verbs(self, model: type[Any]) -> Sequence[str]:
+        """The verbs that the service of a served model writes itself, and around which something is enforced."""
+        return self._own_verbs.get(model, ())
 
     def compiled_of(self, model: type[Any]) -> CompiledVerbs:
         """The compiled verbs of the resource that rows of a class belong to: its own, or that of its nearest base."""

@@ -80,7 +80,7 @@ class ServiceVerbs:
         async def work(unit: UnitOfWork) -> Row:
             self._check_backlog()
             primary_key = await self._compiled.reads.primary_key(unit.transaction, key, call.actor)
-            row = await unit.service(self._model).get(primary_key, call.actor)
+            row = await unit.get(self._model, primary_key, call.actor, is_read_again=True)
             wanted = Wanted(fields, expand)
             return await self._compiled.reads.row_in(call, unit.transaction, self._key(row, "get"), wanted)
 
@@ -151,7 +151,7 @@ class ServiceVerbs:
             row = await self._compiled.reads.object_anew(unit.transaction, key, loading)
             unit.checks.enforce_field_rules(row, rules, values)
             primary_key = self._key(row, "update")
-            unit.checks.permit(row)
+            unit.checks.permit("update", row, actor)
             owner = self._owner(row, "update")
             # A row of a subclass with a resource is guarded by the policies of that; those of this one hold as well.
             is_ours = self._registry.compiled_of(row.__class__) is self._compiled
@@ -170,7 +170,7 @@ class ServiceVerbs:
             change = RowChange(key, ChangeSet({}, {}), rule_of(self._served, "delete", call.actor), versions)
             await self._compiled.lock_for_update(call, unit.transaction, change)
             row = await self._compiled.reads.object_anew(unit.transaction, key)
-            unit.checks.permit(row)
+            unit.checks.permit("delete", row, call.actor)
             await unit.service(self._owner(row, "delete")).delete(row, call.actor)
 
         await self._run(call, work)

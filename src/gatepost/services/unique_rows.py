@@ -111,7 +111,9 @@ class UniqueRows:
                 record, key = await compiled.unique.insert(transaction, rule, written, tuple(values))
                 if record is not None:
                     if not record[-1]:
-                        raise denied(rule)
+                        refusal = denied(rule)
+                        transaction.refuse_commit(refusal)
+                        raise refusal
                     return await compiled.reads.object_anew(transaction, key)
             found = await self._find(values, actor)
             if found is not None:

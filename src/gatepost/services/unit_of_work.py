@@ -64,8 +64,8 @@ class UnitOfWork:
             return self.service(self._registry.model_of(cast("type[Any]", of)))
         made = self._registry.service_of(of)(self, of)
         self._registry.inject(made)
-        if verbs := self._registry.own_writes(of):
-            guarded = GuardedVerbs(made, self.checks)
+        if verbs := self._registry.own_verbs(of):
+            guarded = GuardedVerbs(made, of, self.checks)
             for verb in verbs:
                 setattr(made, verb, getattr(guarded, verb))
         return made
@@ -95,10 +95,14 @@ class UnitOfWork:
             self.transaction.session.add(row)
         await self.transaction.session.flush()
 
-    async def get(self, model: type[N], key: Any, actor: Actor, *, lock: bool = False) -> N:
-        """The row that the service of a model returns for a key."""
+    async def get(
+        self, model: type[N], key: Any, actor: Actor, *, lock: bool = False, is_read_again: bool = False
+    ) -> N:
+        """The row that the service of a model returns for a key. The caller may say that it reads the row again, under
+        its policy, before anything of it is shown."""
         service = self.service(model)
-        row = await service.get(key, actor, lock=lock)
+        get = partial(type(service).get, service) if is_read_again else service.get
+        row = await get(key, actor, lock=lock)
         if not isinstance(row, model):
             raise TypeError(f"{type(service).__name__}.get returned {type(row).__name__}, not {model.__name__}.")
         self._got[id(row)] = (row, actor)

@@ -19,19 +19,21 @@ from gatepost.database.database import driver_error
 from gatepost.database.failures import still_referenced, version_conflict
 from gatepost.database.guards import TransactionAborted
 from gatepost.database.transactions import Transaction
-from gatepost.declaring.policies import RowCondition
+from gatepost.declaring.policies import Decision, RowCondition
 from gatepost.errors import Forbidden, Problem
 from gatepost.models.conditions import BoundRule, bind_decision, holds
 from gatepost.services.asked_references import NOTHING, AskedReferences, moved
+from gatepost.services.changed_columns import by_columns, changed_columns
 from gatepost.services.changes import Changes
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
 from gatepost.services.flush_watch import FlushWatch
+from gatepost.services.fresh_rows import DecidingValues, is_written, lock_fresh
 from gatepost.services.long_values import is_too_long
 from gatepost.services.misfit_values import misfit_of
 from gatepost.services.refusals_about import RefusalsAbout
 from gatepost.services.refused_values import refused_value
-from gatepost.services.write_policies import depends_on, rule_of, with_field_rules
+from gatepost.services.write_policies import depends_on, not_found, rule_of, with_field_rules
 
 CompiledOf = Callable[[type[Any]], CompiledVerbs]
 """Gives the compiled verbs of the resource that rows of a class belong to."""
@@ -60,7 +62,7 @@ class WriteChecks:
         # By identity of the row, which is kept with them.
         self._asked: dict[int, tuple[Any, Mapping[str, RowCondition]]] = {}
         self._sent: dict[int, tuple[Any, Mapping[str, Any]]] = {}
-        self._permitted: dict[int, Any] = {}
+        self._permitted: dict[tuple[int, str], tuple[Any, Actor]] = {}
         self.keep_nulls = self._flushes.keep_nulls
 
     # What a request asks for
@@ -78,9 +80,29 @@ class WriteChecks:
         """Whether the draft has values of a body."""
         return id(draft) in self._sent
 
-    def permit(self, row: Any) -> None:
-        """The row is locked, and the actor may do what its next own verb does: that need not be asked again."""
-        self._permitted[id(row)] = row
+    def permit(self, action: str, row: Any, actor: Actor) -> None:
+        """The row is locked, and the actor may do this to it: the next own verb of this action need not ask again."""
+        self._transaction.locked.add(row)
+        self._permitted[id(row), action] = (row, actor)
+
+    def refuse(self, error: Exception) -> None:
+        """What the unit of work has written is refused, and must not be committed."""
+        self._transaction.refuse_commit(error)
+
+    # What is read
+
+    async def check_readable(self, model: type[Any], row: Any, actor: Actor) -> None:
+        """Raise `NotFound` where the actor may not read a row of the resource of this model."""
+        compiled = self._compiled_of_class(model)
+        rule = rule_of(compiled.served, "get", actor)
+        outcome = holds(rule.decision, row, actor)
+        if outcome is None:
+            await self._transaction.session.flush()
+            identity = inspect(row).identity
+            key = None if identity is None else compiled.served.entity.key.of(identity)
+            outcome = key is not None and await compiled.checks.satisfies(self._transaction, rule, key)
+        if not outcome:
+            raise not_found()
 
     # Around a write
 
@@ -100,9 +122,12 @@ class WriteChecks:
                 yield written
         if written.is_unmet:
             raise await compiled.suppressed(transaction)
-        for row in self._written_rows(compiled, draft, written.row):
-            await references.check_written(transaction, self.key_of(row))
-            await self._check_written("create", draft, row, actor, is_own=is_own)
+        with self._undoing():
+            for row in self._written_rows(compiled, draft, written.row):
+                await references.check_written(transaction, self.key_of(row))
+                await self._check_written("create", draft, row, actor, is_own=is_own)
+        if is_written(draft):
+            transaction.locked.add(draft)
 
     @asynccontextmanager
     async def updating(
@@ -111,36 +136,36 @@ class WriteChecks:
         """Enforce what holds for a row that the block changes, with the rules of the fields that a request asks for."""
         compiled, transaction = self._compiled_of(row), self._transaction
         references = AskedReferences(compiled.references, actor, NOTHING)
-        if not (self._is_permitted(row) and is_own):
+        if not (self._is_permitted("update", row, actor) and is_own):
             if changes.asked:
                 self.enforce_field_rules(row, compiled.served.view(actor).update_rules, changes.asked)
-                await self._check_rule(self._rule_of_written_row("update", row, actor), row, actor)
-            await self._check_policy("update", row, actor)
+            await self._check_fresh(self._rule_of_written_row("update", row, actor), row, actor)
             asked = {name: changes[name] for name in changes.asked}
             references = AskedReferences(compiled.references, actor, moved(compiled.served, row, asked, actor))
             await references.check(transaction)
         decision = self._rule_of_written_row("update", row, actor).decision
-        may_change_decision = is_own or depends_on(decision, changes, compiled.served.entity)
         if not is_own:
             self._flushes.forget(row)
-            if may_change_decision:
-                await self._check_candidate("update", row, changes, actor)
-        key = self.key_of(row)
+            await self._check_changed(decision, row, changes, actor)
+        key, deciding = self.key_of(row), DecidingValues(row, compiled.served.entity, decision)
         with references.written(), self._flushes.awaiting("update", row, actor, is_awaited=is_own):
             async with self._sending(compiled, row, changes) as written:
                 yield written
         if written.is_unmet:
             raise await self._refusal_of_unmet(compiled, key) or version_conflict()
-        await references.check_written(transaction, key)
-        for each in self._written_rows(compiled, row, written.row) if may_change_decision else ():
-            await self._check_written("update", row, each, actor, is_own=is_own)
+        with self._undoing():
+            await references.check_written(transaction, key)
+            if is_own or deciding.may_have_changed:
+                for each in self._written_rows(compiled, row, written.row):
+                    await self._check_written("update", row, each, actor, is_own=is_own)
 
     @asynccontextmanager
     async def deleting(self, row: Any, actor: Actor, *, is_own: bool = False) -> AsyncGenerator[None]:
         """Enforce what holds for a row that the block deletes."""
-        if not (self._is_permitted(row) and is_own):
-            await self._check_policy("delete", row, actor)
-        compiled, key = self._compiled_of(row), self.key_of(row)
+        compiled = self._compiled_of(row)
+        if not (self._is_permitted("delete", row, actor) and is_own):
+            await self._check_fresh(rule_of(compiled.served, "delete", actor), row, actor)
+        key = self.key_of(row)
         try:
             async with self._sending(compiled, row, {}) as written:
                 yield
@@ -175,15 +200,24 @@ class WriteChecks:
     def _compiled_of(self, row: object) -> CompiledVerbs:
         return self._compiled_of_class(row.__class__)
 
-    def _is_permitted(self, row: Any) -> bool:
-        return self._permitted.pop(id(row), None) is not None
+    def _is_permitted(self, action: str, row: Any, actor: Actor) -> bool:
+        _, permitted = self._permitted.pop((id(row), action), (row, None))
+        return permitted is actor
+
+    @contextmanager
+    def _undoing(self) -> Generator[None]:
+        """Let nothing be committed where this block refuses what is written already."""
+        try:
+            yield
+        except Exception as error:
+            self.refuse(error)
+            raise
 
     @staticmethod
-    def _written_rows(compiled: CompiledVerbs, row: Any, returned: Any) -> list[Any]:
-        """Which of the rows that a verb was given and has returned are in the database. `ServiceVerbs` refuses to show
-        what is no row of the model."""
-        rows = [row] if returned is row else [row, returned]
-        return [each for each in rows if isinstance(each, compiled.served.entity.model) and inspect(each).persistent]
+    def _written_rows(compiled: CompiledVerbs, asked: Any, returned: Any) -> list[Any]:
+        """The row that a verb was to write and the one that it has returned, where they are in the database."""
+        rows = [asked] if returned is asked else [asked, returned]
+        return [each for each in rows if isinstance(each, compiled.served.entity.model) and is_written(each)]
 
     def _problem(self, model: type[Any], error: BaseException, values: Mapping[str, Any] | None) -> Exception | None:
         compiled, reply = self._compiled_of_class(model), driver_error(error)
@@ -229,12 +263,24 @@ class WriteChecks:
 
     async def _check_flushed(self, action: str, row: Any, actor: Actor) -> None:
         """Check the row of an own verb that is about to be flushed, and nothing else with it."""
-        compiled = self._compiled_of(row)
-        changed = {each.key: each.value for each in inspect(row).attrs if each.history.has_changes()}
         if action == "create":
             await self._check_candidate(action, row, {}, actor, is_flushing=True)
-        elif depends_on(self._rule_of_written_row(action, row, actor).decision, changed, compiled.served.entity):
-            await self._check_candidate(action, row, changed, actor, is_flushing=True)
+            return
+        state = inspect(row)
+        mapped = [*state.mapper.column_attrs, *state.mapper.relationships]
+        histories = {each.key: state.attrs[each.key] for each in mapped}
+        changed = {name: each.value for name, each in histories.items() if each.history.has_changes()}
+        decision = self._rule_of_written_row(action, row, actor).decision
+        await self._check_changed(decision, row, changed, actor, is_flushing=True)
+
+    async def _check_changed(
+        self, decision: Decision, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_flushing: bool = False
+    ) -> None:
+        """Check a row that is about to be changed, where the changes may change the decision."""
+        entity, changes = self._compiled_of(row).served.entity, by_columns(type(row), changes)
+        names = changed_columns(type(row), changes)
+        if depends_on(decision, changes if names is None else names, entity):
+            await self._check_candidate("update", row, changes, actor, is_flushing=is_flushing)
 
     async def _check_candidate(
         self, action: str, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_flushing: bool = False
@@ -253,10 +299,16 @@ class WriteChecks:
             if known is not None:
                 await compiled.checks.check_candidate(self._transaction, known, rule, is_flushing=is_flushing)
 
-    async def _check_policy(self, action: str, row: Any, actor: Actor) -> None:
-        """Raise `Forbidden` unless the policy holds for an existing row; a policy that needs SQL is evaluated by a
-        query."""
-        await self._check_rule(rule_of(self._compiled_of(row).served, action, actor), row, actor)
+    async def _check_fresh(self, rule: BoundRule, row: Any, actor: Actor) -> None:
+        """Raise `Forbidden` unless the rule holds for an existing row as it is in the database, where it stays so: the
+        row is locked. A rule that needs SQL is evaluated by a query. Raises `NotFound` where the row is gone."""
+        if rule.decision is True:
+            return
+        if holds(rule.decision, row, actor) is not False:
+            compiled = self._compiled_of(row)
+            with self.problems(compiled.served.entity.model):
+                await lock_fresh(self._transaction, compiled.served.entity, row)
+        await self._check_rule(rule, row, actor)
 
     async def _check_written(self, action: str, asked: Any, row: Any, actor: Actor, *, is_own: bool) -> None:
         """Raise `Forbidden` where the row that was written violates the policy, or the rules of the fields that a

@@ -127,17 +127,24 @@ def refused_fields(
 
 def depends_on(decision: Decision, names: Iterable[str], entity: Entity) -> bool:
     """Whether writing these attributes can change the decision for a row."""
+    deciding = deciding_names(decision, entity)
+    return deciding is None or not deciding.isdisjoint(names)
+
+
+def deciding_names(decision: Decision, entity: Entity) -> frozenset[str] | None:
+    """The attributes of a row on whose values the decision for it depends; None where it may depend on any."""
     if isinstance(decision, bool | OneOf):  # the mapper writes the discriminator, once
-        return False
+        return frozenset()
     if isinstance(decision, Owned):
         first = decision.path[0]
         relation = entity.relations.get(first)
         column = entity.attribute_of(relation.local) if relation is not None else None
-        return (column.name if column is not None else first) in names
+        return frozenset({column.name if column is not None else first})
     if isinstance(decision, AsClass):
-        return depends_on(decision.rule, names, decision.entity)
+        return deciding_names(decision.rule, decision.entity)
     if isinstance(decision, Not):
-        return depends_on(decision.rule, names, entity)
+        return deciding_names(decision.rule, entity)
     if isinstance(decision, COMBINED):
-        return any(depends_on(rule, names, entity) for rule in decision.rules)
-    return True
+        parts = [deciding_names(rule, entity) for rule in decision.rules]
+        return None if None in parts else frozenset().union(*(part for part in parts if part is not None))
+    return None
