@@ -4,39 +4,31 @@ The default verbs of a service, and those that it writes itself (`guarded_verbs.
 of `creating`, `updating` and `deleting`.
 """
 
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
-from sqlalchemy import inspect
 from sqlalchemy.exc import PendingRollbackError, StatementError
 from sqlalchemy.orm.exc import FlushError, StaleDataError
 
 from gatepost.actor import Actor
-from gatepost.auth.denials import access_denied
 from gatepost.database.database import driver_error
 from gatepost.database.failures import still_referenced, version_conflict
 from gatepost.database.guards import TransactionAborted
 from gatepost.database.transactions import Transaction
-from gatepost.declaring.policies import Decision, RowCondition
-from gatepost.errors import Forbidden, Problem
-from gatepost.models.conditions import BoundRule, bind_decision, holds
+from gatepost.errors import Problem
+from gatepost.models.conditions import BoundRule
 from gatepost.services.asked_references import NOTHING, AskedReferences, moved
-from gatepost.services.changed_columns import by_columns, changed_columns
 from gatepost.services.changes import Changes
 from gatepost.services.compiled_verbs import CompiledVerbs
-from gatepost.services.drafts import known_values
 from gatepost.services.flush_watch import FlushWatch
-from gatepost.services.fresh_rows import DecidingValues, is_written, lock_fresh
+from gatepost.services.fresh_rows import DecidingValues, is_written
 from gatepost.services.long_values import is_too_long
 from gatepost.services.misfit_values import misfit_of
-from gatepost.services.refusals_about import RefusalsAbout
 from gatepost.services.refused_values import refused_value
-from gatepost.services.write_policies import depends_on, not_found, rule_of, with_field_rules
-
-CompiledOf = Callable[[type[Any]], CompiledVerbs]
-"""Gives the compiled verbs of the resource that rows of a class belong to."""
+from gatepost.services.row_policies import CompiledOf, RowPolicies
+from gatepost.services.write_policies import rule_of
 
 
 class WrittenRow:
@@ -58,19 +50,17 @@ class WriteChecks:
     def __init__(self, transaction: Transaction, compiled_of: CompiledOf) -> None:
         self._transaction = transaction
         self._compiled_of_class = compiled_of
-        self._flushes = FlushWatch(transaction, self._check_flushed)
+        self._policies = policies = RowPolicies(transaction, compiled_of)
+        self.enforce_field_rules = policies.enforce_field_rules
+        self.check_readable = policies.check_readable
+        self.key_of = policies.key_of
+        self._flushes = FlushWatch(transaction, self._policies.check_flushed)
         # By identity of the row, which is kept with them.
-        self._asked: dict[int, tuple[Any, Mapping[str, RowCondition]]] = {}
         self._sent: dict[int, tuple[Any, Mapping[str, Any]]] = {}
         self._permitted: dict[tuple[int, str], tuple[Any, Actor]] = {}
         self.keep_nulls = self._flushes.keep_nulls
 
     # What a request asks for
-
-    def enforce_field_rules(self, row: Any, rules: Mapping[str, RowCondition], names: Iterable[str]) -> None:
-        """Enforce the rules of the fields that the body sets, on the row that the request names. Fields that a service
-        sets, on this row or others, are not subject to them."""
-        self._asked[id(row)] = (row, {name: rules[name] for name in names if name in rules})
 
     def check_references(self, draft: Any, values: Mapping[str, Any]) -> None:
         """Look up the rows that these values of a body refer to when the draft is written."""
@@ -89,21 +79,6 @@ class WriteChecks:
         """What the unit of work has written is refused, and must not be committed."""
         self._transaction.refuse_commit(error)
 
-    # What is read
-
-    async def check_readable(self, model: type[Any], row: Any, actor: Actor) -> None:
-        """Raise `NotFound` where the actor may not read a row of the resource of this model."""
-        compiled = self._compiled_of_class(model)
-        rule = rule_of(compiled.served, "get", actor)
-        outcome = holds(rule.decision, row, actor)
-        if outcome is None:
-            await self._transaction.session.flush()
-            identity = inspect(row).identity
-            key = None if identity is None else compiled.served.entity.key.of(identity)
-            outcome = key is not None and await compiled.checks.satisfies(self._transaction, rule, key)
-        if not outcome:
-            raise not_found()
-
     # Around a write
 
     @asynccontextmanager
@@ -116,7 +91,7 @@ class WriteChecks:
         await references.check(transaction)
         if not is_own:
             self._flushes.forget(draft)
-            await self._check_candidate("create", draft, {}, actor)
+            await self._policies.check_candidate("create", draft, {}, actor)
         with references.written(), self._flushes.awaiting("create", draft, actor, is_awaited=is_own):
             async with self._sending(compiled, draft, draft.__dict__) as written:
                 yield written
@@ -125,7 +100,7 @@ class WriteChecks:
         with self._undoing():
             for row in self._written_rows(compiled, draft, written.row):
                 await references.check_written(transaction, self.key_of(row))
-                await self._check_written("create", draft, row, actor, is_own=is_own)
+                await self._policies.check_written("create", draft, row, actor, is_own=is_own)
         if is_written(draft):
             transaction.locked.add(draft)
 
@@ -139,14 +114,14 @@ class WriteChecks:
         if not (self._is_permitted("update", row, actor) and is_own):
             if changes.asked:
                 self.enforce_field_rules(row, compiled.served.view(actor).update_rules, changes.asked)
-            await self._check_fresh(self._rule_of_written_row("update", row, actor), row, actor)
+            await self._check_fresh(self._policies.rule_of_written_row("update", row, actor), row, actor)
             asked = {name: changes[name] for name in changes.asked}
             references = AskedReferences(compiled.references, actor, moved(compiled.served, row, asked, actor))
             await references.check(transaction)
-        decision = self._rule_of_written_row("update", row, actor).decision
+        decision = self._policies.rule_of_written_row("update", row, actor).decision
         if not is_own:
             self._flushes.forget(row)
-            await self._check_changed(decision, row, changes, actor)
+            await self._policies.check_changed(decision, row, changes, actor)
         key, deciding = self.key_of(row), DecidingValues(row, compiled.served.entity, decision)
         with references.written(), self._flushes.awaiting("update", row, actor, is_awaited=is_own):
             async with self._sending(compiled, row, changes) as written:
@@ -157,7 +132,7 @@ class WriteChecks:
             await references.check_written(transaction, key)
             if is_own or deciding.may_have_changed:
                 for each in self._written_rows(compiled, row, written.row):
-                    await self._check_written("update", row, each, actor, is_own=is_own)
+                    await self._policies.check_written("update", row, each, actor, is_own=is_own)
 
     @asynccontextmanager
     async def deleting(self, row: Any, actor: Actor, *, is_own: bool = False) -> AsyncGenerator[None]:
@@ -193,9 +168,9 @@ class WriteChecks:
                 raise
             raise problem from error
 
-    def key_of(self, row: Any) -> Any:
-        """The primary key of a row that is written."""
-        return self._compiled_of(row).served.entity.key.of(inspect(row).identity)
+    async def _check_fresh(self, rule: BoundRule, row: Any, actor: Actor) -> None:
+        with self.problems(row.__class__):
+            await self._policies.check_fresh(rule, row, actor)
 
     def _compiled_of(self, row: object) -> CompiledVerbs:
         return self._compiled_of_class(row.__class__)
@@ -249,84 +224,3 @@ class WriteChecks:
             return version_conflict()
         is_there = await compiled.checks.exists(self._transaction, key)
         return await compiled.suppressed(self._transaction) if is_there else None
-
-    # Policies
-
-    def _rule_of_written_row(self, action: str, row: Any, actor: Actor) -> BoundRule:
-        """What the row must satisfy once it is written: the policy, and the rules of the fields that the body set."""
-        rule = rule_of(self._compiled_of(row).served, action, actor)
-        _, rules = self._asked.get(id(row), (row, {}))
-        if not rules or actor.is_system:
-            return rule
-        decision = with_field_rules(rule.decision, rules, rules)
-        return bind_decision(decision, actor, self._compiled_of(row).served.entity)
-
-    async def _check_flushed(self, action: str, row: Any, actor: Actor) -> None:
-        """Check the row of an own verb that is about to be flushed, and nothing else with it."""
-        if action == "create":
-            await self._check_candidate(action, row, {}, actor, is_flushing=True)
-            return
-        state = inspect(row)
-        mapped = [*state.mapper.column_attrs, *state.mapper.relationships]
-        histories = {each.key: state.attrs[each.key] for each in mapped}
-        changed = {name: each.value for name, each in histories.items() if each.history.has_changes()}
-        decision = self._rule_of_written_row(action, row, actor).decision
-        await self._check_changed(decision, row, changed, actor, is_flushing=True)
-
-    async def _check_changed(
-        self, decision: Decision, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_flushing: bool = False
-    ) -> None:
-        """Check a row that is about to be changed, where the changes may change the decision."""
-        entity, changes = self._compiled_of(row).served.entity, by_columns(type(row), changes)
-        names = changed_columns(type(row), changes)
-        if depends_on(decision, changes if names is None else names, entity):
-            await self._check_candidate("update", row, changes, actor, is_flushing=is_flushing)
-
-    async def _check_candidate(
-        self, action: str, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_flushing: bool = False
-    ) -> None:
-        """Raise `Forbidden` where the policy does not hold for the row about to be written: before the write, because a
-        unique violation would reveal another row. A policy that needs SQL is evaluated by a query."""
-        is_new = action == "create"
-        rule = self._rule_of_written_row(action, row, actor)
-        outcome = holds(rule.decision, row, actor) if is_new else None
-        compiled = self._compiled_of(row)
-        with RefusalsAbout(compiled.served.row_name, Forbidden):
-            if outcome is False:
-                raise access_denied(actor)
-            session = self._transaction.session.sync_session
-            known = None if outcome else known_values(compiled.served.entity, row, changes, session, is_new=is_new)
-            if known is not None:
-                await compiled.checks.check_candidate(self._transaction, known, rule, is_flushing=is_flushing)
-
-    async def _check_fresh(self, rule: BoundRule, row: Any, actor: Actor) -> None:
-        """Raise `Forbidden` unless the rule holds for an existing row as it is in the database, where it stays so: the
-        row is locked. A rule that needs SQL is evaluated by a query. Raises `NotFound` where the row is gone."""
-        if rule.decision is True:
-            return
-        if holds(rule.decision, row, actor) is not False:
-            compiled = self._compiled_of(row)
-            with self.problems(compiled.served.entity.model):
-                await lock_fresh(self._transaction, compiled.served.entity, row)
-        await self._check_rule(rule, row, actor)
-
-    async def _check_written(self, action: str, asked: Any, row: Any, actor: Actor, *, is_own: bool) -> None:
-        """Raise `Forbidden` where the row that was written violates the policy, or the rules of the fields that a
-        request has `asked` for. An own verb may have written what the object does not show."""
-        rule = self._rule_of_written_row(action, asked, actor)
-        if is_own:
-            compiled = self._compiled_of(row)
-            with RefusalsAbout(compiled.served.row_name, Forbidden):
-                await compiled.checks.enforce(self._transaction, rule, self.key_of(row))
-        else:
-            await self._check_rule(rule, row, actor)
-
-    async def _check_rule(self, rule: BoundRule, row: Any, actor: Actor) -> None:
-        outcome = holds(rule.decision, row, actor)
-        if outcome:
-            return
-        compiled = self._compiled_of(row)
-        with RefusalsAbout(compiled.served.row_name, Forbidden):
-            if outcome is False:
-                raise access_denied(actor)
-            await compiled.checks.enforce(self._transaction, rule, self.key_of(row))

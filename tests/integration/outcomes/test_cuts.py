@@ -78,9 +78,9 @@ async def test_nothing_unknown_is_tried_again(injector: FaultInjector, monkeypat
 async def test_a_get_whose_service_writes_is_not_unknown(
     injector: FaultInjector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def count(self: Postings, id: Any, actor: Any) -> Any:
+    async def count(self: Postings, id: Any, actor: Any, *, lock: bool = False) -> Any:
         await self.session.execute(text("UPDATE postings SET number = number"))
-        return await Service.get(self, id, actor)
+        return await Service.get(self, id, actor, lock=lock)
 
     monkeypatch.setattr(Postings, "get", count)
     begin, _ = span_of((await injector.run("get", "postings")).messages)
