@@ -125,7 +125,7 @@ class Declaration:
             for group, resources in zip(groups, of_groups, strict=True)
         ]
         self.catalog = self.own.catalog
-        self._check_mounts()
+        self._check_mounts(groups)
         entities: dict[type[Any], Entity] = {}
         for served in self.served:
             entities.setdefault(served.entity.model, served.entity)
@@ -215,7 +215,10 @@ class Declaration:
                 mounts[_path("mount", path)] = app if isinstance(app, Mount) else Mount(_callable(path, app))
         return mounts
 
-    def _check_mounts(self) -> None:
+    def _check_mounts(self, groups: Sequence[Group]) -> None:
+        for group in groups:
+            if (path := self.prefix + group.prefix) in self.mounts:
+                self._mistakes.add(taken_by_mount(path, group.location, "prefix"), self._source)
         for declared in self.all:
             for served in declared.catalog.by_path.values():
                 path = f"{declared.prefix}/{served.template}"

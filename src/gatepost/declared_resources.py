@@ -16,7 +16,7 @@ from gatepost.controllers.bound_endpoints import BoundEndpoint, EndpointMethod
 from gatepost.controllers.endpoint_binding import EndpointBinder
 from gatepost.controllers.injection import Injected, check_not_per_call, injected
 from gatepost.controllers.providers import Providers
-from gatepost.declaring.controller import check_standalone, checked_controller
+from gatepost.declaring.controller import check_standalone, checked_controller, checked_controllers
 from gatepost.declaring.dialect import Dialect
 from gatepost.declaring.dto import declared_of
 from gatepost.declaring.group import restricted
@@ -224,7 +224,8 @@ class DeclaredResources:
             if controller is not None:
                 with self._mistakes.check(served.resource.source):
                     found += binder.bind(checked_controller(controller, f"Resource({served.entity.name})"), served)
-        for controller in controllers:
+        listed = self._mistakes.attempt(partial(checked_controllers, controllers, self.location), (), self._source)
+        for controller in listed:
             with self._mistakes.check(self._source):
                 checked = checked_controller(controller, self.location)
                 found += binder.bind(checked)

@@ -131,6 +131,24 @@ def test_a_prefix_of_gateposts_own_is_refused(prefix: str) -> None:
     assert f"the path {prefix!r} is Gatepost's own." in mistake
 
 
+@pytest.mark.parametrize(("given", "name"), [(Harbour, "Harbour"), (None, "None")])
+def test_controllers_that_are_not_in_a_list_are_refused(given: Any, name: str) -> None:
+    group, app = refused(Group("/v2", SHIPS, controllers=given), controllers=given), refused(SHIPS, controllers=given)
+    for mistake in (*group, *app):
+        assert f"controllers={name} is not a list of controllers." in mistake
+        assert "test_groups.py:" in mistake
+    assert ("Group('/v2')" in group[1], len(group), len(app)) == (True, 2, 1)
+
+
+def test_a_mount_at_the_prefix_of_a_group_is_refused() -> None:
+    async def mounted(scope: Any, receive: Any, send: Any) -> None: ...
+
+    (mistake,) = refused(SHIPS, Group("/v2", SHIPS), mount={"/api/v2": mounted})
+    assert "mount='/api/v2' is also the path of Group('/v2')." in mistake
+    assert "test_groups.py:" in mistake
+    App(SHIPS, Group("/v2", SHIPS), mount={"/api/v2/old": mounted})
+
+
 def test_two_groups_of_one_prefix_or_name_are_refused() -> None:
     same, alike = Group("/v2", SAILORS), Group("/a.b", SAILORS)
     mistakes = refused(SHIPS, Group("/v2", SHIPS), same, Group("/a/b", SHIPS), alike)

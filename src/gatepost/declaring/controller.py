@@ -379,6 +379,16 @@ def checked_controller(given: Any, location: str) -> type[Controller[Any]]:
     )
 
 
+def checked_controllers(given: Any, location: str) -> Sequence[Any]:
+    """The controllers that an app or a group has in a list. Raises `ConfigurationError` for anything else."""
+    if isinstance(given, list | tuple):
+        return cast("Sequence[Any]", given)
+    name = getattr(given, "__name__", repr(given))
+    raise ConfigurationError(
+        f"controllers={name} is not a list of controllers.", location=location, hint=f"Write controllers=[{name}]."
+    )
+
+
 def check_standalone(controller: type[Controller[Any]]) -> None:
     """Raise `ConfigurationError` for a controller of a model that no resource names: its paths would be elsewhere."""
     for base in getattr(controller, "__orig_bases__", ()):

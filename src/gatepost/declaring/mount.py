@@ -33,10 +33,10 @@ class Mount:
         self.cors = cors
 
 
-def taken_by_mount(prefix: str, name: str) -> ConfigurationError:
+def taken_by_mount(prefix: str, name: str, argument: str = "path=") -> ConfigurationError:
     """The refusal of a mount at a path that is taken already."""
     return ConfigurationError(
         f"mount={prefix!r} is also the path of {name}.",
         location="App",
-        hint=f"Mount it elsewhere, such as {prefix + '/more'!r}: the longer path wins. Or choose another path=.",
+        hint=f"Mount it elsewhere, such as {prefix + '/more'!r}: the longer path wins. Or choose another {argument}.",
     )
