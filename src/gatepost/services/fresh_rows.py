@@ -6,9 +6,10 @@ have changed it in between.
 
 from typing import Any, cast
 
-from sqlalchemy import Column, inspect
+from sqlalchemy import Column, inspect, select
 from sqlalchemy.exc import InvalidRequestError
 
+from gatepost.database.sessions import RequestSession
 from gatepost.database.transactions import Transaction
 from gatepost.models.entity import Entity
 from gatepost.services.write_policies import deciding_names, not_found
@@ -37,13 +38,23 @@ async def lock_fresh(transaction: Transaction, entity: Entity, row: Any) -> None
         and (each.key in state.dict or each.columns[0].primary_key)
     ]
     await session.flush()
+    lock: Any = {"of": entity.table}
+    if mapper.version_id_col is not None:  # of a row that it locks, the ORM compares the version with the object's
+        await _lock(session, mapper, state.identity)
+        lock = None
     try:
-        await session.refresh(row, columns, with_for_update={"of": entity.table})
+        await session.refresh(row, columns, with_for_update=lock)
     except InvalidRequestError as error:
-        if state.persistent:
+        if type(error) is InvalidRequestError and state.persistent:
             raise not_found() from error
         raise
     transaction.locked.add(row)
+
+
+async def _lock(session: RequestSession, mapper: Any, identity: Any) -> None:
+    key = mapper.primary_key
+    is_row = (column == value for column, value in zip(key, identity, strict=True))
+    await session.execute(select(*key).where(*is_row).with_for_update())
 
 
 class DecidingValues:

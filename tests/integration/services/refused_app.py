@@ -87,6 +87,17 @@ class Badge(Keyed, Base):
         return code
 
 
+class Ledger(Keyed, Base):
+    """A row whose version the mapper keeps."""
+
+    __tablename__ = "ledgers"
+
+    title: Mapped[str] = mapped_column(default="")
+    owner_id: Mapped[UUID] = mapped_column(index=True)
+    revision: Mapped[int] = mapped_column(default=1)
+    __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012 - SQLAlchemy declares it as an instance's
+
+
 class Ticket(Keyed, Base):
     """A ticket whose code begins with a t; its service writes it."""
 
@@ -169,6 +180,7 @@ app = App(
     Resource(Memo, read=authenticated, create=policy(is_open), controller=MemoController),
     Resource(Crew, read=authenticated, create=owner(Crew.lead_id)),
     Resource(Shift, read=authenticated, write=owner("crew.lead_id")),
+    Resource(Ledger, read=authenticated, write=owner(Ledger.owner_id)),
     Resource(Badge, read=authenticated, write=owner(Badge.owner_id), controller=BadgeController),
     Resource(
         Ticket,

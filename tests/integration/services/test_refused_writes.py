@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from refused_app import Badge, Crew, Journal, Memo, Shift, Ticket, Tickets, app
+from refused_app import Badge, Crew, Journal, Ledger, Memo, Shift, Ticket, Tickets, app
 from sqlalchemy import Engine, MetaData, event, func, select, update
 
-from gatepost import Actor, Changes, Forbidden, NotFound, system
+from gatepost import Actor, Changes, Conflict, Forbidden, NotFound, system
 from gatepost.testing import TestApp
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("running")]
@@ -175,6 +175,52 @@ async def test_a_row_that_another_transaction_has_deleted_is_not_found() -> None
             await other.session.delete(await other.session.get_one(Badge, id))
         with pytest.raises(NotFound):
             await tx.service(Badge).update(badge, Changes[Badge]({Badge.code: "ours"}), actor)
+
+
+async def test_changes_that_were_made_of_an_older_version_conflict() -> None:
+    actor = someone()
+    id = await made(Ledger(owner_id=actor.id))
+
+    async def write(title: str, *, meanwhile: str | None = None) -> None:
+        async with app.transaction(actor) as tx:
+            ledger = await tx.service(Ledger).get(id, actor)
+            if meanwhile is not None:
+                await write(meanwhile)
+            await tx.service(Ledger).update(ledger, Changes[Ledger]({Ledger.title: title}), actor)
+
+    with pytest.raises(Conflict) as refused:
+        await write("second", meanwhile="first")
+    assert refused.value.code == "version_conflict"
+    assert await count(Ledger, Ledger.id == id, Ledger.title == "first") == 1
+
+
+async def test_a_lock_ends_with_its_savepoint() -> None:
+    actor = someone()
+    id = await made(Badge(owner_id=actor.id))
+
+    async def write() -> None:
+        async with app.transaction(actor) as tx:
+            badge = await tx.service(Badge).get(id, actor)
+            savepoint = await tx.session.begin_nested()
+            await tx.service(Badge).update(badge, Changes[Badge]({Badge.code: "undone"}), actor)
+            await savepoint.rollback()
+            async with app.transaction() as other:
+                await other.session.execute(update(Badge).where(Badge.id == id).values(owner_id=uuid.uuid4()))
+            await tx.service(Badge).update(badge, Changes[Badge]({Badge.code: "written"}), actor)
+
+    with pytest.raises(Forbidden):
+        await write()
+    assert await count(Badge, Badge.id == id, Badge.code == "") == 1
+
+
+async def test_a_row_of_another_session_is_written() -> None:
+    actor = someone()
+    id = await made(Badge(owner_id=actor.id))
+    async with app.transaction(actor) as tx:
+        badge = await tx.service(Badge).get(id, actor)
+    async with app.transaction(actor) as tx:
+        await tx.service(Badge).update(badge, Changes[Badge]({Badge.code: "later"}), actor)
+    assert await count(Badge, Badge.id == id, Badge.code == "later") == 1
 
 
 async def test_a_row_is_locked_once(running: TestApp, sent_statements: list[str]) -> None:
