@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gatepost.declaring.policies import is_nobody
-from gatepost.ejection.ejected import Ejected, nothing_to_write
+from gatepost.ejection.ejected import Ejected, check_writable, nothing_to_write
 from gatepost.ejection.module_source import ModuleSource, Names, docstring_lines
 from gatepost.ejection.written_types import type_of
 from gatepost.models.catalog import ServedModel
@@ -42,7 +42,10 @@ def dto_source(served: ServedModel) -> Ejected:
             f"has nothing to write out: Resource({model.__name__}) shows and takes nothing, or names its own DTOs.",
             "Say who may do what: Resource(..., read=..., write=...). A DTO that is named is yours already.",
         )
-    names = Names({member.name for part in parts for member in part.members})
+    for part in parts:
+        check_writable(served, "dto", part.members)
+    taken = {member.name for part in parts for member in part.members}
+    names = Names(taken | {f"{model.__name__}{part.suffix}" for part in parts})
     written, base = names.of_class(model), names.of("gatepost", "DTO")
     module, arguments = ModuleSource(names), dict[str, str]()
     for part in parts:

@@ -1,9 +1,13 @@
 """What `gatepost eject` writes, whichever part of a resource it is."""
 
+from collections.abc import Iterable
+from keyword import iskeyword
+
 import msgspec
 
 from gatepost.errors import ConfigurationError
 from gatepost.models.catalog import ServedModel
+from gatepost.models.entity import Attribute
 
 
 class Ejected(msgspec.Struct, frozen=True):
@@ -16,6 +20,18 @@ class Ejected(msgspec.Struct, frozen=True):
     source: str
     resource: dict[str, str]
     notes: list[str] = []
+
+
+def check_writable(served: ServedModel, part: str, attributes: Iterable[Attribute]) -> None:
+    """Raise `ConfigurationError` for an attribute whose name Python source cannot have, such as one that was mapped by
+    the name of its column."""
+    for each in attributes:
+        if iskeyword(each.name) or not each.name.isidentifier():
+            raise ConfigurationError(
+                f"{each.name!r} is not a name in Python source.",
+                location=f"{served.entity.name}.{part}",
+                hint=f"Map the column {each.column.name!r} to an attribute of another name.",
+            )
 
 
 def nothing_to_write(served: ServedModel, part: str, problem: str, hint: str) -> ConfigurationError:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from gatepost.ejection.ejected import Ejected, nothing_to_write, plural_of
+from gatepost.ejection.ejected import Ejected, check_writable, nothing_to_write, plural_of
 from gatepost.ejection.module_source import ModuleSource, Names, call_lines, docstring_lines
 from gatepost.ejection.written_types import type_of
 from gatepost.errors import ConfigurationError
@@ -45,12 +45,16 @@ def service_source(
     written = [verb for verb in offered if not _has_own(service, verb)]
     if not written:
         raise _nothing(served, service, offered)
-    names = Names({*VERBS, "id", "row", "rows", "found", "draft", "changes", "query", "lock", "actor"})
-    row = names.of_class(served.entity.model)
+    if "get" in written:
+        check_writable(served, "service", served.entity.key.attributes)
     name = service.__name__ if service is not None else plural_of(served) or f"{model}Service"
+    if service is not None and service is of_app:
+        name = f"{served.group.title().replace('.', '')}{name}"
+    names = Names({*VERBS, name, "id", "row", "rows", "found", "draft", "changes", "query", "lock", "actor"})
+    row = names.of_class(served.entity.model)
     notes: list[str] = []
     if service is not None and service is of_app:
-        base, name = names.of_class(service), f"{served.group.title().replace('.', '')}{name}"
+        base = names.of_class(service)
     else:
         base = f"{names.of('gatepost', 'Service')}[{row}]"
     if service is not None and service is not of_app:

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from annotated_types import Ge, Len
 from examples.bookshop.app import app as bookshop
-from sqlalchemy import ARRAY, Double, ForeignKey, Text
+from sqlalchemy import ARRAY, Column, Double, ForeignKey, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -95,6 +95,21 @@ class ActorCard(DTO[Actor]):
     """A DTO of one's own."""
 
     name: str
+
+
+class Change(Base):
+    """A model whose service is called like a class of Gatepost's."""
+
+    __tablename__ = "changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+
+
+class Lesson(Base):
+    """A table whose columns are attributes by their names."""
+
+    __table__ = Table("ejected_lessons", Base.metadata, Column("class", Text, primary_key=True))
 
 
 class Actors(Service[Actor]):
@@ -211,6 +226,20 @@ def test_a_service_that_is_there_gets_what_it_lacks_with_its_hooks() -> None:
     assert methods_of(ejected("Actor.service", "update")).keys() == {"update"}
     with pytest.raises(ConfigurationError, match="Actors has create"):
         ejected("Actor.service", "create")
+
+
+def test_a_class_that_is_written_shadows_no_import() -> None:
+    found = ejected("Change.service", app=App(Resource(Change, read=anyone, write=anyone)))
+    assert found.resource == {"service": "Changes"}
+    assert "from gatepost import Actor, Changes as GatepostChanges, ListQuery, NotFound, Service" in imports_of(found)
+    assert "changes: GatepostChanges[Change]" in methods_of(found)["update"]
+
+
+@pytest.mark.parametrize("part", ["service", "dto"])
+def test_an_attribute_that_no_source_can_name_is_refused(part: str) -> None:
+    with pytest.raises(ConfigurationError, match="'class' is not a name in Python source") as caught:
+        ejected(f"Lesson.{part}", app=App(Resource(Lesson, read=anyone)))
+    assert caught.value.hint == "Map the column 'class' to an attribute of another name."
 
 
 def test_the_key_is_that_of_the_model() -> None:
