@@ -8,7 +8,7 @@ with one of the standard library's own.
 import logging
 from collections.abc import MutableMapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
@@ -50,8 +50,10 @@ def _as_record(logger: object, method: str, event: MutableMapping[str, Any]) -> 
     """The arguments of the standard library's method."""
     message = str(event.pop("event", ""))
     arguments = {name: event.pop(name) for name in _OF_RECORDS if name in event}
-    if isinstance(found := arguments.get("exc_info"), tuple):
+    found = arguments.get("exc_info")
+    if isinstance(found, tuple):
         # Formatters fail on what is no exception, and the line would be lost.
-        arguments["exc_info"] = next((item for item in found if isinstance(item, BaseException)), None)
+        parts = cast("tuple[object, ...]", found)
+        arguments["exc_info"] = next((part for part in parts if isinstance(part, BaseException)), None)
     # Without arguments of its own the message is written as it is, whatever signs it holds.
     return (message,), {**arguments, "extra": {FIELDS: dict(event)}}

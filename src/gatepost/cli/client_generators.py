@@ -19,7 +19,8 @@ import msgspec
 from gatepost.errors import ConfigurationError
 
 TYPESCRIPT_PACKAGE = "typescript@5.9.3"
-_NODE = (22, 18)
+_NODE: tuple[int, int] = (22, 18)
+_NONE: tuple[int, int] = (0, 0)
 _BYTES = "application/octet-stream"
 
 
@@ -137,9 +138,9 @@ def _node() -> tuple[str, Sequence[str]]:
         npx: Sequence[str] = [node, str(folder / "lib" / "node_modules" / "npm" / "bin" / "npx-cli.js")]
     else:
         node, npx = shutil.which("node") or "", [shutil.which("npx") or ""]
-    version = _version(node) if node and npx[0] else (0, 0)
+    version = _version(node) if node and npx[0] else _NONE
     if version < _NODE:
-        found = f"; {node} is {'.'.join(map(str, version))}" if version > (0, 0) else ""
+        found = f"; {node} is {'.'.join(map(str, version))}" if version != _NONE else ""
         raise ConfigurationError(
             f"Node.js 22.18 or newer, which runs the generator, is not installed{found}.",
             location=TYPESCRIPT.option,

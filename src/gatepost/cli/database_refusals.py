@@ -5,6 +5,8 @@ traceback.
 """
 
 import os
+from collections.abc import Sequence
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
@@ -36,7 +38,8 @@ _MISSING = (
 def refusal_of_database(error: BaseException) -> ConfigurationError | None:
     """The sentence for what a command met; None where the error is not about the database."""
     if isinstance(error, BaseExceptionGroup):
-        found = [refusal_of_database(each) for each in error.exceptions]
+        errors: Sequence[BaseException] = cast("Any", error).exceptions
+        found = [refusal_of_database(each) for each in errors]
         return found[0] if len(found) == 1 else None
     reply = driver_error(error) if isinstance(error, StatementError | Problem) else error
     if isinstance(reply, asyncpg.PostgresError):

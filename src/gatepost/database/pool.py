@@ -53,10 +53,6 @@ CLOSE_SECONDS = 2.0
 """How long a connection has to be closed in an orderly way."""
 
 
-def _nothing() -> None:
-    pass
-
-
 class Pool:
     """Connections of one process.
 

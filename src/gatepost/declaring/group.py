@@ -59,7 +59,7 @@ class Group(Declared):
 
     def _checked_resource(self, given: Any) -> Resource[Any]:
         if isinstance(given, Resource):
-            return given
+            return given  # pyright: ignore[reportUnknownVariableType]
         if isinstance(given, Group):
             raise ConfigurationError(
                 f"holds {given.location}, and groups hold no groups.",

@@ -80,7 +80,7 @@ def actor_column(column: QueryableAttribute[T]) -> ColumnElement[T]:
 def readable(model: type[Any]) -> ColumnElement[bool]:
     """Whether the actor may get the row of this model, or of an alias of it, in the same expression. Without it, all
     rows of other tables count: policies do not apply inside expressions."""
-    found: Any = inspect(model, raiseerr=False)
+    found: Any = cast("Any", inspect)(model, raiseerr=False)
     if not (getattr(found, "is_mapper", False) or getattr(found, "is_aliased_class", False)):
         raise ConfigurationError(
             f"readable({getattr(model, '__name__', repr(model))}) names no model.",
@@ -94,7 +94,9 @@ def readable(model: type[Any]) -> ColumnElement[bool]:
 def _relationship_of(given: Any) -> str:
     """How a relationship of the same model is written, for hints."""
     model: Any = getattr(given, "class_", None)
-    names: list[str] = [] if model is None else [item.key for item in inspect(model).relationships if item.uselist]
+    if model is None:
+        return "Model.relationship"
+    names: list[str] = [item.key for item in inspect(model).relationships if item.uselist]
     return f"{model.__name__}.{names[0]}" if names else "Model.relationship"
 
 

@@ -13,7 +13,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from gatepost.errors import ConfigurationError
@@ -173,7 +173,7 @@ class FolderLock:
         self._descriptor = -1
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[bool]:
+    def held(self) -> Generator[bool]:
         """True for whoever has it; False where it was not free within LOCK_SECONDS."""
         is_held = self._acquire()
         try:

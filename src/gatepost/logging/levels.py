@@ -61,7 +61,9 @@ class LevelTable:
     def changes(self) -> dict[Category, Change]:
         """Those that are in force."""
         now = time.time()
-        found = {category: Change(*_entry.unpack_from(self._memory, _place(category))) for category in CATEGORIES}
+        found: dict[Category, Change] = {
+            category: Change(*_entry.unpack_from(self._memory, _place(category))) for category in CATEGORIES
+        }
         return {category: change for category, change in found.items() if change.level and change.until > now}
 
 
@@ -89,8 +91,10 @@ class Levels:
         if self._table is None:
             return
         changes = self._table.changes()
-        given = {category: changes[category].level if category in changes else self._level for category in CATEGORIES}
-        levels = {category: self._bounded(category, level) for category, level in given.items()}
+        levels: dict[Category, int] = {}
+        for category in CATEGORIES:
+            change = changes.get(category)
+            levels[category] = self._bounded(category, self._level if change is None else change.level)
         if levels != self.of:
             self.of.update(levels)
             self._on_change()

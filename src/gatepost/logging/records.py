@@ -100,8 +100,9 @@ class RecordHandler(logging.Handler):
 
 def _given_category(record: logging.LogRecord) -> object:
     """What the author of a line said: `extra={"category": ...}`, or structlog's keyword."""
-    fields: dict[str, object] = record.msg if isinstance(record.msg, dict) else getattr(record, FIELDS, record.__dict__)
-    return fields.get("category")
+    message = cast("Any", record).msg
+    fields = getattr(record, FIELDS, record.__dict__) if isinstance(message, str) else message
+    return fields.get("category") if hasattr(fields, "get") else None
 
 
 def _formatter(form: str, complete: Processor, *, coloured: bool) -> logging.Formatter:

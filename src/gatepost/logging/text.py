@@ -69,7 +69,7 @@ def safe_value(key: str, value: Any, depth: int = 0) -> Any:
     if isinstance(value, bool | int | float) or value is None:
         return value
     if depth < DEPTH_MAX and isinstance(value, Mapping):
-        items = itertools.islice(value.items(), ITEMS_MAX)
+        items: Iterable[tuple[Any, Any]] = itertools.islice(cast("Any", value).items(), ITEMS_MAX)
         return {(name := text_of(each)): safe_value(name, item, depth + 1) for each, item in items}
     if depth < DEPTH_MAX and isinstance(value, list | tuple | set | frozenset):
         return [safe_value(key, item, depth + 1) for item in itertools.islice(cast("Iterable[Any]", value), ITEMS_MAX)]

@@ -10,7 +10,7 @@ import mmap
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from fcntl import LOCK_EX, LOCK_UN, lockf
 from multiprocessing.reduction import DupFd
 from typing import Any
@@ -55,7 +55,7 @@ class MetricsMemory:
         return None
 
     @contextlib.contextmanager
-    def regions(self) -> Iterator[list[Region]]:
+    def regions(self) -> Generator[list[Region]]:
         """Those of living processes, and that of the departed. None of them ends or begins within the block: what is
         read there is neither counted twice nor missed."""
         with self._locked():
@@ -79,7 +79,7 @@ class MetricsMemory:
         region.free()
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Generator[None]:
         # The lock of the file is the process's: it keeps no two threads apart.
         with self._lock:
             lockf(self.descriptor, LOCK_EX, 1)

@@ -73,9 +73,9 @@ def _misspelt_key(error: BaseException) -> ConfigurationError | None:
         isinstance(error, ArgumentError | InvalidRequestError) and "join condition" in str(error)
     ):
         for frame, _ in reversed(list(walk_tb(error.__traceback__))):
-            mapper = getattr(frame.f_locals.get("self"), "parent", None)
+            mapper: Any = getattr(frame.f_locals.get("self"), "parent", None)
             if isinstance(mapper, Mapper):
-                return misspelt_key(mapper)
+                return misspelt_key(mapper)  # pyright: ignore[reportUnknownArgumentType]
     return None
 
 

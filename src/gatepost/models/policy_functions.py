@@ -166,7 +166,7 @@ def _try(
             )
     try:
         made, _ = _made(row, where, actor, shape_and_values(where, entity.model, actor).values)
-        condition = _whole(with_readable(made, lambda *_: sa.true(), is_filter=True), where)
+        condition = _whole(with_readable(made, _true, is_filter=True), where)
         sql = Statement(sa.select(1).select_from(row.table).where(condition), name_of(where)).sql
     except SQLAlchemyError as error:
         raise refusal_of(where, f"cannot be written as SQL: {error}", "Rewrite the condition.") from None
@@ -276,6 +276,10 @@ def _deannotated(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     return _deep_deannotate(condition, ["no_replacement_traverse"])
 
 
+def _true(model: type[Any], table: sa.FromClause, may_be_null: bool) -> sa.ColumnElement[bool]:
+    return sa.true()
+
+
 def _correlated(condition: Any, around: Sequence[sa.FromClause], skipped: Any = None) -> Any:
     """Correlate subqueries with the policy's row and with the subqueries around them, not by accident with another
     table of the statement. `around` are the tables of these; `skipped` is the subquery whose inside this is."""
@@ -284,8 +288,8 @@ def _correlated(condition: Any, around: Sequence[sa.FromClause], skipped: Any = 
         if element is skipped or not isinstance(element, sa.Select | sa.Subquery):
             return None
         if isinstance(element, sa.Subquery):  # in FROM, where PostgreSQL lets it see no other table
-            return element
-        found: Any = element
+            return cast("Any", element)
+        found = cast("Any", element)
         tables = tables_read(found)
         if found._auto_correlate:  # with subqueries as SQLAlchemy does it: what reads one table reads all rows of it
             found = found.correlate(*(around if len(tables) > 1 else around[:1]))

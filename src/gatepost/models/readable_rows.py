@@ -4,8 +4,8 @@ Outside of the request path, but for `readables_in`. The policy of the other mod
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.sql import operators, visitors
@@ -54,7 +54,8 @@ class ReadableCondition(Grouping[Any]):
 
     @property
     def _from_objects(self) -> Any:
-        return [*self.element._from_objects, *self.row._from_objects]
+        element: Any = self.element
+        return [*element._from_objects, *self.row._from_objects]
 
 
 class ReadablePlaces:
@@ -62,12 +63,13 @@ class ReadablePlaces:
     is as good as false."""
 
     def __init__(self, expression: Any, *, is_filter: bool) -> None:
-        choosing = list(_choosing(expression)) if is_filter else []
-        for part in visitors.iterate(expression):
-            for criterion in part._where_criteria if isinstance(part, sa.Select) else ():
-                choosing += _choosing(criterion)
+        choosing: list[Any] = list(_choosing(expression)) if is_filter else []
+        for part in cast("Iterable[Any]", visitors.iterate(expression)):
+            if part.__visit_name__ == "select":
+                for criterion in part._where_criteria:
+                    choosing += _choosing(criterion)
         times, all_times = Counter(map(id, choosing)), Counter(map(id, readables_in(expression)))
-        others = [part for part in readables_in(expression) if all_times[id(part)] > times[id(part)]]
+        others: list[Any] = [part for part in readables_in(expression) if all_times[id(part)] > times[id(part)]]
         self._others: set[Any] = set[Any]().union(*(part._cloned_set for part in others))
         self._choosing: set[Any] = set[Any]().union(*(part._cloned_set for part in choosing))
 
@@ -107,4 +109,4 @@ def _choosing(condition: Any) -> Iterator[Readable]:
     elif isinstance(condition, Grouping) or (
         isinstance(condition, AsBoolean) and condition.operator is operators.is_true
     ):
-        yield from _choosing(condition.element)
+        yield from _choosing(cast("Any", condition).element)

@@ -139,7 +139,8 @@ def read_select(selected: Any) -> SelectKey:
     found = selected._generate_cache_key()
     if found is not None:
         readables = [bind for bind in found.bindparams if isinstance(bind, Readable)]
-        binds = [bind for bind in found.bindparams if not isinstance(bind, Readable)] if readables else found.bindparams
+        plain: list[Any] = [bind for bind in found.bindparams if not isinstance(bind, Readable)]
+        binds: Any = plain if readables else found.bindparams
         return SelectKey(found.key, binds, found.params or {}, readables)
     params, parts = selected._params, cast("Iterable[Any]", visitors.iterate(selected))
     of_call = (CallValue, _OffsetLimitParam)

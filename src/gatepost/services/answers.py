@@ -172,7 +172,8 @@ async def select_plainly(
     column that actors do not have."""
     if not has_limit(selected):
         raise TypeError("A Select of columns needs a limit of its own: `.limit(1_000)`.")
-    binds, readables = read_select(selected)[1::2]
+    key = read_select(selected)
+    binds, readables = key.binds, key.readables
     check_row_counts(binds[place].effective_value for place in row_counts(binds))
     if actor_columns is not None and (complaint := actor_columns.complaint(binds)) is not None:
         raise TypeError(f"The Select {complaint}")

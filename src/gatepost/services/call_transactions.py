@@ -38,7 +38,7 @@ class CallTransactions:
         again, and where it fails. Where it `is_read_only`, PostgreSQL refuses writes in it; work that promises to
         write nothing (`may_write`) has no unknown outcome."""
         actor, tries, additions = call.actor, call.attempts, call.additions
-        state = dict(call.scope.get("state") or ())
+        state: dict[str, Any] = dict(call.scope.get("state") or {})
 
         async def in_transaction(transaction: Transaction) -> T:
             unit = call.unit = UnitOfWork(transaction, self._registry, self._database.backlog, call)
