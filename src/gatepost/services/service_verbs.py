@@ -92,7 +92,7 @@ class ServiceVerbs:
         async def work(unit: UnitOfWork) -> None:
             reads, name = self._compiled.reads, above.nesting.entity.key.names[0]
             key = await reads.key_by(unit.transaction, name, above.value.value, call.actor, above.rule.below)
-            await unit.service(self._model).get(key, call.actor)
+            await unit.get(self._model, key, call.actor, is_read_again=True)
 
         await self._run(call, work, may_write=False)
 
