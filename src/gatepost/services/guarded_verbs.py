@@ -5,11 +5,13 @@ through here. Owner columns are filled, references of a body looked up, the poli
 as it is written, and what PostgreSQL refuses is raised as the problem that it means. The verb only has to write.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import inspect
 
 from gatepost.actor import Actor
+from gatepost.models.list_query import ListQuery
 from gatepost.services.changes import Changes
 from gatepost.services.write_checks import WriteChecks
 
@@ -19,6 +21,7 @@ class GuardedVerbs:
 
     def __init__(self, service: Any, model: type[Any], checks: WriteChecks) -> None:
         self._get = service.get
+        self._list = service.list
         self._create = service.create
         self._update = service.update
         self._delete = service.delete
@@ -33,6 +36,10 @@ class GuardedVerbs:
             raise TypeError(f"{self._service.__name__}.get returned {type(row).__name__}, not {self._model.__name__}.")
         await self._checks.check_readable(self._model, row, actor)
         return row
+
+    async def list(self, query: ListQuery, actor: Actor) -> Sequence[Any]:
+        """Those of the rows of the service's `list` that the actor may list."""
+        return await self._checks.listed(self._model, await self._list(query, actor), actor)
 
     async def create(self, draft: Any, actor: Actor) -> Any:
         """The service's `create`."""

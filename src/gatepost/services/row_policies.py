@@ -1,10 +1,10 @@
 """What the policies say of the rows that services read and write, whichever verb does it: of a row as it is in the
 database, as it is about to be written, and as it was written."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import inspect, tuple_
 
 from gatepost.actor import Actor
 from gatepost.auth.denials import access_denied
@@ -12,6 +12,7 @@ from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import Decision, RowCondition
 from gatepost.errors import Forbidden
 from gatepost.models.conditions import BoundRule, bind_decision, holds
+from gatepost.models.object_loading import select_under
 from gatepost.services.changed_columns import by_columns, changed_columns
 from gatepost.services.compiled_verbs import CompiledVerbs
 from gatepost.services.drafts import known_values
@@ -56,6 +57,18 @@ class RowPolicies:
             outcome = key is not None and await compiled.checks.satisfies(self._transaction, rule, key)
         if not outcome:
             raise not_found()
+
+    async def listed(self, model: type[Any], rows: Sequence[Any], actor: Actor) -> Sequence[Any]:
+        """Those of the rows of the resource of this model that the actor may list."""
+        entity = self._compiled_of_class(model).served.entity
+        rule = rule_of(self._compiled_of_class(model).served, "list", actor)
+        outcomes = [holds(rule.decision, row, actor) for row in rows]
+        if None not in outcomes:
+            return [row for row, outcome in zip(rows, outcomes, strict=True) if outcome]
+        keys = [inspect(row).identity for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
+        is_asked = tuple_(*(getattr(model, name) for name in entity.key.names)).in_(keys)
+        found = set(await self._transaction.session.scalars(select_under(entity, rule).where(is_asked)))
+        return [row for row, outcome in zip(rows, outcomes, strict=True) if outcome or row in found]
 
     def rule_of_written_row(self, action: str, row: Any, actor: Actor) -> BoundRule:
         """What the row must satisfy once it is written: the policy, and the rules of the fields that the body set."""

@@ -163,6 +163,9 @@ SEAMS: dict[str, tuple[str, ...]] = {
 WRITES = ("create", "update", "delete")
 """The verbs that write a row."""
 
+READS = frozenset({"get", "list"})
+"""The verbs that read rows."""
+
 ROW_WRITES = frozenset({"update", "delete"})
 """The actions that change a row that is there, and so a row that may be of a subclass."""
 

@@ -7,7 +7,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.models.orm_reasons import Reasons
 from gatepost.services.accounts import AccountOperations
 from gatepost.services.compiled_verbs import CompiledVerbs
-from gatepost.services.service import Service, overridden, own_writes, transaction_of
+from gatepost.services.service import READS, Service, overridden, own_writes, transaction_of
 
 
 class ServiceRegistry:
@@ -37,8 +37,7 @@ class ServiceRegistry:
         self._overridden = {model: frozenset(overridden(service)) for model, service in services.items()}
         self._own_writes = {model: own_writes(service) for model, service in services.items()}
         self._own_verbs = {
-            model: (*verbs, "get") if "get" in self._overridden[model] else verbs
-            for model, verbs in self._own_writes.items()
+            model: (*verbs, *sorted(self._overridden[model] & READS)) for model, verbs in self._own_writes.items()
         }
 
     def model_of(self, service: type[Any]) -> type[Any]:

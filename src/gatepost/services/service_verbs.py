@@ -102,7 +102,7 @@ class ServiceVerbs:
         async def work(unit: UnitOfWork) -> RowPage:
             self._check_backlog()
             try:
-                rows = await unit.service(self._model).list(query, call.actor)
+                rows = await unit.list(self._model, query, call.actor)
             except DBAPIError as error:
                 if isinstance(driver_error(error), InvalidTextRepresentationError):
                     refuse_labels(query)

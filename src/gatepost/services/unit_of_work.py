@@ -108,6 +108,12 @@ class UnitOfWork:
         self._got[id(row)] = (row, actor)
         return row
 
+    async def list(self, model: type[N], query: ListQuery, actor: Actor) -> Sequence[N]:
+        """The rows that the service of a model lists. The caller reads them again, under their policy, before anything
+        of them is shown."""
+        service = self.service(model)
+        return await type(service).list(service, query, actor)
+
     def has_got(self, row: Any, actor: Actor) -> bool:
         """Whether `get` has returned this row for the actor."""
         return self._got.get(id(row), (row, None))[1] is actor

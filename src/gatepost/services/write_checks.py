@@ -53,6 +53,7 @@ class WriteChecks:
         self._policies = policies = RowPolicies(transaction, compiled_of)
         self.enforce_field_rules = policies.enforce_field_rules
         self.check_readable = policies.check_readable
+        self.listed = policies.listed
         self.key_of = policies.key_of
         self._flushes = FlushWatch(transaction, self._policies.check_flushed)
         # By identity of the row, which is kept with them.

@@ -1,9 +1,10 @@
 """Rows whose policies refuse them only once they are written, or only as another transaction has left them."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Identity, Integer, MetaData
+from sqlalchemy import ForeignKey, Identity, Integer, MetaData, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, synonym, validates
 
 from gatepost import (
@@ -12,6 +13,7 @@ from gatepost import (
     Changes,
     Controller,
     Forbidden,
+    ListQuery,
     Locked,
     Resource,
     Service,
@@ -85,6 +87,28 @@ class Badge(Keyed, Base):
         if code == "give away":
             self.owner_id = UUID(int=7)
         return code
+
+
+class Draft(Keyed, Base):
+    """What only its owner may list, and only as long as it is no secret."""
+
+    __tablename__ = "drafts"
+
+    text: Mapped[str]
+    owner_id: Mapped[UUID] = mapped_column(index=True)
+
+
+class Drafts(Service[Draft]):
+    """Reads without `super()`."""
+
+    async def list(self, query: ListQuery, actor: Actor) -> Sequence[Draft]:
+        return (await self.session.scalars(select(Draft).order_by(Draft.id))).all()
+
+
+class DraftController(Controller[Draft]):
+    @get("/texts", allow=authenticated)
+    async def texts(self, drafts: Drafts, actor: Actor) -> list[str]:
+        return [draft.text for draft in await drafts.list(ListQuery((), 100), actor)]
 
 
 class Ledger(Keyed, Base):
@@ -171,6 +195,11 @@ def is_open(model: type[Memo], actor: Actor) -> Any:
     return model.status == "open"
 
 
+def is_public(model: type[Draft], actor: Actor) -> Any:
+    """A condition that needs SQL."""
+    return model.text.not_like("secret%")
+
+
 def begins_with_t(model: type[Ticket], actor: Actor) -> Any:
     """A condition that needs SQL."""
     return model.code.like("t%")
@@ -180,6 +209,7 @@ app = App(
     Resource(Memo, read=authenticated, create=policy(is_open), controller=MemoController),
     Resource(Crew, read=authenticated, create=owner(Crew.lead_id)),
     Resource(Shift, read=authenticated, write=owner("crew.lead_id")),
+    Resource(Draft, read=owner(Draft.owner_id) & policy(is_public), service=Drafts, controller=DraftController),
     Resource(Ledger, read=authenticated, write=owner(Ledger.owner_id)),
     Resource(Badge, read=authenticated, write=owner(Badge.owner_id), controller=BadgeController),
     Resource(

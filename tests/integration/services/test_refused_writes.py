@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from refused_app import Badge, Crew, Journal, Ledger, Memo, Shift, Ticket, Tickets, app
+from refused_app import Badge, Crew, Draft, Drafts, Journal, Ledger, Memo, Shift, Ticket, Tickets, app
 from sqlalchemy import Engine, MetaData, event, func, select, update
 
-from gatepost import Actor, Changes, Conflict, Forbidden, NotFound, system
+from gatepost import Actor, Changes, Conflict, Forbidden, ListQuery, NotFound, system
 from gatepost.testing import TestApp
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("running")]
@@ -249,6 +249,17 @@ async def test_an_own_get_shows_no_hidden_row(running: TestApp) -> None:
         assert (await tx.service(Tickets).get(id, system)).id == id
         with pytest.raises(NotFound):
             await tx.service(Tickets).get(id, someone())
+
+
+async def test_an_own_list_shows_no_hidden_row(running: TestApp) -> None:
+    user, id = await running.user_and_id()
+    for text, owner_id in (("mine", id), ("secret", id), ("another's", uuid.uuid4()), ("mine as well", id)):
+        await made(Draft(text=text, owner_id=owner_id))
+    assert (await user.get("/api/drafts/texts")).data == ["mine", "mine as well"]
+    assert [each["text"] for each in (await user.get("/api/drafts")).json()["data"]] == ["mine", "mine as well"]
+    async with app.transaction() as tx:
+        assert len(await tx.service(Drafts).list(ListQuery((), 100), system)) == 4
+        assert not await tx.service(Drafts).list(ListQuery((), 100), someone())
 
 
 async def test_a_refused_row_reveals_no_taken_value_whatever_is_written_along(running: TestApp) -> None:
