@@ -50,9 +50,12 @@ class MonitorSupervisor:
         self._process: BaseProcess | None = None
         self._backoff = Backoff(0.5, 10.0, is_first_immediate=True, jitter=0.0, calm_seconds=60.0)
         self._start_at = 0.0
+        self._is_here = False
 
     def look(self) -> None:
         """Start it where it does not run. Called about once a second."""
+        if self._is_here:
+            return
         process = self._process
         if process is not None and not process.is_alive():
             self._process = None
@@ -67,6 +70,7 @@ class MonitorSupervisor:
     def run_here(self) -> None:
         """Be the monitor, in threads of this process: where it is one's own machine, a process more is no gain."""
         self._monitor.start(self._events)
+        self._is_here = True
 
     def stop(self) -> None:
         """End it, and remove the sockets."""

@@ -83,16 +83,17 @@ class Server(_Granian):  # type: ignore[misc]
         supervisor = self.supervisor
         parent_watch = ParentWatch()
         self._monitor = None if monitoring is None else self._supervisor_of(monitoring, parent_watch)
-        context = WorkerContext(parent_watch, listener, supervisor.reports, buckets, supervisor.succession, monitoring)
+        shared = None if monitoring is None else monitoring.shared
+        context = WorkerContext(parent_watch, listener, supervisor.reports, buckets, supervisor.succession, shared)
         self._load = partial(worker, context)
         # How a worker ended is said by the supervisor, or by the worker itself.
         _LOGGER.addFilter(lambda record: "Unexpected exit" not in record.getMessage())
 
     def _supervisor_of(self, monitoring: Monitoring, parent_watch: ParentWatch) -> MonitorSupervisor:
         return MonitorSupervisor(
-            Monitor(monitoring.memory, monitoring.levels, monitoring.listeners, monitoring.token),
+            Monitor(monitoring.shared.metrics, monitoring.shared.levels, monitoring.listeners, monitoring.token),
             monitoring.listeners,
-            make_events=partial(monitor_events, self._settings, monitoring.levels),
+            make_events=partial(monitor_events, self._settings, monitoring.shared.levels),
             own_listener=self._listener,
             watch_parent=parent_watch.watch,
             events=self._events,
@@ -104,7 +105,8 @@ class Server(_Granian):  # type: ignore[misc]
             # Python 3.14 no longer forks by itself; a fork shares what is loaded, and takes the listener along.
             multiprocessing.set_start_method("fork", force=True)
         ignore_until_handled()
-        if self._monitor is not None and self.reload_on_changes:
+        # A process that is not forked would have none of the sockets.
+        if self._monitor is not None and (self.reload_on_changes or multiprocessing.get_start_method() != "fork"):
             self._monitor.run_here()
         self.serve(target_loader=self._load, wrap_loader=False)  # pyright: ignore[reportUnknownMemberType]
 

@@ -20,12 +20,19 @@ from gatepost.settings import Settings
 
 
 @dataclass(frozen=True)
-class Monitoring:
-    """The memory of the metrics, the levels of the log that operators change, the sockets of the admin listener, the
-    token that ports want, and a sentence that says where they are."""
+class SharedMemory:
+    """What all processes of a server have: the metrics, and the levels of the log that operators change."""
 
-    memory: MetricsMemory
+    metrics: MetricsMemory
     levels: LevelTable
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """The memory of all processes, the sockets of the admin listener, the token that ports want, and a sentence that
+    says where they are."""
+
+    shared: SharedMemory
     listeners: "list[socket.socket]"
     token: str | None
     said: str
@@ -36,7 +43,10 @@ def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
     port that is asked for and cannot be had."""
     if not settings.admin.metrics:
         return None
-    memory = MetricsMemory.shared(f"gatepost-metrics-{port}", settings.server.workers)
+    shared = SharedMemory(
+        MetricsMemory.shared(f"gatepost-metrics-{port}", settings.server.workers),
+        LevelTable.shared(f"gatepost-levels-{port}"),
+    )
     address = admin_address(settings)
     with contextlib.ExitStack() as stack:
         listeners = [stack.enter_context(each) for each in _unix_socket(settings, port)]
@@ -48,7 +58,7 @@ def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
             listeners.append(bound)
             said = _where(bound, None if settings.admin.token else token)
         stack.pop_all()
-    return Monitoring(memory, LevelTable.shared(f"gatepost-levels-{port}"), listeners, token, said)
+    return Monitoring(shared, listeners, token, said)
 
 
 def _unix_socket(settings: Settings, port: int) -> "list[socket.socket]":

@@ -26,7 +26,7 @@ from gatepost.server.lifespan import Lifespan, RefusalApp
 from gatepost.server.listening import stop_accepting
 from gatepost.server.loading import find_app
 from gatepost.server.loop import LOOP_NAME
-from gatepost.server.monitoring import Monitoring
+from gatepost.server.monitoring import SharedMemory
 from gatepost.server.parent_watch import ParentWatch
 from gatepost.server.signals import DRAIN, HAND_OVER, on_signal, reset_inherited_signals, terminate_gracefully
 from gatepost.server.supervisor import Succession
@@ -53,7 +53,7 @@ class WorkerContext:
     reports: "Connection[int, int]"
     buckets: BucketTable
     succession: Succession
-    monitoring: Monitoring | None
+    shared: SharedMemory | None
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Worker:
         reset_inherited_signals()
         return_large_blocks()
         context.parent_watch.watch(partial(terminate_gracefully, self.settings.server.drain_seconds))
-        monitoring = context.monitoring
-        levels = None if monitoring is None else monitoring.levels
+        shared = context.shared
+        levels = None if shared is None else shared.levels
         logs = Logs(self.settings, has_files=True, level_table=levels)
         logs.start()
         logs.take_streams()
@@ -89,7 +89,7 @@ class Worker:
         if context.succession.has_begun and not self.serves_refusal:
             app.replace_another()
         logs.subscribe(app.events)
-        region = None if monitoring is None else monitoring.memory.take()
+        region = None if shared is None else shared.metrics.take()
         if region is not None:
             Recorder(region).subscribe(app.events)
         logs.name_requests(app.find_request_id)
