@@ -65,12 +65,10 @@ def put_dtos(app: App) -> None:
         ejected.append(found)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def ejected_apps(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Says how much was ejected; `install` has done it."""
-    yield
-    if request.config.getoption("ejected"):
-        sys.stderr.write(f"\nejected: {len(ejected)}\n")
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how much was ejected."""
+    if config.getoption("ejected"):
+        terminalreporter.write_line(f"ejected: {len(ejected)}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -53,7 +54,9 @@ def run_ejected(part: str, tests: Sequence[str], left_out: Sequence[str], folder
     environment = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(folder)}
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1_800, check=False)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
-    assert int(done.stderr.rpartition("ejected: ")[2]) > 0
+    found = re.search(r"^ejected: (\d+)$", done.stdout, re.M)
+    assert found is not None
+    assert int(found[1]) > 0
 
 
 @pytest.mark.parametrize("tests", SERVICE_TESTS)

@@ -129,6 +129,22 @@ FindMatch = Callable[[str, str], Match]
 """Finds what a method and a decoded path lead to. Raises a `Problem` where that is nothing."""
 
 
+class Spent(msgspec.Struct, gc=False):
+    """What a request has spent in the database: on statements, on waiting for connections, and how many rows it got."""
+
+    database_ns: int = 0
+    pool_wait_ns: int = 0
+    rows: int = 0
+
+
+CURRENT_SPENT: ContextVar[Spent] = ContextVar("gatepost_spent")
+"""That of the request that the running task serves, for the layers that spend it.
+
+Not the request itself: timers and tasks that are started while one is served keep its context, some of them for ever,
+and a request that is not freed keeps its connection open.
+"""
+
+
 class Call(msgspec.Struct, eq=False):
     """One HTTP request. A struct, because one is made per request; it compares by identity.
 
@@ -145,7 +161,7 @@ class Call(msgspec.Struct, eq=False):
     `is_malformed` says that the request is refused for its head or its path, before any path has a say;
     `additions` are what code has added to the response, None where it has added nothing; `attempts` is how often the
     request has tried to sign in or to register somebody, in the present run of its transaction; `issued_token` is the
-    token that it has issued for its actor; the last four are what `RequestFinished` tells of it.
+    token that it has issued for its actor; `bytes_sent` and `spent` are what `RequestFinished` tells of it.
     """
 
     scope: Scope
@@ -170,9 +186,7 @@ class Call(msgspec.Struct, eq=False):
     attempts: int = 0
     issued_token: str | None = None
     bytes_sent: int = 0
-    database_ns: int = 0
-    pool_wait_ns: int = 0
-    rows: int = 0
+    spent: Spent = msgspec.field(default_factory=Spent)
 
     @property
     def is_foreign(self) -> bool:
@@ -294,7 +308,3 @@ class Call(msgspec.Struct, eq=False):
         if message["type"] == "http.disconnect":
             raise BadRequest("malformed_request", "The body ended before it was complete.")
         return b"".join(chunks)
-
-
-CURRENT_CALL: ContextVar[Call] = ContextVar("gatepost_call")
-"""The request that the running task serves: for what every layer below adds to it, such as the time of statements."""

@@ -43,6 +43,10 @@ gate = GateMiddleware(app, match=match, limiter=make_limiter(SETTINGS, events), 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    yield from _served(tmp_path_factory)
+
+
+def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder: Path = tmp_path_factory.mktemp("gate")
     (folder / "gate_program.py").write_text(PROGRAM)
     with socket.socket() as probe:
@@ -142,3 +146,9 @@ def test_a_chunked_body_is_counted(port: int) -> None:
 def test_a_response_that_breaks_off_is_not_completed(port: int) -> None:
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         ask(port, "GET", "/cut")
+
+
+def test_a_first_request_keeps_nothing_open(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Timers that begin with the first request keep its context for ever, which must not keep the request."""
+    for served in _served(tmp_path_factory):
+        test_a_stalled_body_is_a_408_and_the_connection_ends(served)

@@ -9,7 +9,7 @@ import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from gatepost.bounded_cache import BoundedCache
-from gatepost.call import CURRENT_CALL
+from gatepost.call import CURRENT_SPENT
 from gatepost.database.failures import SCHEMA_CHANGED, is_schema_change
 from gatepost.database.holders import Holder
 from gatepost.database.statements import Statement
@@ -123,9 +123,9 @@ def measuring(events: Events) -> "Measure | None":
 
     def measure(statement: Statement, sent_at: int, rows: int | None) -> None:
         took = perf_counter_ns() - sent_at
-        if (call := CURRENT_CALL.get(None)) is not None:
-            call.database_ns += took
-            call.rows += rows or 0
+        if (spent := CURRENT_SPENT.get(None)) is not None:
+            spent.database_ns += took
+            spent.rows += rows or 0
         emit(StatementFinished(statement.name, took / NANOSECONDS, rows))
 
     return measure

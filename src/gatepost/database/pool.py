@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import asyncpg
 
-from gatepost.call import CURRENT_CALL
+from gatepost.call import CURRENT_SPENT
 from gatepost.database.connection import (
     Connect,
     MeasuredConnection,
@@ -226,8 +226,8 @@ class Pool:
         try:
             return await self._wait(holder)
         finally:
-            if (call := CURRENT_CALL.get(None)) is not None:
-                call.pool_wait_ns += perf_counter_ns() - began
+            if (spent := CURRENT_SPENT.get(None)) is not None:
+                spent.pool_wait_ns += perf_counter_ns() - began
 
     async def _wait(self, holder: Holder | None) -> PooledConnection:
         deadline = 0.0

@@ -13,7 +13,7 @@ from time import monotonic_ns
 
 from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.background import is_failure
-from gatepost.call import CURRENT_CALL, Call, FindMatch, Response
+from gatepost.call import CURRENT_SPENT, Call, FindMatch, Response
 from gatepost.errors import OutcomeUnknown, Overloaded, Problem
 from gatepost.events import Events, RequestFailed, RequestFinished
 from gatepost.gateway.admission import AdmissionQueue
@@ -131,7 +131,7 @@ class GateMiddleware:
             deadline=deadline,
         )
         scope["gatepost"] = call
-        CURRENT_CALL.set(call)
+        CURRENT_SPENT.set(call.spent)
         # Each stage returns None when it has decided, and an awaitable only when it has to wait: a coroutine for each
         # would cost more than most decisions.
         self._deadlines.enter(deadline, call)
@@ -175,7 +175,7 @@ class GateMiddleware:
             if call.additions is not None:
                 self.callbacks.start(call, call.additions)
             if (emit := self._emit_finished) is not None:
-                rules = call.rules
+                rules, spent = call.rules, call.spent
                 emit(
                     RequestFinished(
                         call.id,
@@ -185,9 +185,9 @@ class GateMiddleware:
                         endpoint.operation.name if (endpoint := call.endpoint) is not None else None,
                         call.status or CANCELLED,
                         (monotonic_ns() - admission.arrived_at) / NANOSECONDS,
-                        call.database_ns / NANOSECONDS,
-                        call.pool_wait_ns / NANOSECONDS,
-                        call.rows,
+                        spent.database_ns / NANOSECONDS,
+                        spent.pool_wait_ns / NANOSECONDS,
+                        spent.rows,
                         call.bytes_sent,
                         call.client,
                         call.actor.id,

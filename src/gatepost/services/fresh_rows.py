@@ -4,7 +4,7 @@ A policy that was asked about a row as it was loaded says nothing about the row 
 have changed it in between.
 """
 
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Column, inspect, select
 from sqlalchemy.exc import InvalidRequestError
@@ -26,7 +26,8 @@ async def lock_fresh(transaction: Transaction, entity: Entity, row: Any) -> None
     """
     if transaction.locked.holds(row):
         return
-    session, state = transaction.session, cast("Any", inspect(row))
+    state: Any = inspect(row)
+    session = transaction.session
     if state.detached:
         session.add(row)
     mapper = state.mapper
@@ -72,11 +73,11 @@ class DecidingValues:
         return self._names is None or _UNLOADED in after or after != self._before
 
     def _values(self) -> list[Any]:
-        loaded = cast("Any", inspect(self._row)).dict
+        loaded = inspect(self._row).dict
         return [loaded.get(name, _UNLOADED) for name in sorted(self._names or ())]
 
 
 def is_written(row: Any) -> bool:
     """Whether the row of an object is in the database, as far as its session knows."""
-    state = cast("Any", inspect(row))
+    state: Any = inspect(row)
     return state.identity is not None and not state.deleted

@@ -25,7 +25,7 @@ class GuardedVerbs:
         self._create = service.create
         self._update = service.update
         self._delete = service.delete
-        self._service = type(service)
+        self._name: str = type(service).__name__
         self._model = model
         self._checks = checks
 
@@ -33,7 +33,7 @@ class GuardedVerbs:
         """The service's `get`. Raises `NotFound` where the actor may not read the row that it has found."""
         row = await self._get(id, actor, lock=lock)
         if not isinstance(row, self._model):
-            raise TypeError(f"{self._service.__name__}.get returned {type(row).__name__}, not {self._model.__name__}.")
+            raise TypeError(f"{self._name}.get returned {type(row).__name__}, not {self._model.__name__}.")
         await self._checks.check_readable(self._model, row, actor)
         return row
 
@@ -61,7 +61,7 @@ class GuardedVerbs:
     def _returned(self, verb: str, row: Any) -> Any:
         """The row that a verb has returned. Raises `TypeError` for anything else: which row was written is not known,
         and so nothing may be committed."""
-        name = f"{self._service.__name__}.{verb}"
+        name = f"{self._name}.{verb}"
         if not isinstance(row, self._model):
             complaint = f"{name} returned {type(row).__name__}, not {self._model.__name__}."
         elif inspect(row).identity is None:

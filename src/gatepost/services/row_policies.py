@@ -95,8 +95,9 @@ class RowPolicies:
         self, decision: Decision, row: Any, changes: Mapping[str, Any], actor: Actor, *, is_flushing: bool = False
     ) -> None:
         """Check a row that is about to be changed, where the changes may change the decision."""
-        entity, changes = self._compiled_of(row).served.entity, by_columns(type(row), changes)
-        if depends_on(decision, changed_columns(type(row), changes), entity):
+        model: type[Any] = row.__class__
+        entity, changes = self._compiled_of(row).served.entity, by_columns(model, changes)
+        if depends_on(decision, changed_columns(model, changes), entity):
             await self.check_candidate("update", row, changes, actor, is_flushing=is_flushing)
 
     async def check_candidate(

@@ -5,7 +5,7 @@ is created in a savepoint, so that the session stays usable where another transa
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from asyncpg.exceptions import SerializationError, UniqueViolationError
 from sqlalchemy import ClauseElement, inspect
@@ -159,7 +159,7 @@ def _given(draft: Any) -> dict[str, Any]:
 
 def _is_given_again(draft: Any, given: Mapping[str, Any]) -> bool:
     """Give a draft that could not be written the attributes that it had; False where it is no draft any more."""
-    if not cast("Any", inspect(draft)).transient:
+    if not inspect(draft).transient:
         return False
     for name in _given(draft).keys() - given.keys():
         delattr(draft, name)

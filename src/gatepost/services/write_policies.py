@@ -146,5 +146,6 @@ def deciding_names(decision: Decision, entity: Entity) -> frozenset[str] | None:
         return deciding_names(decision.rule, entity)
     if isinstance(decision, COMBINED):
         parts = [deciding_names(rule, entity) for rule in decision.rules]
-        return None if None in parts else frozenset().union(*(part for part in parts if part is not None))
+        known = [part for part in parts if part is not None]
+        return frozenset[str]().union(*known) if len(known) == len(parts) else None
     return None

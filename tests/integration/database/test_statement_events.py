@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import Integer, bindparam, func, select
 
-from gatepost.call import CURRENT_CALL, Call
+from gatepost.call import CURRENT_SPENT, Spent
 from gatepost.database.connection import PooledConnection
 from gatepost.database.database import Database
 from gatepost.database.statements import Statement
@@ -52,26 +52,21 @@ async def test_a_statement_tells_its_name_its_rows_and_its_time(database_url: st
 async def test_a_request_is_told_how_long_it_waited_for_connections_and_for_statements(database_url: str) -> None:
     emitted: list[StatementFinished] = []
 
-    async def request() -> Call:
-        call = Call({}, nothing, "r", "127.0.0.1", {}, b"")
-        CURRENT_CALL.set(call)
+    async def request() -> Spent:
+        spent = Spent()
+        CURRENT_SPENT.set(spent)
         await database.run(SLEEP, SLEEP.arguments({}))
         await database.transact(lambda transaction: transaction.read(SERIES, {"count": 2}))
-        return call
+        return spent
 
     async with observed(database_url, emitted) as database:
-        first, second = sorted(await asyncio.gather(request(), request()), key=lambda call: call.pool_wait_ns)
+        first, second = sorted(await asyncio.gather(request(), request()), key=lambda spent: spent.pool_wait_ns)
 
     assert second.pool_wait_ns > 0.1e9
-    for call in (first, second):
-        assert 0.1e9 < call.database_ns < 5e9
-        assert call.rows == 3
+    for spent in (first, second):
+        assert 0.1e9 < spent.database_ns < 5e9
+        assert spent.rows == 3
     assert len(emitted) == 4
-
-
-async def nothing() -> dict[str, object]:
-    """A request without a body."""
-    return {}
 
 
 async def test_statements_of_a_transaction_are_told_as_well(database_url: str) -> None:
