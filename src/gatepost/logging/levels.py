@@ -6,15 +6,13 @@ in memory that the processes of a server share, and each adopts it when it write
 
 import logging
 import mmap
-import os
 import struct
-import tempfile
 import time
 from collections.abc import Callable
-from multiprocessing.reduction import DupFd
 from typing import Any, NamedTuple
 
 from gatepost.logging.lines import CATEGORIES, Category
+from gatepost.shared_files import reduced, shared_file
 
 LEVEL_NAMES = ("debug", "info", "warning", "error")
 
@@ -38,17 +36,11 @@ class LevelTable:
     @classmethod
     def shared(cls, name: str) -> "LevelTable":
         """A table without changes; `name` is what the system shows."""
-        if hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
-        else:
-            descriptor, path = tempfile.mkstemp(prefix=name)
-            os.unlink(path)
-        os.ftruncate(descriptor, mmap.PAGESIZE)
-        return cls(descriptor)
+        return cls(shared_file(name, mmap.PAGESIZE))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled for a process that is being spawned, it is its descriptor."""
-        return _received, (DupFd(self.descriptor),)
+        return reduced(LevelTable, self.descriptor)
 
     def set(self, category: Category, level: int, seconds: float) -> None:
         """Let a category write from `level` on, for so long."""
@@ -112,7 +104,3 @@ def level_number(name: str) -> int:
 
 def _place(category: Category) -> int:
     return CATEGORIES.index(category) * 16
-
-
-def _received(descriptor: Any) -> LevelTable:
-    return LevelTable(descriptor.detach())

@@ -8,14 +8,13 @@ no counter ever falls, whoever dies.
 import contextlib
 import mmap
 import os
-import tempfile
 import threading
 from collections.abc import Generator
 from fcntl import LOCK_EX, LOCK_UN, lockf
-from multiprocessing.reduction import DupFd
 from typing import Any
 
 from gatepost.metrics.region import LIVE, REGION_BYTES, Region
+from gatepost.shared_files import reduced, shared_file
 
 
 class MetricsMemory:
@@ -31,18 +30,11 @@ class MetricsMemory:
     @classmethod
     def shared(cls, name: str, processes: int) -> "MetricsMemory":
         """Memory for so many processes and as many that take their place; `name` is what the system shows."""
-        size = (2 * processes + 3) * REGION_BYTES
-        if hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
-        else:
-            descriptor, path = tempfile.mkstemp(prefix=name)
-            os.unlink(path)
-        os.ftruncate(descriptor, size)
-        return cls(descriptor)
+        return cls(shared_file(name, (2 * processes + 3) * REGION_BYTES))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled for a process that is being spawned, it is its descriptor."""
-        return _received, (DupFd(self.descriptor),)
+        return reduced(MetricsMemory, self.descriptor)
 
     def take(self) -> Region | None:
         """A region for this process; None where none is free, because more processes live than were counted on."""
@@ -87,10 +79,6 @@ class MetricsMemory:
                 yield
             finally:
                 lockf(self.descriptor, LOCK_UN, 1)
-
-
-def _received(descriptor: Any) -> MetricsMemory:
-    return MetricsMemory(descriptor.detach())
 
 
 def _is_alive(pid: int) -> bool:

@@ -14,13 +14,12 @@ import mmap
 import os
 import secrets
 import struct
-import tempfile
 from fcntl import LOCK_EX, LOCK_UN, lockf
 from hashlib import blake2b
-from multiprocessing.reduction import DupFd
 from typing import Any
 
 from gatepost.gateway.buckets.bucket_spec import BucketSpec
+from gatepost.shared_files import reduced, shared_file
 
 SETS = 1 << 17
 """Two million buckets in 64 MiB, of which only what is used is ever touched."""
@@ -71,13 +70,7 @@ class BucketTable:
     @classmethod
     def shared(cls, name: str, sets: int = SETS, factor: int = 1) -> "BucketTable":
         """A table that processes share which inherit or open its descriptor; `name` is what the system shows."""
-        if hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
-        else:
-            descriptor, path = tempfile.mkstemp(prefix=name)
-            os.unlink(path)
-        os.ftruncate(descriptor, sets * SET_BYTES)
-        return cls.opened(descriptor, factor)
+        return cls.opened(shared_file(name, sets * SET_BYTES), factor)
 
     @classmethod
     def opened(cls, descriptor: int, factor: int = 1) -> "BucketTable":
@@ -87,7 +80,7 @@ class BucketTable:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled for a worker that is being spawned, a shared table is its descriptor."""
         assert self.descriptor is not None  # noqa: S101 - a private table stays where it is
-        return _received, (DupFd(self.descriptor),)
+        return reduced(BucketTable.opened, self.descriptor)
 
     def hasher(self, name: str) -> "blake2b":
         """What makes the digests of one rule's keys: copy it, `update` with the key, take the `digest`."""
@@ -195,7 +188,3 @@ class BucketTable:
 
 def _mark(digest: bytes) -> int:
     return 1 << (digest[4] & 127)
-
-
-def _received(descriptor: Any) -> BucketTable:
-    return BucketTable.opened(descriptor.detach())
