@@ -8,14 +8,13 @@ from typing import Any
 
 from gatepost.cli.settings import DATA_FOLDER
 from gatepost.errors import ConfigurationError
-from gatepost.logging.console import is_coloured, print_success
+from gatepost.logging.console import is_coloured, print_success, shown_level
 from gatepost.logging.reading import LineFilter, fields_of, follow, last_lines
 from gatepost.logging.records import shown_exception
 from gatepost.logging.text import escaped
 
 _SPAN = re.compile(r"(\d+)([smhd])$")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "critical": "31;1"}
 _SHOWN_APART = ("time", "level", "category", "source", "event", "exception", "logger")
 
 
@@ -91,11 +90,8 @@ def _print(line: bytes, *, as_json: bool, is_colourful: bool) -> None:
 
 def shown_line(fields: dict[str, Any], *, is_colourful: bool) -> str:
     """A line for people: time, level, layer, what happened; the fields; a traceback below."""
-    level = str(fields.get("level", ""))
-    mark = f"{escaped(level):<8}"
-    if is_colourful:
-        mark = f"\x1b[{_COLOURS.get(level, '0')}m{mark}\x1b[0m"
-    moment = escaped(str(fields.get("time", "")))
+    mark = shown_level(_text(fields, "level"), 8, coloured=is_colourful)
+    moment = _text(fields, "time")
     said = _request_words(fields) if fields.get("category") == "access" else _words(fields)
     exception = fields.get("exception")
     return f"{moment} {mark} {said}" + (f"\n{shown_exception(str(exception))}" if exception else "")

@@ -10,12 +10,20 @@ from typing import IO, TextIO
 
 RED, YELLOW, GREEN = "31", "33", "32"
 
+_LEVELS = {"debug": "2", "info": "36", "warning": YELLOW, "error": RED, "critical": f"{RED};1"}
+
 
 def is_coloured(stream: IO[str]) -> bool:
     """Whether escapes for colours belong on this stream (https://no-color.org, https://force-color.org)."""
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def shown_level(level: str, width: int, *, coloured: bool) -> str:
+    """The level of a log line, in its colour on a terminal."""
+    shown = f"{level:<{width}}"
+    return f"\x1b[{_LEVELS.get(level, '0')}m{shown}\x1b[0m" if coloured else shown
 
 
 def print_error(error: object) -> None:

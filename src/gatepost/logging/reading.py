@@ -18,10 +18,11 @@ from typing import IO, Any, cast
 import msgspec
 
 from gatepost.logging.archive import closed_files
+from gatepost.logging.levels import LEVEL_NAMES
 from gatepost.logging.lines import Category
 
 POLL_SECONDS = 0.2
-LEVELS = ("debug", "info", "warning", "error", "critical")
+LEVELS = (*LEVEL_NAMES, "critical")
 
 _PLAIN = re.compile(r"[\w.-]+", re.ASCII)
 

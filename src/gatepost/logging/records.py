@@ -17,6 +17,7 @@ import msgspec
 
 from gatepost.loggers import FIELDS
 from gatepost.logging.clients import ShownClient
+from gatepost.logging.console import shown_level
 from gatepost.logging.levels import Levels
 from gatepost.logging.lines import category_of, kind_of
 from gatepost.logging.row_values import hidden_row_values, without_arguments
@@ -36,8 +37,6 @@ _OF_RECORDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "ascti
 
 _CLIENTS = frozenset({"client", "key"})
 """Fields of our events that hold an address of a client, or may."""
-
-_COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "critical": "31;1"}
 
 
 class RecordHandler(logging.Handler):
@@ -187,9 +186,7 @@ def _render_console(coloured: bool, logger: object, method: str, event: EventDic
     event.pop("logger", None)
     message = escaped(str(event.pop("event", "")))
     exception = event.pop("exception", None)
-    shown = f"{level:<7}"
-    if coloured:
-        shown = f"\x1b[{_COLOURS.get(level, '0')}m{shown}\x1b[0m"
+    shown = shown_level(level, 7, coloured=coloured)
     fields = " ".join(f"{escaped(key)}={escaped(str(value))}" for key, value in event.items() if value is not None)
     line = f"{moment} {shown} {name}: {message} {fields}".rstrip()
     return f"{line}\n{shown_exception(exception)}" if exception else line
