@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,39 @@ class Response:
     status: int
     headers: dict[str, str]
     content: Any
+
+
+class ServerChecks(ABC):
+    """The checks of one server; `token` is an editor's, `stranger` that of a user without roles."""
+
+    def __init__(self, port: int, shop: Bookshop, token: str, stranger: str) -> None:
+        self._port = port
+        self._shop = shop
+        self._token = token
+        self._stranger = stranger
+
+    def check(self) -> None:
+        """Raise NotConforming at the first thing that is not as it must be."""
+        self._reading_one()
+        self._reading_a_page()
+        self._creating()
+        self._changing()
+        self._refusing()
+
+    @abstractmethod
+    def _reading_one(self) -> None: ...
+
+    @abstractmethod
+    def _reading_a_page(self) -> None: ...
+
+    @abstractmethod
+    def _creating(self) -> None: ...
+
+    @abstractmethod
+    def _changing(self) -> None: ...
+
+    @abstractmethod
+    def _refusing(self) -> None: ...
 
 
 def must(what: str, holds: bool) -> None:

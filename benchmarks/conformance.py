@@ -4,27 +4,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from benchmarks.checks import ABSENT, Response, ask, must, must_have_security_headers, must_show_book
-from benchmarks.database import Bookshop
+from benchmarks.checks import ABSENT, Response, ServerChecks, ask, must, must_have_security_headers, must_show_book
 from benchmarks.works import PAGE_SIZE, page_target
 
 
-class Conformance:
-    """The checks of one server; `token` is an editor's, `stranger` that of a user without roles."""
-
-    def __init__(self, port: int, shop: Bookshop, token: str, stranger: str) -> None:
-        self._port = port
-        self._shop = shop
-        self._token = token
-        self._stranger = stranger
-
-    def check(self) -> None:
-        """Raise NotConforming at the first thing that is not as it must be."""
-        self._reading_one()
-        self._reading_a_page()
-        self._creating()
-        self._changing()
-        self._refusing()
+class Conformance(ServerChecks):
+    """The checks of a server whose interface is REST."""
 
     def _reading_one(self) -> None:
         id = self._shop.book_ids[0]
