@@ -55,12 +55,6 @@ app = App(
 put_services(app)
 
 
-@pytest.fixture(scope="module")
-def database_metadata() -> MetaData:
-    """Databases here have the table of letters."""
-    return app.metadata
-
-
 def refuse(*_: Any, **__: Any) -> NoReturn:
     raise AssertionError("a derived verb was called")
 

@@ -1,30 +1,15 @@
 """Policies, owners, references and refusals hold around the verbs that a service writes itself, whoever calls them."""
 
 import uuid
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from guarded_app import Depot, Parcel, Parcels, app
-from sqlalchemy import MetaData, func, select, text
+from sqlalchemy import func, select, text
 
 from gatepost import Actor, Changes, Conflict, Forbidden, Unprocessable, system
 from gatepost.testing import TestApp
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("running")]
-
-
-@pytest.fixture(scope="module")
-def database_metadata() -> MetaData:
-    """Databases here have the tables of parcels."""
-    return app.metadata
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(module_database_url: str) -> AsyncIterator[TestApp]:
-    """The app, started on an empty database."""
-    async with TestApp(app, module_database_url) as started:
-        yield started
 
 
 def sender() -> Actor:

@@ -1,31 +1,17 @@
 """What a policy refuses is not written, however the refusal is treated, and whoever changes the row meanwhile."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from refused_app import Badge, Crew, Draft, Drafts, Journal, Ledger, Memo, Shift, Ticket, Tickets, app
-from sqlalchemy import Engine, MetaData, event, func, select, update
+from sqlalchemy import Engine, event, func, select, update
 
 from gatepost import Actor, Changes, Conflict, Forbidden, ListQuery, NotFound, system
 from gatepost.testing import TestApp
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("running")]
-
-
-@pytest.fixture(scope="module")
-def database_metadata() -> MetaData:
-    """Databases here have the tables of this app."""
-    return app.metadata
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(module_database_url: str) -> AsyncIterator[TestApp]:
-    """The app, started on an empty database."""
-    async with TestApp(app, module_database_url) as started:
-        yield started
 
 
 @pytest.fixture

@@ -2,16 +2,13 @@
 another one, or has no routes."""
 
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from parts_app import Badge, Base, Drill, Hammer, Lap, Laps, Pin, Pinned, Saw, Tool, app
 from sqlalchemy import MetaData, select, text
 
 from gatepost import Actor, Conflict, Forbidden, system
-from gatepost.testing import TestApp
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("running")]
 
@@ -25,13 +22,6 @@ ACTORS = pytest.mark.parametrize("actor", [Actor(uuid.uuid4()), system], ids=["u
 def database_metadata() -> MetaData:
     """Databases here have the tables of this app."""
     return Base.metadata
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(module_database_url: str) -> AsyncIterator[TestApp]:
-    """The app, started on an empty database."""
-    async with TestApp(app, module_database_url) as started:
-        yield started
 
 
 @pytest.fixture
