@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 from examples.bookshop.seed import seed
-from tests.acceptance.conftest import GATEPOST, SECONDS_MAX, Running, without_settings
+from tests.acceptance.conftest import SECONDS_MAX, Done, Running, run, without_settings
 
 from gatepost.auth.keys import KEY_FILE, development_key
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -94,7 +94,7 @@ def serving(site: Site, postgresql: EmbeddedPostgreSQL, folder: Path) -> Iterato
     environ = {
         **without_settings(), **SETTINGS, "DATABASE_URL": dsn, "PYTHONPATH": path, "GATEPOST_SIGNING_KEY_FILE": key,
     }  # fmt: skip
-    _run(folder, environ, sys.executable, "-c", MIGRATE, dsn, site.app)
+    subprocess.run([sys.executable, "-c", MIGRATE, dsn, site.app], cwd=folder, env=environ, check=True)
     if site.name == "bookshop":
         asyncio.run(seed(dsn, authors=20, books=200, orders=20))
     authorizations = {name: f"{site.scheme} {_token(site, name, folder, environ)}" for name in AUDIENCES[1:]}
@@ -129,22 +129,12 @@ def _token(site: Site, name: str, folder: Path, environ: Mapping[str, str]) -> s
     email = f"{name}@example.com"
     roles = [f"--role={role}" for role in site.roles if name == "privileged"]
     columns = [f"--set={column}={value.format(name=name)}" for column, value in site.columns.items()]
-    command = [GATEPOST, "users", "create", email, "--app", site.app, "--password-stdin", *roles, *columns]
-    _run(folder, environ, *command, text=PASSWORD)
-    return _run(folder, environ, GATEPOST, "users", "token", email, "--app", site.app).strip()
+    command = ["users", "create", email, "--app", site.app, "--password-stdin", *roles, *columns]
+    _printed(run(*command, cwd=folder, environ=environ, stdin=PASSWORD))
+    return _printed(run("users", "token", email, "--app", site.app, cwd=folder, environ=environ)).strip()
 
 
-def _run(folder: Path, environ: Mapping[str, str], *command: str | Path, text: str = "") -> str:
-    """What a command prints; the test fails where the command does."""
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environ,
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS_MAX,
-        check=False,
-    )
+def _printed(done: Done) -> str:
+    """What a command printed; the test fails where the command did."""
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
