@@ -354,7 +354,7 @@ def _check_service(service: Any, served: type[Any], others: Collection[type[Any]
 
 def _check_replaced(service: type[Service[Any]], replaced: type[Service[Any]] | None, model: type[Any]) -> None:
     """Raise `ConfigurationError` for a service of a group that does not do what the app's service of the model does:
-    whoever asks for that one would be given this one."""
+    callers that ask for that one would be given this one."""
     if replaced is not None and not issubclass(service, replaced):
         raise ConfigurationError(
             f"service={service.__name__} is not a subclass of {replaced.__name__}, the service of the app's "

@@ -1,8 +1,8 @@
 """The attribute `log` of services and controllers: structlog's interface on the standard library's loggers.
 
-A foundation: whoever takes the records (`logging/records.py`, a test's `caplog`, another server's handlers) finds the
-event as the message and everything else in the attribute FIELDS of the record, so that no name of a field collides
-with one of the standard library's own.
+A foundation. The handler of a record (`logging/records.py`, a test's `caplog`, another server's) finds the event as the
+message and everything else in the attribute FIELDS of the record, so that no name of a field collides with one of the
+standard library's own.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """Files without a name, for memory that the processes of a server share: rate limits, metrics, levels of the log.
 
-A foundation. Whoever inherits the descriptor, or gets it by pickling, maps the same memory.
+A foundation. A process that inherits the descriptor, or gets it by pickling, maps the same memory.
 """
 
 import os

@@ -231,7 +231,7 @@ class Transaction:
         self.is_sending = False
 
     def refuse_commit(self, error: Exception) -> None:
-        """Commit nothing from now on, because this refuses what is written already: whoever catches it must not keep
+        """Commit nothing from now on, because this refuses what is written already: code that catches it must not keep
         the rows. Where a savepoint was made before and is rolled back, they are gone, and the rest can be committed."""
         savepoints: list[SessionTransaction] = []
         if self._session is not None:

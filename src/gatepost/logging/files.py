@@ -166,7 +166,7 @@ class LogFile:
 
 
 class FolderLock:
-    """A lock over processes. Made by whoever needs it first; it is never removed."""
+    """A lock over processes. Made when it is first needed, and never removed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -174,7 +174,7 @@ class FolderLock:
 
     @contextlib.contextmanager
     def held(self) -> Generator[bool]:
-        """True for whoever has it; False where it was not free within LOCK_SECONDS."""
+        """True where it was acquired, False where it was not free within LOCK_SECONDS."""
         is_held = self._acquire()
         try:
             yield is_held

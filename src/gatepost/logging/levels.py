@@ -1,6 +1,6 @@
 """How much each category writes: as the settings say, or for a while as an operator does, in all processes at once.
 
-Off the request path. The four levels of a process are looked up by whoever writes a line; what operators change stands
+Off the request path. The four levels of a process are looked up for each line; what operators change stands
 in memory that the processes of a server share, and each adopts it when it writes its next batch.
 """
 

@@ -21,7 +21,7 @@ class Sink(Protocol):
     """Where lines end: a descriptor, or a folder of files."""
 
     def put(self, lines: Sequence[tuple[int, bytes]]) -> int:
-        """Write lines with their kinds, waiting for whoever reads them; how many could not be written."""
+        """Write lines with their kinds, waiting for the reader; how many could not be written."""
         ...
 
 

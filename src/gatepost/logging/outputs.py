@@ -1,4 +1,4 @@
-"""Where the lines of a process go, at once: to stdout for whoever watches, and to files for whoever looks later.
+"""Where the lines of a process go, at once: to stdout, to be watched, and to files, to be read later.
 
 Each output has a writer of its own, so that a reader of stdout that is stuck keeps no line from its file, and a form of
 its own.

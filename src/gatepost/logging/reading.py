@@ -1,6 +1,6 @@
 """Log files read back: the last lines that a filter admits, and those that come.
 
-Off the request path: what `gatepost logs` does. Lines are read as whoever wrote them, so nothing in them is trusted: a
+Off the request path: what `gatepost logs` does. Lines may come from anybody, so nothing in them is trusted: a
 line that is not JSON is skipped by a filter, and shown escaped without one.
 """
 

@@ -111,7 +111,7 @@ def _formatter(form: str, complete: Processor, *, coloured: bool) -> logging.For
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.PositionalArgumentsFormatter(),
         _add_fields,
-        # After the fields of whoever logs: none of them stands in place of these.
+        # After the fields of the caller, which must not replace these.
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         complete,

@@ -20,7 +20,7 @@ _SECRET_KEY = re.compile(
     r"passw|passphrase|pwd|secret|token|authorization|cookie|signing_?key|api_?key|private_?key|credential|(^|_)otp($|_)",
     re.IGNORECASE,
 )
-# None of them looks at a character more than some hundred times: whoever sends a text decides what stands in it.
+# None of them looks at a character more than some hundred times: clients decide what stands in a text.
 _SECRETS_IN_TEXT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"(\w://[^\s:/@]{0,200}:)[^\s/]{1,200}@"), rf"\1{MASK}@"),  # the password of a DSN
     (re.compile(r"(?<![\w-])[\w-]++(?:\.[\w-]*+){2,}"), lambda match: _without_token(match[0])),

@@ -1,4 +1,4 @@
-"""The regions as Prometheus reads them: its text format, or OpenMetrics 1.0 for whoever asks for that.
+"""The regions as Prometheus reads them: its text format, or OpenMetrics 1.0 where that is asked for.
 
 Off the request path. Series of several processes with the same labels are summed; gauges name their process.
 https://prometheus.io/docs/instrumenting/exposition_formats/, https://prometheus.io/docs/specs/om/open_metrics_spec/

@@ -2,7 +2,7 @@
 
 Beside the request path. The master makes it before it starts others, who inherit it or get its descriptor. A process
 takes a free region; where one has ended, its counters are added to those of the departed and its region is free again:
-no counter ever falls, whoever dies.
+no counter ever falls when one dies.
 """
 
 import contextlib

@@ -60,7 +60,7 @@ class Sampler:
             self._set(families.DESCRIPTORS, open_descriptors())
         self._number += 1
         self._set(families.LEFT_OUT, region.left_out)
-        # Last: whoever looks whether this process is well has all that is above.
+        # Last: a process that has reported has written all of the above.
         self._set(families.BEAT, time.time())
         self._due_at = now + PERIOD_SECONDS
         loop.call_at(self._due_at, self._sample, loop)

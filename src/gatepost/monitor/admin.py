@@ -1,6 +1,6 @@
 """The admin listener: HTTP on a Unix socket, and on a port where one is asked for.
 
-Outside the request path. Whoever can open the socket (mode 0660) is an operator. A port wants a token, always, and
+Outside the request path. Everyone who can open the socket (mode 0660) is an operator. A port wants a token, always, and
 refuses what a page in somebody's browser could send: a `Host` that is not this machine's, any foreign `Origin`.
 The server is the standard library's, a thread for each connection: a handful of operators and one Prometheus use it.
 """
@@ -38,7 +38,7 @@ _credentials = struct.Struct("iII")  # process, user, group (Linux, unix(7))
 
 
 class AdminServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """Serves pages on a socket that listens. With a `token`, only to whoever sends it.
+    """Serves pages on a socket that listens. With a `token`, only to clients that send it.
 
     A connection serves one request, in SECONDS_MAX: who is slow can neither keep others out nor put a second request
     behind a first one. Where there are too many, the oldest makes room.

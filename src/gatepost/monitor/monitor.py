@@ -39,7 +39,7 @@ class Monitor:
         self.start(events)
         while not self._over.wait(FOLD_SECONDS):
             with self._memory.regions():
-                pass  # whoever has ended is added to the departed
+                pass  # processes that have ended are added to the departed
 
     def stop(self) -> None:
         """End `run`."""

@@ -29,7 +29,7 @@ WatchParent = Callable[[Callable[[], None]], None]
 
 class MonitorSupervisor:
     """Starts the monitor, replaces it when it dies, and ends it. `watch_parent` calls what ends it with its master;
-    `make_events` makes, in its process, the events that it emits, and whoever logs them."""
+    `make_events` makes, in its process, the events that it emits, with their log."""
 
     def __init__(  # noqa: PLR0913 - made in one place
         self,

@@ -1,4 +1,4 @@
-"""The flushes of one session, whoever asks for them: what is looked at before, and what they met.
+"""All flushes of one session: what is looked at before, and what they met.
 
 A verb that an application writes flushes when it likes. What the default verbs do before they send a row and after it
 is therefore done here, around each flush.

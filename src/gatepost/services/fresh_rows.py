@@ -21,8 +21,8 @@ async def lock_fresh(transaction: Transaction, entity: Entity, row: Any) -> None
     """Lock the row, unless this transaction has locked or written it, and read its loaded columns again. What is
     pending of it is written before. Raises `NotFound` where the row is gone.
 
-    The version that the mapper keeps stays as it was loaded: whoever has computed the changes from an older one gets
-    the conflict.
+    The version that the mapper keeps stays as it was loaded: changes that were computed from an older one get the
+    conflict.
     """
     if transaction.locked.holds(row):
         return

@@ -1,4 +1,4 @@
-"""The verbs that a service writes itself, with what holds around them, whoever calls them.
+"""The verbs that a service writes itself, with what holds around them for every caller.
 
 An endpoint, another service or a seed calls `create` of a service: where the service overrides it, the call goes
 through here. Owner columns are filled, references of a body looked up, the policies enforced on the row as it was and
