@@ -39,7 +39,7 @@ class Exemption(NamedTuple):
 
     `check` is the check of schemathesis that reports it, `status` that of the response, `says` a pattern of what the
     response contains. One that is about a `violation` is held against each error of a refusal, and all of them have to
-    be exempted. `sent` is a pattern of method, path and headers, for what holds for certain requests alone.
+    be exempted. `sent` is a pattern of method, path with query, and headers, for what holds for certain requests alone.
     """
 
     name: str
@@ -204,5 +204,23 @@ EXEMPTIONS = (
         "NUL, which PostgreSQL does not store, would need a pattern at every text.",
         Example("bookshop", "POST /api/authors", {"name": "a\0"}),
         is_violation=True,
+    ),
+    Exemption(
+        "moments of other zones", REFUSED, 422, "lies outside what can be stored",
+        "A date-time of the year 1 or 9999 may be one of the year before or after in UTC; patterns cannot add.",
+        Example("everything", "POST /api/samples", {"moments": ["0001-01-01T00:00:00+06:56"]}),
+        is_violation=True,
+    ),
+    Exemption(
+        "moments of other zones in filters", REFUSED, 400, "lies outside what can be stored",
+        "The same holds for parameters.",
+        Example("everything", "GET /api/samples?moment[lt]=0001-01-01T00:00:00%2B06:56"),
+        is_violation=True,
+    ),
+    Exemption(
+        "NUL in the query", REFUSED, 400, "invalid.parameter",
+        "The same holds for parameters: no pattern keeps NUL out of every text.",
+        Example("everything", "GET /api/labels?text[lt]=a%00"),
+        sent="^[A-Z]+ [^\n]*[?][^\n]*%00",
     ),
 )  # fmt: skip

@@ -14,7 +14,7 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     """Whether a report counts."""
     request = response.request
     headers = "".join(f"\n{name}: {_text(value)}" for name, value in request.headers.items())
-    sent = f"{request.method} {case.path}{headers}"
+    sent = f"{request.method} {request.path_url}{headers}"
     return not is_exempted(failure.checks, response.status_code, sent, response.text or "")
 
 

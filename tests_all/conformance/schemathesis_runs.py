@@ -2,10 +2,9 @@
 
 import json
 import os
-import random
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,22 +35,21 @@ class Run:
     failures: int
 
 
-def run_all(addresses: Mapping[str, Address], seconds: float, folder: Path) -> dict[Case, Run]:
-    """One run for each audience of each site, two at a time, so many seconds together."""
+def run_all(addresses: Mapping[str, Address], seconds: float, folder: Path, seeds: Iterator[int]) -> dict[Case, Run]:
+    """One run for each audience of each site, two at a time, so many seconds together; each takes one of the seeds."""
     whole = sum(WEIGHTS[name] for name, _ in CASES)
     with ThreadPoolExecutor(PARALLEL) as pool:
         made = {
             (name, audience): pool.submit(
-                run, addresses[name], audience, round(seconds * PARALLEL * WEIGHTS[name] / whole), folder
+                run, addresses[name], audience, round(seconds * PARALLEL * WEIGHTS[name] / whole), folder, next(seeds)
             )
             for name, audience in CASES
         }
         return {case: future.result() for case, future in made.items()}
 
 
-def run(address: Address, audience: str, seconds: int, folder: Path) -> Run:
-    """Let schemathesis talk to a site for so many seconds. Its seed is random; `SEED` of make repeats it."""
-    seed = random.randrange(2**31)
+def run(address: Address, audience: str, seconds: int, folder: Path, seed: int) -> Run:
+    """Let schemathesis talk to a site for so many seconds."""
     report = folder / f"{address.site.name}_{audience}.json"
     authorization = address.authorizations.get(audience)
     environ = {
