@@ -29,8 +29,15 @@ async def create_user(  # noqa: PLR0913 - what a user consists of
     `own` are values of the model's own columns; a text is read as in a query string. Raises `ConfigurationError` for a
     malformed or taken e-mail, a password that is too short or too long, and a column that is refused.
     """
+    return await add_user(UserStore(database, model), email, password, roles, own)
+
+
+async def add_user(
+    store: UserStore, email: str, password: str | None, roles: Sequence[str], own: Mapping[str, Any]
+) -> ActorId:
+    """What `create_user` does, in a store whose statements are compiled already."""
     hashed = None if password is None else await hash_of_new(password)
-    return await UserStore(database, model).create(email, hashed, roles, own)
+    return await store.create(email, hashed, roles, own)
 
 
 async def hash_of_new(password: str) -> str:
@@ -70,7 +77,12 @@ async def delete_user(database: Database, model: type[Any], email: str) -> None:
 
 async def issue_token(database: Database, model: type[Any], tokens: Tokens, email: str) -> str:
     """A token for the user with this e-mail, for commands. Raises `ConfigurationError` where there is none."""
-    user = await _active_user(UserStore(database, model), email)
+    return await token_of(UserStore(database, model), tokens, email)
+
+
+async def token_of(store: UserStore, tokens: Tokens, email: str) -> str:
+    """What `issue_token` does, in a store whose statements are compiled already."""
+    user = await _active_user(store, email)
     return tokens.issue(user.subject, user.password_version)
 
 

@@ -122,11 +122,10 @@ class EndpointBinder:
 
 def _methods(controller: type[Controller[Any]], served: ServedModel | None, group: str) -> Iterator[EndpointMethod]:
     """The methods that are endpoints, in the order in which they are written."""
-    names: dict[str, None] = {}
+    attributes: dict[str, Any] = {}
     for owner in reversed(controller.__mro__):
-        names.update(dict.fromkeys(vars(owner)))
-    for name in names:
-        found = inspect.getattr_static(controller, name, None)
+        attributes.update(vars(owner))
+    for name, found in attributes.items():
         for route in routes_of(undecorated(found)):
             yield EndpointMethod(controller, name, found, route, served, group)
 

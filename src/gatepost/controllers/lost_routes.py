@@ -37,8 +37,10 @@ def _replaced(controller: type[Controller[Any]]) -> Iterator[tuple[str, type[Any
     """The names of endpoints of base classes that have no route in the controller."""
     for base in controller.__mro__[1:]:
         for name, inherited in vars(base).items():
+            if not routes_of(undecorated(inherited)):
+                continue
             found = inspect.getattr_static(controller, name, None)
-            if routes_of(undecorated(inherited)) and found is not None and not routes_of(undecorated(found)):
+            if found is not None and not routes_of(undecorated(found)):
                 yield name, base
 
 

@@ -1,7 +1,8 @@
 """The pages of problems, `/problems/<code>`: what the `type` of a problem leads to, for people.
 
-Made at start from the descriptions in `error_codes.py` and from what endpoints declare; then each is a response that is
-sent as it is. `problem_types` says which `type` the gate writes. RFC 9457, section 3.1.1.
+Described in `error_codes.py` and by what endpoints declare. Each is made when somebody first reads it, because making
+all of them takes as long as the rest of a start; from then on it is a response that is sent as it is. `problem_types`
+says which `type` the gate writes. RFC 9457, section 3.1.1.
 """
 
 import html
@@ -78,11 +79,9 @@ class ProblemPages:
     """The pages of these problems, in one endpoint. All of them have one `policy`, because they have one style."""
 
     def __init__(self, descriptions: Mapping[str, ProblemDescription]) -> None:
-        pages = {code: HTMLPage(_html(code, item), location=PATH) for code, item in descriptions.items()}
-        self._responses = {
-            code: msgspec.structs.replace(page.response, cache_control=CACHE_CONTROL) for code, page in pages.items()
-        }
-        page = next(iter(pages.values()))
+        self._descriptions = descriptions
+        self._responses: dict[str, Response] = {}
+        page = _page(*next(iter(descriptions.items())))
         self.policy = page.policy
         self._rules = RouteRules(pattern=f"{PATH}/{{code}}", headers=page.headers)
 
@@ -94,9 +93,14 @@ class ProblemPages:
 
     async def get(self, call: Call) -> Response:
         """The page of a code. Raises `NotFound`."""
-        response = self._responses.get(call.path_values[0])
+        code = call.path_values[0]
+        response = self._responses.get(code)
         if response is None:
-            raise NotFound("not_found", "There is no problem with this code.")
+            item = self._descriptions.get(code)
+            if item is None:
+                raise NotFound("not_found", "There is no problem with this code.")
+            response = msgspec.structs.replace(_page(code, item).response, cache_control=CACHE_CONTROL)
+            self._responses[code] = response
         return response
 
 
@@ -113,6 +117,10 @@ def _check(problem: Problem, known_status: int, location: str | None) -> None:
             location=location,
             hint="A code means one thing: give one of them another code.",
         )
+
+
+def _page(code: str, item: ProblemDescription) -> HTMLPage:
+    return HTMLPage(_html(code, item), location=PATH)
 
 
 def _html(code: str, item: ProblemDescription) -> str:

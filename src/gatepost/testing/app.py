@@ -7,7 +7,7 @@ import weakref
 from types import TracebackType
 from typing import Any
 
-from gatepost.accounts.new_users import create_user, issue_token
+from gatepost.accounts.new_users import add_user, token_of
 from gatepost.app import App
 from gatepost.declaring.provided import Provide
 from gatepost.errors import ConfigurationError
@@ -89,8 +89,9 @@ class TestApp:
         """A new user with these roles, signed in, and the user's key."""
         running = self.app.running
         address = email or f"{secrets.token_hex(8)}@example.com"
-        key = await create_user(running.database, self.app.user_model, address, password, roles, own=columns)
-        token = await issue_token(running.database, self.app.user_model, running.tokens, address)
+        users = running.accounts.identities.users
+        key = await add_user(users, address, password, roles, columns)
+        token = await token_of(users, running.tokens, address)
         return Client(self.app, token=token, scheme=running.tokens.scheme, settle=self._settle), key
 
     async def _settle(self) -> None:
