@@ -164,12 +164,14 @@ class Declaration:
 
     @property
     def role_names(self) -> frozenset[str]:
-        """The roles that policies of resources, fields and endpoints name. Those that functions ask for are unknown."""
-        policies = [policy for served in self.served for policy in served.policies.values()]
+        """The roles that policies name: of resources, fields, endpoints and members of DTOs. Those that functions ask
+        for are unknown."""
+        policies = [policy for served in self.served for policy in served.resource.policies.values()]
         for rules in chain.from_iterable(served.rules.values() for served in self.served):
             policies += [rules.read, rules.create, rules.update]
         for declared in self.all:
             policies += [bound.method.route.allow for bound in declared.endpoints]
+            policies += [member.read for dto in declared.dtos.known for member in dto.members]
         return frozenset(chain.from_iterable(map(role_names, policies)))
 
     @property

@@ -57,3 +57,9 @@ def test_a_subclass_may_have_a_resource_in_a_group_alone() -> None:
     )
     assert shares(app, 0) == {}
     assert shares(app, 1) == {"Dog": {walker}}
+
+
+def test_the_roles_of_an_app_are_those_of_a_base_with_subclasses_too() -> None:
+    app = App(Resource(Animal, read=role("chief"), path="animals"), Resource(Dog, read=role("walker"), path="dogs"))
+
+    assert app.declaration.role_names == {"chief", "walker"}

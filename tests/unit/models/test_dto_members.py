@@ -9,7 +9,7 @@ from dto_models import Post, Remark, Tag, Writer
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
-from gatepost import DTO, Field, Resource, anyone, authenticated, computed, count, first, owner, role
+from gatepost import DTO, App, Field, Resource, anyone, authenticated, computed, count, first, owner, role
 from gatepost.declaring.resource import hidden
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
@@ -276,3 +276,13 @@ def test_other_rows_of_the_table_are_an_alias() -> None:
         )
 
     assert not read(Counted)
+
+
+def test_the_roles_of_an_app_are_those_of_its_members_too() -> None:
+    class WriterPage(DTO[Writer]):
+        name: str
+        post_count: int = computed(count(Writer.posts), read=role("statistician"))
+
+    declaration = App(Resource(Writer, read=anyone, answers=WriterPage, fields={"secret": hidden})).declaration
+
+    assert declaration.role_names == {"statistician"}
