@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from benchmarks.node import find_node
 from examples.bookshop.accounts import EDITOR, PASSWORD
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, Route, async_playwright
 from tests.acceptance.conftest import Running, without_settings
 from tests.acceptance.test_bookshop import Shop
 
@@ -192,6 +192,64 @@ async def test_the_documentation_is_accessible(browser: Browser, address: str, a
 
     assert await violations(found.page, axe) == []
     assert found.complaints == []
+
+
+SCHEMES = {
+    "Passwords": {"type": "http", "scheme": "basic"},
+    "PartnerKeys": {"type": "apiKey", "in": "header", "name": "X-Key", "description": "A key of *partners*."},
+    "Sessions": {"type": "apiKey", "in": "cookie", "name": "session"},
+    "Signatures": {"type": "http", "scheme": "hmac"},
+}
+"""The schemes of other authenticators, which have other fields."""
+
+
+@in_module
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_dialog_for_credentials_is_accessible(browser: Browser, address: str, axe: str, scheme: Any) -> None:
+    async def describe_all(route: Route) -> None:
+        response = await route.fetch()
+        document = await response.json()
+        document["components"]["securitySchemes"] |= SCHEMES
+        await route.fulfill(response=response, json=document)
+
+    found = await visit(browser, address, "/", color_scheme=scheme)
+    await found.page.route("**/openapi.json", describe_all)
+    await found.page.goto(f"{address}/docs")
+    await found.page.click(".btn.authorize")
+    dialog = found.page.get_by_role("dialog", name="Available authorizations")
+    await dialog.wait_for()
+    assert await violations(found.page, axe) == []
+
+    await dialog.get_by_label("Value").first.fill("a token")
+    await dialog.get_by_role("button", name="Authorize").first.click()
+    await dialog.get_by_role("button", name="Logout").wait_for()
+    assert await violations(found.page, axe) == []
+    assert found.complaints == []
+
+
+FOCUSED = """
+() => [document.activeElement.closest("[role=dialog]") !== null, document.activeElement.textContent]
+"""
+
+
+@in_module
+async def test_the_dialog_for_credentials_keeps_the_focus_and_gives_it_back(browser: Browser, address: str) -> None:
+    found = await visit(browser, address, "/docs")
+    await found.page.locator(".btn.authorize").press("Enter")
+    await found.page.get_by_role("dialog").wait_for()
+    ways: list[list[str]] = []
+    for key in ("Tab", "Shift+Tab"):
+        ways.append([])
+        for _ in range(4):
+            is_inside, text = await found.page.evaluate(FOCUSED)
+            assert is_inside
+            ways[-1].append(text)
+            await found.page.keyboard.press(key)
+    assert ways == [["", "Authorize", "Close", ""], ["", "", "Close", "Authorize"]]
+
+    await found.page.keyboard.press("Escape")
+    await found.page.get_by_role("dialog").wait_for(state="detached")
+    await found.page.wait_for_function("document.activeElement.textContent === 'Authorize'")
 
 
 @pytest.fixture(scope="module")
