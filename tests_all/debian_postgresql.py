@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -33,11 +34,13 @@ def debian_programs() -> Path:
 class DebianPostgreSQL:
     """A server in a folder of its own below /tmp, which dies with us; as root it runs as Debian's `postgres`.
 
-    Texts are sorted as `icu_locale` sorts them; by code point, through libc, where it is None.
+    Texts are sorted as `icu_locale` sorts them; by code point, through libc, where it is None. `settings` are added to
+    SETTINGS.
     """
 
-    def __init__(self, *, icu_locale: str | None = None) -> None:
+    def __init__(self, *, icu_locale: str | None = None, settings: Mapping[str, str] = SETTINGS) -> None:
         self._icu_locale = icu_locale
+        self._settings = {**SETTINGS, **settings}
         self.programs = debian_programs()
         self.account = _account()
         self.folder = Path(tempfile.mkdtemp(prefix="gatepost-debian-", dir="/tmp"))
@@ -65,7 +68,7 @@ class DebianPostgreSQL:
     def __enter__(self) -> Self:
         try:
             self._initialise()
-            options = [f"--{name}={value}" for name, value in SETTINGS.items()]
+            options = [f"--{name}={value}" for name, value in self._settings.items()]
             command = [self.programs / "postgres", "-D", self._cluster, "-k", self.folder, *options]
             with (self.folder / "log").open("wb") as log:
                 words = [str(word) for word in command]

@@ -1,5 +1,7 @@
 """How a database is changed without files, when there is something to change. Imports Alembic."""
 
+import asyncio
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -7,7 +9,9 @@ from typing import Any
 from alembic.operations import Operations
 from sqlalchemy import Connection, MetaData, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.util import await_only
 
+from gatepost.errors import ConfigurationError
 from gatepost.migrations.applied import Applied, ApplyOptions, SchemaRefused
 from gatepost.migrations.comparison import migration_context
 from gatepost.migrations.connections import ADVISORY_LOCK, LOCK_TIMEOUT, hint_of, reason_of, run_on
@@ -29,6 +33,9 @@ from gatepost.migrations.refusals import Refusals
 LOCKED, UNCOMMITTED_VALUE = "55P03", "55P04"
 """SQLSTATEs: another holds a lock; a value of an enum that this transaction has added."""
 
+LOCK_SECONDS_MAX = 120.0
+_POLL_SECONDS = 0.1
+
 
 async def find_plan(dsn: str, metadata: MetaData, *, location: str = "The database schema") -> Plan:
     """What `apply_models` would do. Changes nothing."""
@@ -36,9 +43,22 @@ async def find_plan(dsn: str, metadata: MetaData, *, location: str = "The databa
 
 
 def lock_migrations(connection: Connection) -> None:
-    """Take the lock of schema changes; held until the connection closes."""
-    connection.exec_driver_sql("SET statement_timeout = '120s'")
-    connection.exec_driver_sql(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
+    """Take the lock of schema changes; held until the connection closes. Raises ConfigurationError where another one
+    holds it for minutes.
+
+    It is asked for again and again: CREATE INDEX CONCURRENTLY in a migration waits for every statement that has begun,
+    and one that waits here would wait for the migration.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS_MAX
+    while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({ADVISORY_LOCK})").scalar():
+        connection.commit()
+        if time.monotonic() > deadline:
+            raise ConfigurationError(
+                f"Another process has been changing the schema for more than {LOCK_SECONDS_MAX:g} s.",
+                location="DATABASE_URL",
+                hint="Try again when it is done; `gatepost db waits` says what it waits for.",
+            )
+        await_only(asyncio.sleep(_POLL_SECONDS))
     connection.exec_driver_sql("SET statement_timeout = 0")
     connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
     connection.commit()

@@ -25,7 +25,7 @@ from gatepost.models.schema_names import DIALECT
 
 _FILE = '''"""{message}
 
-Made by `gatepost migrate make` at {made}. Read it, correct it where needed, and commit it.
+Made by `{command}` at {made}. Read it, correct it where needed, and commit it.
 """
 
 {imports}
@@ -119,7 +119,9 @@ def as_configuration_errors(folder: Path) -> Generator[None]:
         ) from error
 
 
-def write_revision(folder: Path, message: str, differences: Sequence[Difference]) -> Path:
+def write_revision(
+    folder: Path, message: str, differences: Sequence[Difference], *, command: str = "gatepost migrate make"
+) -> Path:
     """Write the file that removes these differences, and, downwards, brings them back; whole or not at all."""
     options = {
         "sqlalchemy_module_prefix": "sa.",
@@ -135,6 +137,7 @@ def write_revision(folder: Path, message: str, differences: Sequence[Difference]
     now, revision = datetime.now(UTC), secrets.token_hex(6)
     text = _FILE.format(
         message=message.strip().replace('"""', "'''").replace("\\", "/") or "changes",
+        command=command,
         made=f"{now:%Y-%m-%d %H:%M} UTC",
         imports=_imports(context.imports, "".join(body.values())),
         revision=revision,

@@ -89,25 +89,12 @@ def uses_of(table: "Table[Any]", column: Column[Any]) -> Use:
         if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):
             found |= BTREE_USES | Use.ASCENDING if next(iter(constraint.columns), None) is column else Use.NOTHING
     for index in table.indexes:
-        found |= _uses(index, column)
+        found |= uses_of_index(index, column)
     return found
 
 
-def is_ordered_by(table: "Table[Any]", keys: Sequence[IndexKey]) -> bool:
-    """Whether some index begins with these keys, in this order or read backwards."""
-    wanted = (list(keys), [key.mirrored for key in keys])
-    return any(_begins(_keys(index), each) for index in table.indexes for each in wanted)
-
-
-def is_indexed(table: "Table[Any]", expression: ColumnElement[Any]) -> bool:
-    """Whether a B-tree begins with an expression that is written in the same way."""
-    return any(
-        method_of(index) == "btree" and not _is_partial(index) and sql_of(index.expressions[0]) == sql_of(expression)
-        for index in table.indexes
-    )
-
-
-def _uses(index: Index, column: Column[Any]) -> Use:
+def uses_of_index(index: Index, column: Column[Any]) -> Use:
+    """All that one index serves for a column."""
     keys = [_key(expression, cast("Table[Any]", index.table)) for expression in index.expressions]
     place = next((place for place, key in enumerate(keys) if key is not None and key.column is column), None)
     if place is None or _is_partial(index):
@@ -119,6 +106,33 @@ def _uses(index: Index, column: Column[Any]) -> Use:
     if place != 0 or method not in ("btree", "hash") or key.collation is not None:
         return Use.NOTHING
     return _uses_of_first(key, method, operators)
+
+
+def is_ordered_by(table: "Table[Any]", keys: Sequence[IndexKey]) -> bool:
+    """Whether some index begins with these keys, in this order or read backwards."""
+    wanted = (list(keys), [key.mirrored for key in keys])
+    return any(_begins(keys_of(index), each) for index in table.indexes for each in wanted)
+
+
+def keys_of(index: Index) -> list[IndexKey]:
+    """The keys of a plain B-tree index, up to the first that is not a column."""
+    found: list[IndexKey] = []
+    if method_of(index) != "btree" or _is_partial(index):
+        return found
+    for expression in index.expressions:
+        key = _key(expression, cast("Table[Any]", index.table))
+        if key is None or key.collation or _class(index, expression) not in (None, *DEFAULT_CLASSES):
+            break
+        found.append(key)
+    return found
+
+
+def is_indexed(table: "Table[Any]", expression: ColumnElement[Any]) -> bool:
+    """Whether a B-tree begins with an expression that is written in the same way."""
+    return any(
+        method_of(index) == "btree" and not _is_partial(index) and sql_of(index.expressions[0]) == sql_of(expression)
+        for index in table.indexes
+    )
 
 
 def _uses_of_inverted(key: IndexKey, method: str, operators: str | None) -> Use:
@@ -138,19 +152,6 @@ def _uses_of_first(key: IndexKey, method: str, operators: str | None) -> Use:
     if operators in PATTERN_CLASSES:
         return Use.EQUAL | Use.NULL | Use.PREFIX
     return BTREE_USES | key.order if operators is None or operators in DEFAULT_CLASSES else Use.NOTHING
-
-
-def _keys(index: Index) -> list[IndexKey]:
-    """The keys of a plain B-tree index, up to the first that is not a column."""
-    found: list[IndexKey] = []
-    if method_of(index) != "btree" or _is_partial(index):
-        return found
-    for expression in index.expressions:
-        key = _key(expression, cast("Table[Any]", index.table))
-        if key is None or key.collation or _class(index, expression) not in (None, *DEFAULT_CLASSES):
-            break
-        found.append(key)
-    return found
 
 
 def _begins(keys: Sequence[IndexKey], wanted: Sequence[IndexKey]) -> bool:

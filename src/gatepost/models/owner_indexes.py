@@ -1,6 +1,7 @@
-"""Columns by which lists find the rows of an owner, and which have no index: each list reads the whole table then.
+"""Columns by which lists find the rows of an owner: without an index each list reads the whole table.
 
-Outside the request path: the start and `gatepost doctor` warn of them.
+Outside the request path: the start and `gatepost doctor` warn where the models declare none, `gatepost db advise` where
+the database has none.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,18 +22,37 @@ class OwnerWarning(NamedTuple):
     hint: str
 
 
+class OwnerColumn(NamedTuple):
+    """A column of an `owner()`: the policy, the entity that has the attribute, and the attribute."""
+
+    policy: str
+    entity: Entity
+    attribute: Attribute
+
+    @property
+    def hint(self) -> str:
+        """What to write, so that it has an index."""
+        return f"Write {self.attribute.name}: Mapped[...] = mapped_column(..., index=True)."
+
+
 def owner_warnings(served: Iterable[ServedModel]) -> list[OwnerWarning]:
     """The columns without an index by which lists of these resources find the rows of an actor."""
     found: dict[tuple[str, str], OwnerWarning] = {}
+    for column in owner_columns(served):
+        policy, entity, attribute = column
+        if Use.EQUAL not in uses_of(entity.table, attribute.column):
+            field = f"{entity.name}.{attribute.name}"
+            found.setdefault((entity.name, attribute.name), OwnerWarning(policy, field, column.hint))
+    return list(found.values())
+
+
+def owner_columns(served: Iterable[ServedModel]) -> Iterator[OwnerColumn]:
+    """The columns by which lists of these resources find the rows of an actor."""
     for item in served:
         for path in _paths(item):
             entity, attribute = _end(item.entity, path)
-            is_comparable = not (attribute.is_expression or entity.is_view)
-            if is_comparable and Use.EQUAL not in uses_of(entity.table, attribute.column):
-                policy, field = f"{item.entity.name}.list: owner({'.'.join(path)!r})", f"{entity.name}.{attribute.name}"
-                hint = f"Write {attribute.name}: Mapped[...] = mapped_column(..., index=True)."
-                found.setdefault((entity.name, attribute.name), OwnerWarning(policy, field, hint))
-    return list(found.values())
+            if not (attribute.is_expression or entity.is_view):
+                yield OwnerColumn(f"{item.entity.name}.list: owner({'.'.join(path)!r})", entity, attribute)
 
 
 def _paths(served: ServedModel) -> Iterator[tuple[str, ...]]:

@@ -46,7 +46,8 @@ def complete_schema(entities: Sequence[Entity], resources: Mapping[type, Sequenc
                 add_checks(entity)
         for resource in resources.get(entity.model, ()):
             if entity.scope is not None and not is_nobody(resource.policies["list"]):
-                add_filter_index(entity, entity.scope.name)  # its rows may be few among those of other classes
+                # Its rows may be few among those of other classes.
+                add_filter_index(entity, entity.scope.name, "the discriminator")
             _add_indexes(entity, resource, mistakes)
     for table in {entity.table: None for entity in entities if not entity.is_view}:
         add_version_trigger(table, [entity for entity in entities if entity.table is table])
