@@ -19,6 +19,7 @@ from gatepost.logging.streams import StandardStreams
 from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
+from gatepost.server.monitoring import make_monitoring
 from gatepost.server.serving import master_events, run, url_of, with_server
 from gatepost.settings import Settings, load_settings
 
@@ -41,7 +42,7 @@ def main() -> None:
         _greet(url_of(listener), settings)
         events = master_events(settings, streams)
         with Watchdog(server, events):
-            run(listener, APP, settings, events)
+            run(listener, APP, settings, events, monitoring=make_monitoring(settings, listener.getsockname()[1]))
 
 
 def _fill(dsn: str) -> None:

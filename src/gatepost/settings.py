@@ -63,6 +63,13 @@ def check_base_url(value: str) -> str | None:
     return "must be a URL such as https://shop.example/problems, without a query"
 
 
+def _check_instance(value: str) -> str | None:
+    """What is wrong with the name of an instance: it names a folder, and stands in addresses."""
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}", value):
+        return None
+    return "must be up to 100 letters and digits, with . _ : - between them"
+
+
 def _check_demo_user(value: str) -> str | None:
     email, colon, password = value.partition(":")
     return None if email and colon and password else "must be an e-mail and a password, such as ada@shop.example:secret"
@@ -428,6 +435,29 @@ class AdminSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordsSettings:
+    """Which instance of which release this is, and where it keeps what operators ask for."""
+
+    instance: str | None = setting(
+        "GATEPOST_INSTANCE",
+        None,
+        "name of this instance among others of the same application; by default the machine's name and the port",
+        check=_check_instance,
+    )
+    release: str | None = setting(
+        "GATEPOST_RELEASE",
+        None,
+        "which release of the application this is; by default the commit where the folder is a clone of Git",
+    )
+    folder: str | None = setting(
+        "GATEPOST_RECORDS_FOLDER",
+        None,
+        "where an instance keeps its history, errors and changes: `gatepost dev` in .gatepost/records, `gatepost "
+        "serve` in STATE_DIRECTORY of systemd, else in memory, and the database has what was copied",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process."""
 
@@ -439,6 +469,7 @@ class Settings:
     valkey: ValkeySettings = ValkeySettings()
     log: LogSettings = LogSettings()
     admin: AdminSettings = AdminSettings()
+    records: RecordsSettings = RecordsSettings()
 
     @property
     def is_production(self) -> bool:

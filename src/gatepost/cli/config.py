@@ -20,6 +20,7 @@ CONCERNS = {
     "valkey": "Valkey",
     "log": "Log",
     "admin": "Admin",
+    "records": "Records",
 }
 
 

@@ -19,10 +19,10 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from gatepost.errors import ConfigurationError
-from gatepost.monitor.pages import Page, Request
+from gatepost.monitor.page_table import Page, Request
 
 CONNECTIONS_MAX = 64
 SECONDS_MAX = 10.0
@@ -133,8 +133,11 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(lengths[0]))
 
     def _found(self, body: bytes) -> Page:
-        path = self.path.partition("?")[0]
-        return self.server.find(Request(self.command, path, self.headers.get("accept", ""), body, self._operator()))
+        path, _, query = self.path.partition("?")
+        request = Request(
+            self.command, path, self.headers.get("accept", ""), body, self._operator(), dict(parse_qsl(query))
+        )
+        return self.server.find(request)
 
     def _operator(self) -> str:
         if self.connection.family != socket.AF_UNIX:

@@ -1,49 +1,72 @@
 """`Monitor`: what tells operators how an instance is, in a process of its own."""
 
+import asyncio
 import contextlib
 import os
+import signal
 import socket
 import threading
 from pathlib import Path
 
 from gatepost.events import Events
-from gatepost.logging.levels import LevelTable
-from gatepost.metrics.memory import MetricsMemory
 from gatepost.monitor.admin import AdminServer
-from gatepost.monitor.pages import Pages
-
-FOLD_SECONDS = 5.0
+from gatepost.monitor.change_records import ChangeRecords
+from gatepost.monitor.context import MonitorContext, Monitored, Part
+from gatepost.monitor.folding import Folding
+from gatepost.monitor.instances import InstanceBeats
+from gatepost.monitor.page_table import PageTable
+from gatepost.monitor.pages import add_pages
+from gatepost.monitor.parts import ReportReader, run_parts
+from gatepost.record_tables import RECORD_TABLES
+from gatepost.records.change_events import subscribe_changes
+from gatepost.records.changes import Changes
+from gatepost.records.records_database import RecordsDatabase
 
 
 class Monitor:
-    """The admin listener on these sockets; with a `token`, those that are ports want it."""
+    """The admin listener on these sockets, and behind it the parts that keep records. With a `token`, those sockets
+    that are ports want it."""
 
-    def __init__(
-        self, memory: MetricsMemory, levels: LevelTable, listeners: "list[socket.socket]", token: str | None
-    ) -> None:
-        self._memory = memory
-        self._levels = levels
+    def __init__(self, monitored: Monitored, listeners: "list[socket.socket]", token: str | None) -> None:
+        self._monitored = monitored
         self._listeners = listeners
         self._token = token
-        self._over = threading.Event()
-
-    def start(self, events: Events) -> None:
-        """Serve in threads. `events` get what operators do."""
-        pages = Pages(self._memory, self._levels, events)
-        for listener in self._listeners:
-            token = None if listener.family == socket.AF_UNIX else self._token
-            AdminServer(listener, pages.find, token).start()
 
     def run(self, events: Events) -> None:
-        """Serve, and keep the counts of those who have ended, until the process is told to stop."""
-        self.start(events)
-        while not self._over.wait(FOLD_SECONDS):
-            with self._memory.regions():
-                pass  # processes that have ended are added to the departed
+        """Serve, and keep records, until SIGTERM. `events` get what operators do."""
+        asyncio.run(self._run(events, until_told=True))
 
-    def stop(self) -> None:
-        """End `run`."""
-        self._over.set()
+    def start(self, events: Events) -> None:
+        """Do so in a thread of this process, as long as it lives."""
+        work = self._run(events, until_told=False)
+        threading.Thread(target=asyncio.run, args=[work], name="gatepost-monitor", daemon=True).start()
+
+    async def _run(self, events: Events, *, until_told: bool) -> None:
+        context = self._context(events)
+        subscribe_changes(events, context.changes.add)
+        add_pages(context)
+        beats = InstanceBeats(context)
+        kept: list[Part] = [Folding(context), beats, ChangeRecords(context)]
+        for listener in self._listeners:
+            token = None if listener.family == socket.AF_UNIX else self._token
+            AdminServer(listener, context.pages.find, token).start()
+        running = asyncio.ensure_future(run_parts([*kept, ReportReader(context)], events))
+        if until_told:
+            context.loop.add_signal_handler(signal.SIGTERM, running.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await beats.stop()
+
+    def _context(self, events: Events) -> MonitorContext:
+        of = self._monitored
+        return MonitorContext(
+            monitored=of,
+            changes=Changes(of.files.snapshot("changes")),
+            database=RecordsDatabase(of.settings.database.url, list(RECORD_TABLES)),
+            events=events,
+            pages=PageTable(),
+            loop=asyncio.get_running_loop(),
+        )
 
 
 def remove_sockets(listeners: "list[socket.socket]") -> None:

@@ -86,7 +86,7 @@ class MonitorSupervisor:
     def _run(self) -> None:
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # the master says when it ends
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the monitor's loop handles it
         self._own_listener.close()
         self._watch_parent(lambda: os._exit(0))
         if sys.platform == "linux":

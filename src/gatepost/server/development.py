@@ -12,6 +12,7 @@ def prepare_environment(*, host: str | None, port: int | None, data: Path) -> No
     if port is not None:
         os.environ["GATEPOST_PORT"] = str(port)
     os.environ.setdefault("GATEPOST_LOG_FOLDER", str((data / "logs").resolve()))
+    os.environ.setdefault("GATEPOST_RECORDS_FOLDER", str((data / "records").resolve()))
     if not os.environ.get("GATEPOST_SIGNING_KEY") and not os.environ.get("GATEPOST_SIGNING_KEY_FILE"):
         from gatepost.auth.keys import KEY_FILE, development_key
 

@@ -26,8 +26,8 @@ from granian.log import LogLevels
 
 from gatepost.events import Events
 from gatepost.gateway.buckets.bucket_table import BucketTable, table_name
-from gatepost.monitor.monitor import Monitor
 from gatepost.monitor.supervision import LOOK_SECONDS, MonitorSupervisor
+from gatepost.records.change_events import subscribe_changes
 from gatepost.server.descriptors import connections_max
 from gatepost.server.listening import BACKLOG
 from gatepost.server.monitoring import Monitoring, monitor_events
@@ -90,8 +90,9 @@ class Server(_Granian):  # type: ignore[misc]
         _LOGGER.addFilter(lambda record: "Unexpected exit" not in record.getMessage())
 
     def _supervisor_of(self, monitoring: Monitoring, parent_watch: ParentWatch) -> MonitorSupervisor:
+        subscribe_changes(self._events, monitoring.shared.reports.send)
         return MonitorSupervisor(
-            Monitor(monitoring.shared.metrics, monitoring.shared.levels, monitoring.listeners, monitoring.token),
+            monitoring.monitor,
             monitoring.listeners,
             make_events=partial(monitor_events, self._settings, monitoring.shared.levels),
             own_listener=self._listener,

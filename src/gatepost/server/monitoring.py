@@ -4,8 +4,11 @@ Before the request path, in the master: made before any process is started, so t
 """
 
 import contextlib
+import os
 import socket
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
@@ -15,26 +18,36 @@ from gatepost.logging.logs import Logs
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.monitor.addresses import admin_address, socket_path
 from gatepost.monitor.admin import open_socket
+from gatepost.records.identity import instance_name, release_name
+from gatepost.records.record_files import RecordFiles
+from gatepost.records.reports import Reports
 from gatepost.server.listening import listen
 from gatepost.settings import Settings
+
+if TYPE_CHECKING:
+    from gatepost.monitor.monitor import Monitor
+
+FOLDER_SETTING = "GATEPOST_RECORDS_FOLDER"
 
 
 @dataclass(frozen=True)
 class SharedMemory:
-    """What all processes of a server have: the metrics, and the levels of the log that operators change."""
+    """What all processes of a server have: the metrics, the levels of the log that operators change, and the way of
+    reports to the monitor."""
 
     metrics: MetricsMemory
     levels: LevelTable
+    reports: Reports
 
 
 @dataclass(frozen=True)
 class Monitoring:
-    """The memory of all processes, the sockets of the admin listener, the token that ports want, and a sentence that
-    says where they are."""
+    """The memory of all processes, the monitor with the sockets of its listener, and a sentence that says where they
+    are."""
 
     shared: SharedMemory
+    monitor: "Monitor"
     listeners: "list[socket.socket]"
-    token: str | None
     said: str
 
 
@@ -43,9 +56,14 @@ def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
     port that is asked for and cannot be had."""
     if not settings.admin.metrics:
         return None
+    # Needs the driver, which a refused setting does not wait for.
+    from gatepost.monitor.context import Monitored
+    from gatepost.monitor.monitor import Monitor
+
     shared = SharedMemory(
         MetricsMemory.shared(f"gatepost-metrics-{port}", settings.server.workers),
         LevelTable.shared(f"gatepost-levels-{port}"),
+        Reports(),
     )
     address = admin_address(settings)
     with contextlib.ExitStack() as stack:
@@ -58,7 +76,38 @@ def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
             listeners.append(bound)
             said = _where(bound, None if settings.admin.token else token)
         stack.pop_all()
-    return Monitoring(shared, listeners, token, said)
+    instance = instance_name(settings, port)
+    monitored = Monitored(
+        instance=instance,
+        release=release_name(settings, Path.cwd()),
+        settings=settings,
+        memory=shared.metrics,
+        levels=shared.levels,
+        reports=shared.reports,
+        files=_record_files(settings, instance),
+        admin_address=None if address is None else f"{address[0]}:{listeners[-1].getsockname()[1]}",
+    )
+    return Monitoring(shared, Monitor(monitored, listeners, token), listeners, said)
+
+
+def _record_files(settings: Settings, instance: str) -> RecordFiles:
+    given = settings.records.folder
+    above = given or os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if not above:
+        return RecordFiles()
+    folder = Path(above) / instance
+    try:
+        return RecordFiles(folder)
+    except BlockingIOError:
+        reason = "is that of another server, which runs"
+    except OSError as error:
+        reason = f"cannot be written: {error.strerror}"
+        if given is not None:
+            raise ConfigurationError(
+                f"{folder} {reason}.", location=FOLDER_SETTING, hint="Name a folder that this user may write to."
+            ) from None
+    print_warning(f"Records are kept in memory: {folder} {reason}.")
+    return RecordFiles()
 
 
 def _unix_socket(settings: Settings, port: int) -> "list[socket.socket]":

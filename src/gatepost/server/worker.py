@@ -20,6 +20,7 @@ from gatepost.logging.logs import Logs
 from gatepost.metrics.recorder import Recorder
 from gatepost.metrics.region import Region
 from gatepost.metrics.sampler import Sampler
+from gatepost.records.change_events import subscribe_changes
 from gatepost.server.allocator import return_large_blocks
 from gatepost.server.cpu_scheduling import BatchScheduling
 from gatepost.server.lifespan import Lifespan, RefusalApp
@@ -89,6 +90,8 @@ class Worker:
         if context.succession.has_begun and not self.serves_refusal:
             app.replace_another()
         logs.subscribe(app.events)
+        if shared is not None:
+            subscribe_changes(app.events, shared.reports.send)
         region = None if shared is None else shared.metrics.take()
         if region is not None:
             Recorder(region).subscribe(app.events)

@@ -1,0 +1,64 @@
+"""How the parts of a monitor run: each in a task of its own, and what fails in one is no matter of the others."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import msgspec
+
+from gatepost.background import report
+from gatepost.events import Events
+from gatepost.monitor.context import MonitorContext, Part
+
+PAUSE_SECONDS = 1.0
+"""Before a part that has failed begins again."""
+
+
+async def run_parts(parts: Sequence[Part], events: Events) -> None:
+    """Run all parts, without end."""
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(_run(part, events), name=type(part).__name__)
+
+
+async def _run(part: Part, events: Events) -> None:
+    while True:
+        try:
+            await part.run()
+        except Exception as error:
+            report(f"monitor: {type(part).__name__}", error, events)
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+class ReportReader:
+    """Gives each report that comes to the handler of its kind. Made when all parts are."""
+
+    def __init__(self, context: MonitorContext) -> None:
+        self._reports = context.monitored.reports
+        self._events = context.events
+        self._handlers = context.handlers
+        kinds: Any = reduce(or_, self._handlers)
+        self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(kinds)
+
+    async def run(self) -> None:
+        """Read as they come."""
+        loop = asyncio.get_running_loop()
+        arrived = asyncio.Event()
+        loop.add_reader(self._reports.receiver, arrived.set)
+        try:
+            while True:
+                await arrived.wait()
+                arrived.clear()
+                for data in self._reports.receive():
+                    self._handle(data)
+        finally:
+            loop.remove_reader(self._reports.receiver)
+
+    def _handle(self, data: bytes) -> None:
+        try:
+            found = self._decoder.decode(data)
+            self._handlers[type(found)](found)
+        except Exception as error:
+            report("monitor: a report", error, self._events)

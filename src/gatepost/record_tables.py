@@ -1,0 +1,45 @@
+"""The tables of the schema `gatepost` that monitors write. Migrations make them, with the record of what they made."""
+
+from typing import NamedTuple
+
+
+class RecordTable(NamedTuple):
+    """A table: its columns in their order, by which it is known as Gatepost's own, and the statements that make it."""
+
+    columns: tuple[str, ...]
+    create: tuple[str, ...]
+
+
+RECORD_TABLES = {
+    "instances": RecordTable(
+        ("name", "admin_address", "release", "version", "started_at", "beat_at", "stopped_at"),
+        (
+            """
+CREATE TABLE gatepost.instances (
+  name text PRIMARY KEY,
+  admin_address text,
+  release text,
+  version text NOT NULL,
+  started_at timestamptz NOT NULL,
+  beat_at timestamptz NOT NULL,
+  stopped_at timestamptz
+)
+""",
+        ),
+    ),
+    "changes": RecordTable(
+        ("instance", "at", "number", "kind", "summary"),
+        (
+            """
+CREATE TABLE gatepost.changes (
+  instance text NOT NULL,
+  at timestamptz NOT NULL,
+  number bigint NOT NULL,
+  kind text NOT NULL,
+  summary text NOT NULL,
+  PRIMARY KEY (instance, at, number)
+)
+""",
+        ),
+    ),
+}

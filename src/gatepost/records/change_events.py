@@ -1,0 +1,63 @@
+"""Which events are changes that operators look for, and the sentence for each. In the process where they happen."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gatepost import events
+from gatepost.events import Events
+from gatepost.records.changes import Change, ChangeKind, change
+
+
+def _level(event: events.LogLevelChanged) -> str:
+    lines = f"Lines of the category {event.log_category}"
+    if event.log_level is None:
+        return f"{lines} have the level of the settings again ({event.operator})."
+    return f"{lines} are written from {event.log_level} on for {event.seconds / 60:g} min ({event.operator})."
+
+
+_SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
+    events.WorkerDied: (
+        "worker_death",
+        lambda event: f"Worker {event.worker} (process {event.pid}) ended by {event.ended_by}.",
+    ),
+    events.WorkerReplaced: (
+        "reload",
+        lambda event: f"Process {event.pid} has taken the place of {event.old_pid} as worker {event.worker}.",
+    ),
+    events.WorkerNotReplaced: (
+        "reload",
+        lambda event: f"Worker {event.worker} was not replaced: {event.reason}.",
+    ),
+    events.MonitorDied: (
+        "monitor_death",
+        lambda event: f"The monitor (process {event.pid}) ended by {event.ended_by}.",
+    ),
+    events.LogLevelChanged: ("level", _level),
+    events.DatabaseLost: ("database", lambda event: f"A process lost the database at {event.address}."),
+    events.DatabaseRestored: ("database", lambda event: f"The database is back after {event.seconds:.1f} s."),
+    events.DatabaseReadOnly: ("database", lambda _: "The database takes no writes."),
+    events.DatabaseWritable: (
+        "database",
+        lambda event: f"The database takes writes again after {event.seconds:.1f} s.",
+    ),
+    events.SchemaChanged: (
+        "migration",
+        lambda event: f"Tables are not those of the models: {', '.join(event.tables)}.",
+    ),
+    events.SchemaRestored: ("migration", lambda _: "The tables are those of the models again."),
+}
+
+
+def subscribe_changes(source: Events, keep: Callable[[Change], object]) -> None:
+    """Give each event that is a change to `keep`."""
+    for event_type, (kind, sentence) in _SENTENCES.items():
+        source.subscribe(event_type, _keeping(kind, sentence, keep))
+
+
+def _keeping(
+    kind: ChangeKind, sentence: Callable[[Any], str], keep: Callable[[Change], object]
+) -> Callable[[Any], None]:
+    def note(event: Any) -> None:
+        keep(change(kind, sentence(event)))
+
+    return note

@@ -1,0 +1,71 @@
+"""`Changes`: what has changed at an instance, for who asks why it behaves differently since then.
+
+Off the request path, in the monitor. The last ones are kept in a file; all are copied to the database behind it.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import Literal, get_args
+
+import msgspec
+
+from gatepost.records.reports import Report
+from gatepost.records.snapshots import Snapshot
+
+ChangeKind = Literal[
+    "start", "stop", "reload", "release", "migration", "worker_death", "monitor_death", "database", "level", "alert",
+    "operator",
+]  # fmt: skip
+KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
+
+CHANGES_MAX = 1000
+SUMMARY_LENGTH_MAX = 300
+_ROOM = SUMMARY_LENGTH_MAX * 4 + 200
+"""What a change takes at most, in bytes."""
+
+
+class Change(Report):
+    """A change: `at` in seconds since the epoch, `summary` in a sentence. `number` tells those of a moment apart."""
+
+    kind: ChangeKind
+    summary: str
+    at: float
+    number: int = 0
+
+
+def change(kind: ChangeKind, summary: str) -> Change:
+    """One that has just happened."""
+    return Change(kind, summary[:SUMMARY_LENGTH_MAX], time.time(), time.monotonic_ns())
+
+
+class Changes:
+    """The last changes of an instance, the newest last. `uncopied` are those that the database does not have."""
+
+    def __init__(self, file: Snapshot) -> None:
+        self._file = file
+        saved = file.load()
+        try:
+            found = [] if saved is None else msgspec.msgpack.decode(saved, type=list[Change])
+        except msgspec.DecodeError:
+            found = []
+        self._kept = deque(found, maxlen=min(CHANGES_MAX, file.bytes_max // _ROOM))
+        # Those of a monitor before: which of them it has copied it cannot say any more.
+        self.uncopied = deque(found, maxlen=CHANGES_MAX)
+
+    def add(self, change: Change) -> None:
+        """Keep one."""
+        self._kept.append(change)
+        self.uncopied.append(change)
+        self._file.save(msgspec.msgpack.encode(list(self._kept)))
+
+    def newest_first(self) -> list[Change]:
+        """Those that are kept."""
+        return list(self._kept)[::-1]
+
+    def copied(self, changes: Iterable[Change]) -> None:
+        """The database has these."""
+        done = {(change.at, change.number) for change in changes}
+        kept = [change for change in self.uncopied if (change.at, change.number) not in done]
+        self.uncopied.clear()
+        self.uncopied.extend(kept)

@@ -1,0 +1,54 @@
+"""`RecordFiles`: the files in which an instance keeps its records, or memory where it has no folder for them.
+
+Off the request path. The master opens them before it starts the monitor, so that also the memory outlives a monitor.
+Each has a fixed size, so that records never fill a disk; what is not written yet takes no room.
+"""
+
+import fcntl
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from gatepost.records.snapshots import Snapshot
+from gatepost.shared_files import shared_file
+
+MIB = 1024 * 1024
+SIZES: Mapping[str, int] = {"changes": 2 * MIB}
+"""The files and their bytes."""
+
+_MODE = 0o640
+
+
+class RecordFiles:
+    """Opens the files below `folder`, which belongs to one server at a time; in memory where it is None.
+
+    Raises OSError where the folder cannot be had: BlockingIOError where another server has it.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+        if folder is not None:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            # Held as long as a process of the server has the descriptor, which no program that it starts gets.
+            self._lock = _opened(folder / ".lock")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._descriptors = {name: self._open(name, size) for name, size in SIZES.items()}
+
+    def descriptor(self, name: str) -> int:
+        """The file of this name, of SIZES[name] bytes."""
+        return self._descriptors[name]
+
+    def snapshot(self, name: str) -> Snapshot:
+        """The file of this name, as one that keeps one value."""
+        return Snapshot(self._descriptors[name], SIZES[name])
+
+    def _open(self, name: str, size: int) -> int:
+        if self.folder is None:
+            return shared_file(f"gatepost-{name}", size)
+        descriptor = _opened(self.folder / name)
+        os.ftruncate(descriptor, size)
+        return descriptor
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)

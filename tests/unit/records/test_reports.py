@@ -1,0 +1,63 @@
+"""Reports come through the socket whole, whatever their length, also from processes that are gone; none waits."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from gatepost.records.reports import MESSAGE_BYTES_MAX, REPORT_BYTES_MAX, Report, Reports
+
+
+class Told(Report):
+    text: str
+
+
+@pytest.fixture
+def reports() -> Iterator[Reports]:
+    made = Reports()
+    yield made
+    made.close()
+
+
+def received(reports: Reports) -> list[str]:
+    return [msgspec.msgpack.decode(data, type=Told).text for data in reports.receive()]
+
+
+def test_reports_come_in_their_order(reports: Reports) -> None:
+    assert received(reports) == []
+    assert reports.send(Told("a"))
+    assert reports.send(Told("b"))
+    assert received(reports) == ["a", "b"]
+
+
+def test_a_long_report_comes_whole_and_leaves_no_descriptor(reports: Reports) -> None:
+    before = len(os.listdir("/dev/fd"))
+    text = "x" * (3 * MESSAGE_BYTES_MAX)
+    assert reports.send(Told(text))
+    assert received(reports) == [text]
+    assert len(os.listdir("/dev/fd")) == before
+
+
+def test_one_that_is_too_long_is_lost_and_counted(reports: Reports) -> None:
+    assert not reports.send(Told("x" * REPORT_BYTES_MAX))
+    assert reports.lost == 1
+    assert received(reports) == []
+
+
+def test_nobody_waits_where_nobody_reads(reports: Reports) -> None:
+    sent = 0
+    while reports.send(Told("x" * 1000)):
+        sent += 1
+    assert sent > 20
+    assert reports.lost == 1
+    assert len(received(reports)) == sent
+    assert reports.send(Told("again"))
+
+
+def test_reports_of_a_process_that_has_ended_are_read(reports: Reports) -> None:
+    process = multiprocessing.get_context("fork").Process(target=lambda: reports.send(Told("last words")))
+    process.start()
+    process.join()
+    assert received(reports) == ["last words"]
