@@ -14,6 +14,7 @@ from hypothesis import settings
 from sqlalchemy import MetaData
 from tests.databases import Databases
 from tests.documented_params import check_params
+from tests.memory_folder import memory_folder
 from tests.recorded_responses import RecordedResponses
 
 from gatepost.call import Response
@@ -133,8 +134,10 @@ def postgresql(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         with DebianPostgreSQL() as other:
             yield other
         return
-    folder: Path = tmp_path_factory.mktemp("postgresql")
-    with EmbeddedPostgreSQL(folder, settings=FAST_AND_FORGETFUL) as server:
+    with (
+        memory_folder(tmp_path_factory.mktemp("postgresql")) as folder,
+        EmbeddedPostgreSQL(folder, settings=FAST_AND_FORGETFUL) as server,
+    ):
         yield server
 
 

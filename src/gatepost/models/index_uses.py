@@ -111,7 +111,7 @@ def uses_of_index(index: Index, column: Column[Any]) -> Use:
 def is_ordered_by(table: "Table[Any]", keys: Sequence[IndexKey]) -> bool:
     """Whether some index begins with these keys, in this order or read backwards."""
     wanted = (list(keys), [key.mirrored for key in keys])
-    return any(_begins(keys_of(index), each) for index in table.indexes for each in wanted)
+    return any(_begins(found, each) for found in map(keys_of, table.indexes) for each in wanted)
 
 
 def keys_of(index: Index) -> list[IndexKey]:
