@@ -1,4 +1,5 @@
-"""The rule for overload in simulated operation, and that the same simulation finds other rules wanting.
+"""The rule for overload in simulated operation. `tests_all/test_overload_mutants.py` shows that the same simulation
+finds other rules wanting.
 
 The letters and bounds are those of `python -m benchmarks.overload`, which measures the same for real. Costs are drawn
 from half to twice what was measured, and arrivals come in clumps.
@@ -9,14 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
-from overload_mutants import (
-    HALF_OF_TIME,
-    OLDEST_FIRST,
-    UNLIMITED_REFUSALS,
-    BoundedQueue,
-    ControlledDelay,
-    RefusesOnArrival,
-)
 from overload_simulation import (
     MICROSECONDS,
     MILLISECONDS,
@@ -161,23 +154,3 @@ def test_expensive_requests_that_are_served_are_served_soon() -> None:
         p99.append(settled[int(len(settled) * 0.99)])
     unloaded, overloaded = p99
     assert overloaded <= 3 * unloaded
-
-
-@pytest.mark.parametrize(
-    ("make", "rule", "case"),
-    [
-        (RefusesOnArrival, RULE, "c 200"),
-        (RefusesOnArrival, RULE, "c 800"),
-        (RefusesOnArrival, RULE, "d"),
-        (ControlledDelay, RULE, "d"),
-        (ControlledDelay, RULE, "e"),
-        (BoundedQueue, RULE, "d"),
-        (AdmissionQueue, OLDEST_FIRST, "e, more"),
-        (AdmissionQueue, HALF_OF_TIME, "d, more"),
-        (AdmissionQueue, UNLIMITED_REFUSALS, "d, more"),
-    ],
-    ids=lambda value: getattr(value, "__name__", None),
-)
-def test_the_simulation_finds_other_rules_wanting(make: Make, rule: AdmissionRule, case: str) -> None:
-    _, measure, bound = CASES[case]
-    assert measure(World(MEASURED, make, rule)) < bound <= at_measured_costs(case)
