@@ -95,6 +95,7 @@ class App(Declared):
         )
         self.events = Events()
         self._composition: Composition | None = None
+        self._last_readings: dict[str, float] = {}
         self.rate_limits = rate_limits
         self._table: BucketTable | None = None
         self._serves_what_fits = False
@@ -170,7 +171,7 @@ class App(Declared):
         try:
             await composition.stop_mounted()
         finally:
-            self._composition = None
+            self._composition, self._last_readings = None, composition.readings()
             await composition.stop()
             self.events.reopen()
 
@@ -186,7 +187,7 @@ class App(Declared):
 
     def readings(self) -> dict[str, float]:
         """How busy the process is, and whether it is ready: numbers by name, for metrics."""
-        return {} if self._composition is None else self._composition.readings()
+        return self._last_readings if self._composition is None else self._composition.readings()
 
     def share(self, table: BucketTable) -> None:
         """Keep the rate limits in a table that other processes of this machine share. Before `start`."""

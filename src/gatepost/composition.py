@@ -25,9 +25,10 @@ from gatepost.database.startup_check import connect_once
 from gatepost.database.trigram_probe import TrigramProbe
 from gatepost.declaration import Declaration
 from gatepost.declaring.origins import Origins
+from gatepost.declaring.rate_limits import RateLimit
 from gatepost.device_cookies import Devices
 from gatepost.errors import ConfigurationError
-from gatepost.events import Events, OwnerNotIndexed, PolicyMayFail, RelationNotServed, ValueMayBeTooLong
+from gatepost.events import DrainBegan, Events, OwnerNotIndexed, PolicyMayFail, RelationNotServed, ValueMayBeTooLong
 from gatepost.gateway.buckets import Buckets, LocalBuckets
 from gatepost.gateway.cross_site_requests import CrossSiteRequests
 from gatepost.gateway.dialect_problems import DialectProblems
@@ -237,10 +238,20 @@ class Composition:
         await self.buckets.stop()
         await self.database.close()
 
+    def limits(self) -> list[tuple[str, str, RateLimit]]:
+        """The rate limits that hold: of which kind their keys are, their name, and what they admit."""
+        limiter = self.gate.limiter
+        return [
+            (kind, spec.name, spec.limit)
+            for kind in ("address", "actor", "account")
+            for limit_set in limiter.limit_sets(kind, self.rules)
+            for spec in limit_set.specs
+        ]
+
     def readings(self) -> dict[str, float]:
         """How busy the process is, and whether it is ready."""
         running, waiting = self.gate.load
-        pool = self.database.pool
+        pool, limiter = self.database.pool, self.gate.limiter
         return {
             "requests_in_flight": running,
             "requests_waiting": waiting,
@@ -248,6 +259,10 @@ class Composition:
             "pool_connections_in_use": pool.in_use,
             "pool_waiting": len(pool.waiting),
             "worker_ready": self.readiness.is_ready,
+            "transactions_committed": self.database.transactions.committed,
+            "transactions_rolled_back": self.database.transactions.rolled_back,
+            "bucket_decisions_local": limiter.decisions - limiter.remote_decisions,
+            "bucket_decisions_valkey": limiter.remote_decisions,
         }
 
     def drain(self) -> None:
@@ -257,6 +272,8 @@ class Composition:
 
     def hand_over(self) -> None:
         """From now on every response closes its connection, and streams end: clients come back on another one."""
+        if not self.gate.is_draining:
+            self.events.emit(DrainBegan())
         self.gate.drain()
         self.streams.drain()
 

@@ -106,5 +106,5 @@ def test_every_kind_of_key_is_shown(start: Start, limited: Environ) -> None:
 def test_where_no_server_is_the_command_says_so(limited: Environ, project: Path) -> None:
     response = run("limits", "show", "127.0.0.1", "--port", "1", cwd=project, environ=limited)
     assert response.returncode == 2
-    assert "No server that you run keeps limits on port 1" in response.stderr
+    assert "No server that you run has the admin socket" in response.stderr
     assert "Traceback" not in response.stderr

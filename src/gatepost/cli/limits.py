@@ -1,30 +1,33 @@
 """`gatepost limits`: what is left of the limits of a key, and full buckets for it.
 
-Asks the Valkey of the settings, or else the table of the server that runs on this machine.
+Asks the Valkey of the settings, or else the admin listener of the server that runs on this machine.
 """
 
 import asyncio
 import ipaddress
 import os
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from gatepost.accounts.models import normalise_email
 from gatepost.auth.keys import signing_key
+from gatepost.cli.admin_client import ask
 from gatepost.cli.output import print_rows
 from gatepost.cli.settings import quiet_settings
 from gatepost.device_cookies import Devices
 from gatepost.errors import ConfigurationError
 from gatepost.events import BucketsLost, Events
 from gatepost.gateway.addresses import network_of
-from gatepost.gateway.buckets import BucketGroup, BucketTable
-from gatepost.gateway.buckets.discovery import find_table
+from gatepost.gateway.buckets import BucketGroup
 from gatepost.gateway.buckets.factory import make_buckets
 from gatepost.gateway.gate import make_limiter
 from gatepost.logging.console import print_success
 from gatepost.server.loading import find_app, reference_of
 from gatepost.settings import Settings
+
+if TYPE_CHECKING:
+    from gatepost.app import App
 
 T = TypeVar("T")
 
@@ -37,7 +40,12 @@ def show_limits(reference: str | None, key: str, *, port: int | None, as_json: b
     async def peek(groups: list[BucketGroup], name: str) -> list[dict[str, Any]]:
         return [row for group in groups for row in _rows(group, await group.peek(name))]
 
-    print_rows(_on_buckets(reference, key, port, peek), as_json=as_json, columns=COLUMNS)
+    kind, name, app, settings = _asked(reference, key)
+    if _keeps_on_this_machine(app, settings):
+        rows = ask("GET", _path(kind, name), port=port)["limits"]
+    else:
+        rows = _on_buckets(app, settings, kind, name, peek)
+    print_rows(rows, as_json=as_json, columns=COLUMNS)
 
 
 def reset_limits(reference: str | None, key: str, *, port: int | None) -> None:
@@ -48,8 +56,28 @@ def reset_limits(reference: str | None, key: str, *, port: int | None) -> None:
             await group.refill(name)
         return sum(len(group.specs) for group in groups)
 
-    count = _on_buckets(reference, key, port, refill)
+    kind, name, app, settings = _asked(reference, key)
+    if _keeps_on_this_machine(app, settings):
+        count = ask("PUT", _path(kind, name), port=port)["refilled"]
+    else:
+        count = _on_buckets(app, settings, kind, name, refill)
     print_success(f"Refilled {count} bucket(s) of {key}. A process may still refuse it for up to a second.")
+
+
+def _asked(reference: str | None, key: str) -> "tuple[str, str, App, Settings]":
+    # Without it the limits would be those of development, which differ.
+    os.environ.setdefault("GATEPOST_ENV", "production")
+    settings = quiet_settings()
+    app = find_app(reference_of(reference))
+    return *_meant(key, settings), app, settings
+
+
+def _keeps_on_this_machine(app: "App", settings: Settings) -> bool:
+    return settings.valkey.url is None and app.rate_limits is None
+
+
+def _path(kind: str, name: str) -> str:
+    return f"/limits/{kind}/{quote(name, safe='')}"
 
 
 def _rows(group: BucketGroup, deficits: tuple[int, ...]) -> Iterator[dict[str, Any]]:
@@ -59,19 +87,11 @@ def _rows(group: BucketGroup, deficits: tuple[int, ...]) -> Iterator[dict[str, A
 
 
 def _on_buckets(
-    reference: str | None, key: str, port: int | None, work: Callable[[list[BucketGroup], str], Awaitable[T]]
+    app: "App", settings: Settings, kind: str, name: str, work: Callable[[list[BucketGroup], str], Awaitable[T]]
 ) -> T:
-    # Without it the limits would be those of development, which differ.
-    os.environ.setdefault("GATEPOST_ENV", "production")
-    settings = quiet_settings()
-    app = find_app(reference_of(reference))
-    kind, name = _meant(key, settings)
-    table: BucketTable | None = None
-    if settings.valkey.url is None:
-        table = _local_table(settings.server.port if port is None else port)
-        settings = replace(settings, gate=replace(settings.gate, limit_factor=table.factor))
+    """Work on the buckets in the Valkey of the settings, or on those that the app declares."""
     events = Events()
-    buckets = make_buckets(app.rate_limits, settings.valkey, table)
+    buckets = make_buckets(app.rate_limits, settings.valkey)
     limiter = make_limiter(settings.gate, events, buckets)
     groups = [limit_set.group for limit_set in limiter.limit_sets(kind, app.composed(settings).rules)]
 
@@ -92,16 +112,6 @@ def _on_buckets(
             await buckets.stop()
 
     return asyncio.run(run())
-
-
-def _local_table(port: int) -> BucketTable:
-    table = find_table(port)
-    if table is None:
-        raise ConfigurationError(
-            f"No server that you run keeps limits on port {port} of this machine.",
-            hint="Name its port with --port, or where all instances keep them: GATEPOST_VALKEY_URL.",
-        )
-    return table
 
 
 def _meant(key: str, settings: Settings) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from gatepost.call import CURRENT_SPENT
 from gatepost.database.failures import SCHEMA_CHANGED, is_schema_change
 from gatepost.database.holders import Holder
 from gatepost.database.statements import Statement
-from gatepost.events import Events, StatementFinished
+from gatepost.events import CountStatement, Events, StatementFinished
 
 RawConnection: TypeAlias = "asyncpg.Connection[Any]"
 Connect: TypeAlias = Callable[[], Awaitable[RawConnection]]
@@ -27,6 +27,9 @@ Measure: TypeAlias = "Callable[[Statement, int, int | None], None]"
 PREPARED_MAX = 256
 """Statements kept prepared per connection; PostgreSQL holds a plan of some 10 KiB for each."""
 
+
+COUNTERS_MAX = 1000
+"""So many names of statements are looked up by one dictionary. Those without a name have their text for one."""
 
 NANOSECONDS = 1_000_000_000
 
@@ -115,17 +118,33 @@ class MeasuredConnection(PooledConnection):
 
 
 def measuring(events: Events) -> "Measure | None":
-    """What adds a statement to the request that it belongs to, and emits `StatementFinished`; None where nobody
-    subscribed: then no clock is read."""
-    emit = events.emitter(StatementFinished)
-    if emit is None:
+    """What adds a statement to the request that it belongs to, counts it, and emits `StatementFinished`; None where
+    nobody counts or subscribed: then no clock is read."""
+    emit, find_counter = events.emitter(StatementFinished), events.find_counter
+    if emit is None and find_counter is None:
         return None
+    counters: dict[str, CountStatement] = {}
+    find_spent, find_known = CURRENT_SPENT.get, counters.get
+
+    def keep(find: Callable[[str], CountStatement], name: str) -> CountStatement:
+        count = find(name)
+        if len(counters) < COUNTERS_MAX:
+            counters[name] = count
+        return count
 
     def measure(statement: Statement, sent_at: int, rows: int | None) -> None:
         took = perf_counter_ns() - sent_at
-        if (spent := CURRENT_SPENT.get(None)) is not None:
+        if (spent := find_spent(None)) is not None:
             spent.database_ns += took
-            spent.rows += rows or 0
-        emit(StatementFinished(statement.name, took / NANOSECONDS, rows))
+            if rows:
+                spent.rows += rows
+        name = statement.name
+        if find_counter is not None:
+            try:
+                (find_known(name) or keep(find_counter, name))(took, rows)
+            except Exception as error:
+                events.fail(find_counter, None, error)
+        if emit is not None:
+            emit(StatementFinished(name, took / NANOSECONDS, rows))
 
     return measure

@@ -43,6 +43,7 @@ from gatepost.database.transactions import (
     REPEATABLE_READ,
     SERIALIZABLE,
     Transaction,
+    TransactionCounts,
     WriteInReadOnly,
 )
 from gatepost.dsn import address_of
@@ -107,6 +108,7 @@ class Database:
         self._sessions = Sessions()
         # What the gate counts of responses that clients have not yet taken.
         self.backlog = ResponseBacklog()
+        self.transactions = TransactionCounts()
         self._startup = {
             "application_name": "gatepost",
             "timezone": "UTC",
@@ -315,6 +317,11 @@ class Database:
     async def _end(self, transaction: Transaction, error: BaseException | None) -> None:
         """Give the connection back, whatever the end of the session raises (a service may listen to its events). What
         follows the commit follows also where the request was cancelled while it committed."""
+        if transaction.is_begun:
+            if transaction.is_committed:
+                self.transactions.committed += 1
+            else:
+                self.transactions.rolled_back += 1
         try:
             transaction.close_session()
         finally:

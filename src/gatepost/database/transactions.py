@@ -75,6 +75,16 @@ class TransactionBroken(RuntimeError):
     """The service left the transaction in a state in which it cannot be committed as a whole."""
 
 
+class TransactionCounts:
+    """How many transactions that had begun were committed, and how many were not."""
+
+    __slots__ = ("committed", "rolled_back")
+
+    def __init__(self) -> None:
+        self.committed = 0
+        self.rolled_back = 0
+
+
 class Transaction:
     """What services work in. Begun and ended by `Database.transact`, never by the work itself.
 
@@ -122,6 +132,11 @@ class Transaction:
         self.connection = connection
         self.is_disconnected = False
         connection.holder = self
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether BEGIN was sent."""
+        return self._is_begun
 
     @property
     def is_untouched(self) -> bool:

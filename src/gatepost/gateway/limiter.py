@@ -30,7 +30,8 @@ class Limiter:
 
     `find_device` reads from a request which device that has signed in before sends it, "" for none. Such a device is
     limited by itself when it signs in, not by its address: other clients cannot use up its tokens. `returns_on_success`
-    gives back what a sign-in took that succeeded.
+    gives back what a sign-in took that succeeded. `decisions` are all that were made, `remote_decisions` those that a
+    shared store was asked for.
     """
 
     def __init__(
@@ -43,6 +44,8 @@ class Limiter:
         returns_on_success: bool = True,
     ) -> None:
         self.buckets = buckets
+        self.decisions = 0
+        self.remote_decisions = 0
         self._clock = buckets.clock
         self._address = _Stage(limits, buckets, "")
         self._actor = _Stage(limits, buckets, "-actor")
@@ -145,6 +148,7 @@ class Limiter:
         cannot decide."""
         clock, take = self._clock, limit_set.take  # as local names: Python 3.11 is slow at calling such attributes
         now = clock()
+        self.decisions += 1
         outcome = take(key, now)
         if outcome is None:
             return self._take_remote(call, limit_set, key, now)
@@ -152,6 +156,7 @@ class Limiter:
         return None
 
     async def _take_remote(self, call: GateCall, limit_set: LimitSet, key: str, now: int) -> None:
+        self.remote_decisions += 1
         self._record(call, limit_set, key, now, await limit_set.take_remote(key))
 
     def _record(self, call: GateCall, limit_set: LimitSet, key: str, now: int, outcome: TakeOutcome) -> None:

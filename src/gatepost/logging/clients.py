@@ -9,10 +9,11 @@ ShownClient = Callable[[str], str | None]
 
 def shown_client(form: str) -> ShownClient | None:
     """The function for `network` and `none`; None for `full`, which changes nothing."""
-    return {"network": _network, "none": _nothing}.get(form)
+    return {"network": shown_network, "none": _nothing}.get(form)
 
 
-def _network(client: str) -> str:
+def shown_network(client: str) -> str:
+    """The network of an address: /24 of IPv4, /48 of IPv6."""
     try:
         address = ipaddress.ip_address(client.partition("/")[0])
     except ValueError:

@@ -58,6 +58,7 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.WorkerReplaced: Line("worker_replaced", logging.INFO, "server"),
     events.WorkerNotReplaced: Line("worker_not_replaced", logging.ERROR, "server"),
     events.LogLevelChanged: Line("log_level_changed", logging.WARNING, "monitor", is_security=True),
+    events.LimitsReset: Line("limits_reset", logging.WARNING, "monitor", is_security=True),
     events.MonitorDied: Line("monitor_died", logging.ERROR, "server"),
     events.EmbeddedDatabaseEnded: Line("embedded_database_ended", logging.ERROR, "embedded"),
     events.EmbeddedDatabaseRestarted: Line("embedded_database_restarted", logging.WARNING, "embedded"),

@@ -102,5 +102,10 @@ def level_number(name: str) -> int:
     return logging.getLevelNamesMapping()[name.upper()]
 
 
+def level_name(number: int) -> str:
+    """Which of the four a level of the standard library is: what is critical is an error as well."""
+    return LEVEL_NAMES[min(max(number // 10 - 1, 0), 3)]
+
+
 def _place(category: Category) -> int:
     return CATEGORIES.index(category) * 16

@@ -66,6 +66,7 @@ class Logs:
             )
             for output in self._outputs
         ]
+        self._access_lines = [0, 0]  # those that are no errors, and those that are
         self._streams: StandardStreams | None = None
         if adopts:
             self._adopt()
@@ -74,13 +75,22 @@ class Logs:
         """Write the events of the application. Call it before the application is started."""
         if self._settings.log.access:
             for output in self._outputs:
-                events.subscribe(RequestFinished, self._access_subscriber(output))
+                is_counted = output is self._outputs[0]
+                events.subscribe(RequestFinished, self._access_subscriber(output, is_counted=is_counted))
         event_lines.subscribe(events, self._levels, self._repeated)
 
     def name_requests(self, find_request_id: FindRequestID) -> None:
         """Give every record that is made while a request is served the request's id."""
         for handler in self._handlers:
             handler.find_request_id = find_request_id
+
+    def readings(self) -> dict[str, float]:
+        """How many access lines were written, and how many lines were lost by each output."""
+        lost = {
+            "lines_lost_files" if output.has_files else "lines_lost_stdout": output.writer.lost
+            for output in self._outputs
+        }
+        return {"access_lines": self._access_lines[0], "access_errors": self._access_lines[1], **lost}
 
     def start(self) -> None:
         """Write in batches from now on. After the fork, in the process that serves."""
@@ -102,17 +112,20 @@ class Logs:
         for output in self._outputs:
             output.writer.close()
 
-    def _access_subscriber(self, output: Output) -> Callable[[RequestFinished], None]:
+    def _access_subscriber(self, output: Output, *, is_counted: bool) -> Callable[[RequestFinished], None]:
         render = json_lines(self._show_client) if output.form == "json" else console_lines(coloured=output.is_coloured)
         keep = output.writer.subscriber(render, is_error=is_error)
         levels, sample = self._levels.of, self._settings.log.access_sample
         numbers = itertools.count()
+        counts = self._access_lines if is_counted else [0, 0]
 
         def keep_wanted(event: RequestFinished) -> None:
-            if levels["access"] > logging.INFO and not is_error(event):
+            is_wrong = is_error(event)
+            if levels["access"] > logging.INFO and not is_wrong:
                 return
             if event.status < 400 and sample > 1 and next(numbers) % sample:
                 return
+            counts[is_wrong] += 1
             keep(event)
 
         return keep_wanted

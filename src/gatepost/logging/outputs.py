@@ -13,11 +13,12 @@ from gatepost.settings import LogSettings
 
 
 class Output(NamedTuple):
-    """A writer, and how its lines look: `console` or `json`."""
+    """A writer, how its lines look (`console` or `json`), and whether they go to files."""
 
     writer: Writer
     form: str
     is_coloured: bool = False
+    has_files: bool = False
 
 
 def file_output(settings: LogSettings) -> Output | None:
@@ -26,4 +27,4 @@ def file_output(settings: LogSettings) -> Output | None:
         return None
     files = LogFiles(Path(settings.folder), settings.bytes_max)
     files.check()
-    return Output(Writer(files), "json")
+    return Output(Writer(files), "json", has_files=True)

@@ -18,7 +18,7 @@ import msgspec
 from gatepost.loggers import FIELDS
 from gatepost.logging.clients import ShownClient
 from gatepost.logging.console import shown_level
-from gatepost.logging.levels import Levels
+from gatepost.logging.levels import Levels, level_name
 from gatepost.logging.lines import category_of, kind_of
 from gatepost.logging.row_values import hidden_row_values, without_arguments
 from gatepost.logging.text import escaped, safe_value, shortened, without_secrets
@@ -27,6 +27,8 @@ Write = Callable[[bytes, int], None]
 """Takes a line and its kind."""
 EventDict = MutableMapping[str, Any]
 Processor = Callable[[object, str, EventDict], EventDict]
+CountLine = Callable[[str, str], None]
+"""Counts a line of a category and level."""
 FindRequestID = Callable[[], str | None]
 """Gives the id of the request that is being served where it is called, None outside of one."""
 
@@ -44,6 +46,7 @@ class RecordHandler(logging.Handler):
     category admits it.
 
     `find_request_id` is asked for each record, in the task that logs: a request pays for it only when it logs.
+    `count_line` is told the category and level of each line.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class RecordHandler(logging.Handler):
         self._levels = levels or Levels(logging.NOTSET)
         self._show_client = show_client
         self.find_request_id: FindRequestID = lambda: None
+        self.count_line: CountLine | None = None
         self._made: logging.Formatter | None = None
         if "structlog" in sys.modules:  # the application's own structlog loggers have to come out here as well
             self.prepare()
@@ -81,6 +85,8 @@ class RecordHandler(logging.Handler):
                 return
             line = self.prepare().format(record)
             self._write(line.encode(errors="backslashreplace") + b"\n", kind_of(category, is_error=is_error))
+            if self.count_line is not None:
+                self.count_line(category, level_name(record.levelno))
         except Exception:
             self.handleError(record)
 
@@ -95,6 +101,14 @@ class RecordHandler(logging.Handler):
             for name in _CLIENTS & event.keys():
                 event[name] = self._show_client(str(event[name]))
         return event
+
+
+def count_lines(count_line: CountLine) -> None:
+    """Tell of each line that this process logs, once, whatever number of outputs it has. Access lines are not
+    records."""
+    handlers = [handler for handler in logging.getLogger().handlers if isinstance(handler, RecordHandler)]
+    for handler in handlers[:1]:
+        handler.count_line = count_line
 
 
 def _given_category(record: logging.LogRecord) -> object:

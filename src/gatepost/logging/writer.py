@@ -66,8 +66,14 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._writing_since = 0.0  # monotonic; 0 while no write is under way
         self.dropped = 0
+        self._reported = 0
         self._report_at = 0.0  # monotonic
         self._before_flush: Callable[[], None] | None = None
+
+    @property
+    def lost(self) -> int:
+        """How many lines have been dropped so far."""
+        return self._reported + self.dropped
 
     def write(self, line: bytes, kind: int = ORDINARY) -> None:
         """Take one line, which ends in a newline."""
@@ -205,6 +211,7 @@ class Writer:
         if self._put([(ERROR, said)]):
             self.dropped += dropped
         else:
+            self._reported += dropped
             self._report_at = time.monotonic() + REPORT_SECONDS
 
     def _put(self, lines: list[tuple[int, bytes]]) -> int:

@@ -4,7 +4,10 @@ Edges are decimal, 31 in each decade, each at most 8.7 % above the one before, s
 than 5 % from any value in it. They include the edges that dashboards use; only those are exposed to Prometheus.
 """
 
+import math
 from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import accumulate
 
 _DECADE = (
     *(1, 1.08, 1.16, 1.25, 1.35, 1.45, 1.55, 1.67, 1.8, 1.9, 2, 2.15, 2.3, 2.5, 2.7, 2.9, 3.1),
@@ -23,3 +26,14 @@ EXPOSED: tuple[float, ...] = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 def bucket_of(seconds: float) -> int:
     """The index of the bucket that holds a value."""
     return bisect_left(EDGES, seconds)
+
+
+def percentile(counts: Sequence[float], percent: float) -> float:
+    """The value in seconds that so many percent of a histogram are not above, within 5 %; 0 of an empty one."""
+    rank = max(1, math.ceil(sum(counts) * percent / 100))
+    index = next((index for index, count in enumerate(accumulate(counts)) if count >= rank), None)
+    if index is None:
+        return 0.0
+    above = EDGES[min(index, len(EDGES) - 1)]
+    below = EDGES[index - 1] if index else above
+    return float(f"{math.sqrt(below * above):.3g}")

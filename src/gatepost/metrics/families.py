@@ -6,7 +6,11 @@ own; it is also what the page of the reference is checked against.
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["counter", "gauge", "histogram"]
+Kind = Literal["counter", "gauge", "histogram", "slowest", "top", "limit"]
+
+
+OWN_PREFIX = "app_"
+"""What the names of the application's own metrics begin with in Prometheus, so that none is ever one of ours."""
 
 
 class Family(NamedTuple):
@@ -16,6 +20,11 @@ class Family(NamedTuple):
     kind: Kind
     labels: tuple[str, ...]
     help: str
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the application's own."""
+        return self.name.startswith(OWN_PREFIX)
 
 
 REQUEST_SECONDS = Family(
@@ -49,16 +58,42 @@ STATEMENT_SECONDS = Family(
 )
 STATEMENT_ROWS = Family("gatepost_statement_rows_total", "counter", ("statement",), "Rows of compiled statements.")
 LIMIT_REFUSALS = Family("gatepost_limit_refusals_total", "counter", ("limit",), "Requests over a rate limit.")
+BUCKET_DECISIONS = Family(
+    "gatepost_bucket_decisions_total",
+    "counter",
+    ("store",),
+    "Decisions of rate limits: local (made by this process alone, or on its machine) or valkey (asked of it).",
+)
+BUCKETS_OUTAGES = Family(
+    "gatepost_buckets_outages_total", "counter", (), "Times that a process lost the Valkey of the rate limits."
+)
+BUCKETS_OUTAGE_SECONDS = Family(
+    "gatepost_buckets_away_seconds_total", "counter", (), "Seconds that a process was without that Valkey."
+)
 SHED = Family("gatepost_shed_requests_total", "counter", (), "Requests that were refused because of overload.")
 SIGN_INS = Family("gatepost_sign_ins_total", "counter", ("outcome",), "Attempts to sign in: succeeded or failed.")
 RETRIES = Family("gatepost_transaction_retries_total", "counter", (), "Transactions that ran again.")
 CONNECTIONS_OPENED = Family("gatepost_connections_opened_total", "counter", (), "Connections to PostgreSQL opened.")
+TRANSACTIONS = Family(
+    "gatepost_transactions_total", "counter", ("outcome",), "Transactions that had begun: committed or rolled_back."
+)
+RECONNECTS = Family(
+    "gatepost_database_reconnects_total", "counter", (), "Times that a process found the database again."
+)
 OUTAGES = Family("gatepost_database_outages_total", "counter", (), "Times that a process lost the database.")
 OUTAGE_SECONDS = Family(
     "gatepost_database_away_seconds_total", "counter", (), "Seconds that a process was without the database."
 )
 UNKNOWN_ERRORS = Family("gatepost_unexpected_errors_total", "counter", (), "Exceptions that no layer expected.")
 WORKER_DEATHS = Family("gatepost_worker_deaths_total", "counter", (), "Serving processes that ended by themselves.")
+DRAINS = Family("gatepost_drains_total", "counter", (), "Times that a process began to end: replaced, or stopped.")
+LOG_LINES = Family("gatepost_log_lines_total", "counter", ("category", "level"), "Lines of the log that were written.")
+LOG_LINES_LOST = Family(
+    "gatepost_log_lines_lost_total",
+    "counter",
+    ("output",),
+    "Lines that had no room, because the disk was full or the reader stuck, by output: stdout or files.",
+)
 
 IN_FLIGHT = Family("gatepost_requests_in_flight", "gauge", ("pid",), "Requests that are being served.")
 WAITING = Family("gatepost_requests_waiting", "gauge", ("pid",), "Requests that wait for admission.")
@@ -77,6 +112,36 @@ GARBAGE = Family(
 )
 BEAT = Family("gatepost_worker_beat_seconds", "gauge", ("pid",), "When a worker last reported, as a Unix time.")
 
+BUILD_INFO = Family(
+    "gatepost_build_info",
+    "gauge",
+    ("version", "python", "release"),
+    "1, with what runs: Gatepost, Python, the release.",
+)
+LOG_DISK_FREE = Family("gatepost_log_disk_free_bytes", "gauge", (), "Free room on the disk of the log files.")
+LOG_DISK_SIZE = Family("gatepost_log_disk_size_bytes", "gauge", (), "Size of the disk of the log files.")
+CPU_PERIODS = Family(
+    "gatepost_cpu_periods_total", "counter", (), "Periods in which the CPU time of the control group was limited."
+)
+CPU_THROTTLED_PERIODS = Family(
+    "gatepost_cpu_throttled_periods_total",
+    "counter",
+    (),
+    "Periods in which the control group had to wait for CPU time.",
+)
+CPU_THROTTLED_SECONDS = Family(
+    "gatepost_cpu_throttled_seconds_total", "counter", (), "Seconds that the control group had to wait for CPU time."
+)
+
 LEFT_OUT = Family("gatepost_series_left_out", "gauge", ("pid",), "Series for which a process had no room.")
 
 FAMILIES = tuple(value for value in globals().values() if isinstance(value, Family))
+
+SLOWEST = Family("slowest_requests", "slowest", ("operation",), "")
+"""Not for Prometheus: the slowest requests of an operation."""
+
+TOP_CLIENTS = Family("top_clients", "top", ("by", "window"), "")
+"""Not for Prometheus: the busiest clients, by address, network or user."""
+
+RATE_LIMITS = Family("rate_limits", "limit", ("kind", "name", "rule", "store"), "")
+"""Not for Prometheus: a rate limit that holds for keys of a kind, and where its buckets are."""

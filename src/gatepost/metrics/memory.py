@@ -9,11 +9,14 @@ import contextlib
 import mmap
 import os
 import threading
+import time
 from collections.abc import Generator
 from fcntl import LOCK_EX, LOCK_UN, lockf
 from typing import Any
 
-from gatepost.metrics.region import LIVE, REGION_BYTES, Region
+from gatepost.metrics.clients import fold_clients
+from gatepost.metrics.region import LIVE, REGION_BYTES, Region, Series
+from gatepost.metrics.slowest import fold_slowest
 from gatepost.shared_files import reduced, shared_file
 
 
@@ -25,7 +28,9 @@ class MetricsMemory:
         self._memory = mmap.mmap(descriptor, os.fstat(descriptor).st_size)
         count = len(self._memory) // REGION_BYTES
         self._departed, *self._regions = (Region(self._memory, number * REGION_BYTES) for number in range(count))
-        self._lock = threading.Lock()
+        self._forget_lock()
+        # A thread of the parent may hold it when a process is forked.
+        os.register_at_fork(after_in_child=self._forget_lock)
 
     @classmethod
     def shared(cls, name: str, processes: int) -> "MetricsMemory":
@@ -65,10 +70,21 @@ class MetricsMemory:
         self._departed.load()
         done = region.folded
         for number, series in enumerate(region.series()):
-            if number >= done and series.kind != "gauge":
-                self._departed.fold(series)
+            if number >= done:
+                self._fold_series(series)
             region.folded = number + 1
         region.free()
+
+    def _fold_series(self, series: Series) -> None:
+        if series.kind == "top":
+            fold_clients(self._departed, series)
+        elif series.kind == "slowest":
+            fold_slowest(self._departed, series, time.time())
+        elif series.kind in {"counter", "histogram"}:
+            self._departed.fold(series)
+
+    def _forget_lock(self) -> None:
+        self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def _locked(self) -> Generator[None]:

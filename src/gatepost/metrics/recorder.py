@@ -4,16 +4,24 @@ Beside the request path: two events come with each request, so their places in m
 each, and the rest is additions. Series appear at the first use, with labels of which there is a bounded number.
 """
 
+import struct
+import threading
+import time
+from bisect import bisect_left
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from gatepost import events
-from gatepost.events import Events
+from gatepost.events import CountStatement, Events
 from gatepost.metrics import families
+from gatepost.metrics.buckets import BUCKETS, EDGES
+from gatepost.metrics.clients import BATCH, ClientCounter
 from gatepost.metrics.families import Family
 from gatepost.metrics.region import Region
+from gatepost.metrics.slowest import WINDOW_SECONDS, SlowestRequests
 
 NAMES_MAX = 500
 """So many different codes, and so many statements, have series of their own; the others share one."""
@@ -22,73 +30,135 @@ OTHER = "other"
 
 _CLASSES = tuple(f"{number}xx" for number in range(10))
 
+CountRequest = Callable[[events.RequestFinished], None]
+
+_REQUEST_FAMILIES = (
+    families.REQUEST_SECONDS,
+    families.REQUEST_DATABASE_SECONDS,
+    families.REQUEST_POOL_WAIT_SECONDS,
+    families.RESPONSE_BYTES,
+)
+_request_totals = struct.Struct("<4d")  # the sum of the histogram, and the three behind it
+
+_STATEMENT_FAMILIES = (
+    families.STATEMENTS,
+    families.STATEMENT_SECONDS,
+    families.STATEMENT_ROWS,
+    families.STATEMENT_FAILURES,
+)
+_statement_totals = struct.Struct("<3d")  # all but the failures
+
 
 class Recorder:
-    """Adds the events of a process to its region."""
+    """Adds the events of a process to its region. `shown_client` is what may be kept of an address: full, network, or
+    none."""
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: Region, shown_client: str = "full") -> None:
         self._region = region
-        self._requests: dict[tuple[str, int], tuple[int, int, int, int]] = {}
-        self._statements: dict[str, tuple[int, int, int, int]] = {}
+        self._requests: dict[tuple[str, int], CountRequest] = {}
+        self._statements: dict[str, CountStatement] = {}
         self._codes: dict[str, int] = {}
+        self._slowest: dict[str, SlowestRequests] = {}
+        self._window = 0
+        self._clients = ClientCounter(region, shown_client)
 
     def subscribe(self, events_of_app: Events) -> None:
         """Record the events of the application. Call it before the application is started."""
-        events_of_app.subscribe(events.RequestFinished, self._finish_request)
-        events_of_app.subscribe(events.StatementFinished, self._finish_statement)
+        events_of_app.subscribe(events.RequestFinished, self._request_subscriber())
+        events_of_app.find_counter = self._statement_counter
         events_of_app.subscribe(events.LimitExceeded, self._exceed_limit)
-        events_of_app.subscribe(events.DatabaseRestored, self._restore_database)
-        for event, family, values in _COUNTED:
-            events_of_app.subscribe(event, self._counting(family, values))
+        count_events(self._region, events_of_app)
+        failed = self._clients.failed
+        events_of_app.subscribe(events.SignInFailed, lambda event: failed.append(event.client))
 
-    def _finish_request(self, event: events.RequestFinished) -> None:
-        # A method that does not exist is the mistake of its client, whatever the number of its status.
-        key = (event.operation or event.route, event.status // 100 if event.status != 501 else 4)
-        places = self._requests.get(key) or self._request_places(key)
-        region = self._region
-        duration, database, wait, size = places
-        region.observe(duration, event.seconds)
-        region.add(database, event.database_seconds)
-        region.add(wait, event.pool_wait_seconds)
-        region.add(size, event.bytes)
-        if event.code is not None:
-            region.add(self._code_place(event.code), 1)
+    def tend(self) -> None:
+        """Do what no request has to wait for. Called about once a second, and before the process ends."""
+        self._clients.count()
+        window = int(time.time() // WINDOW_SECONDS)
+        if window != self._window:
+            self._window = window
+            for slowest in self._slowest.values():
+                slowest.begin_window()
 
-    def _request_places(self, key: tuple[str, int]) -> tuple[int, int, int, int]:
+    def _request_subscriber(self) -> CountRequest:
+        # Called for every request, so what it needs is in the closure.
+        known, find_counter, clients = self._requests, self._request_counter, self._clients
+        waiting = clients.requests
+        keep = waiting.append
+
+        def finish(event: events.RequestFinished) -> None:
+            status = event.status
+            # A method that does not exist is the mistake of its client, whatever the number of its status.
+            key = (event.operation or event.route, status // 100 if status != 501 else 4)
+            (known.get(key) or find_counter(key))(event)
+            keep(event)
+            if event.code is not None:
+                self._refuse(event)
+            if len(waiting) >= BATCH:
+                clients.count()
+
+        return finish
+
+    def _refuse(self, event: events.RequestFinished) -> None:
+        self._region.add(self._code_place(event.code or OTHER), 1)
+        if event.status < 500:
+            self._clients.refused.append(event)
+
+    def _request_counter(self, key: tuple[str, int]) -> CountRequest:
+        """What adds a request of an operation and class to its series.
+
+        Called for every request, so the totals are kept in the closure and written to the memory by one call, which
+        costs half of adding to the memory: the sum of the histogram and the series made with it are neighbours.
+        """
         labels = (key[0], _CLASSES[key[1]])
-        place = self._region.place
-        found = self._requests[key] = (
-            place(families.REQUEST_SECONDS, labels),
-            place(families.REQUEST_DATABASE_SECONDS, labels),
-            place(families.REQUEST_POOL_WAIT_SECONDS, labels),
-            place(families.RESPONSE_BYTES, labels),
-        )
-        return found
+        region, counts = self._region, self._region.counts
+        place = region.place_together(_REQUEST_FAMILIES, labels)
+        write = region.writer(_request_totals, place + BUCKETS)
+        slowest = self._slowest.get(key[0])
+        if slowest is None:
+            slowest = self._slowest[key[0]] = SlowestRequests(region, key[0])
+        seconds = database = wait = size = 0.0
 
-    def _finish_statement(self, event: events.StatementFinished) -> None:
-        places = self._statements.get(event.name) or self._statement_places(event.name)
-        region = self._region
-        count, failures, seconds, rows = places
-        region.add(count, 1)
-        region.add(seconds, event.seconds)
-        if event.rows is None:
-            region.add(failures, 1)
-        else:
-            region.add(rows, event.rows)
+        def count(event: events.RequestFinished) -> None:
+            nonlocal seconds, database, wait, size
+            took = event.seconds
+            seconds += took
+            database += event.database_seconds
+            wait += event.pool_wait_seconds
+            size += event.bytes
+            counts[place + bisect_left(EDGES, took)] += 1
+            write(seconds, database, wait, size)
+            if took > slowest.above:
+                slowest.note(event)
 
-    def _statement_places(self, name: str) -> tuple[int, int, int, int]:
-        # One without a name is known by its text: no label for a metric.
+        self._requests[key] = count
+        return count
+
+    def _statement_counter(self, name: str) -> CountStatement:
+        """What adds a statement to its series. One without a name is known by its text, which is no label."""
         label = name if " " not in name and len(self._statements) < NAMES_MAX else OTHER
-        place = self._region.place
-        found = (
-            place(families.STATEMENTS, (label,)),
-            place(families.STATEMENT_FAILURES, (label,)),
-            place(families.STATEMENT_SECONDS, (label,)),
-            place(families.STATEMENT_ROWS, (label,)),
-        )
-        if len(self._statements) < 2 * NAMES_MAX:
-            self._statements[name] = found
+        found = self._statements.get(label)
+        if found is None:
+            found = self._statements[label] = self._make_statement_counter(label)
         return found
+
+    def _make_statement_counter(self, label: str) -> CountStatement:
+        start = self._region.place_together(_STATEMENT_FAMILIES, (label,))
+        failures, values = start + len(_STATEMENT_FAMILIES) - 1, self._region.values
+        write = self._region.writer(_statement_totals, start)
+        runs = nanoseconds = rows = 0
+
+        def count(took: int, got: int | None) -> None:
+            nonlocal runs, nanoseconds, rows
+            runs += 1
+            nanoseconds += took
+            if got is None:
+                values[failures] += 1
+            else:
+                rows += got
+            write(runs, nanoseconds * 1e-9, rows)
+
+        return count
 
     def _code_place(self, code: str) -> int:
         found = self._codes.get(code)
@@ -101,16 +171,33 @@ class Recorder:
     def _exceed_limit(self, event: events.LimitExceeded) -> None:
         self._region.add(self._region.place(families.LIMIT_REFUSALS, (event.limit,)), 1)
 
-    def _restore_database(self, event: events.DatabaseRestored) -> None:
-        self._region.add(self._region.place(families.OUTAGE_SECONDS, ()), event.seconds)
 
-    def _counting(self, family: Family, values: tuple[str, ...]) -> Callable[[Any], None]:
-        region = self._region
+def count_events(region: Region, events_of_process: Events) -> None:
+    """Count what is rare, in the region of a process that may serve nothing."""
+    for event, family, values in _COUNTED:
+        events_of_process.subscribe(event, _adding(region, family, values, lambda event: 1))
+    for event, family in _SECONDS:
+        events_of_process.subscribe(event, _adding(region, family, (), attrgetter("seconds")))
 
-        def count(event: msgspec.Struct) -> None:
-            region.add(region.place(family, values), 1)
 
-        return count
+def line_counter(region: Region) -> Callable[[str, str], None]:
+    """What counts a line of the log, of a category and level, from any thread."""
+    lock = threading.Lock()
+
+    def count_line(category: str, level: str) -> None:
+        with lock:
+            region.add(region.place(families.LOG_LINES, (category, level)), 1)
+
+    return count_line
+
+
+def _adding(
+    region: Region, family: Family, values: tuple[str, ...], amount: Callable[[Any], float]
+) -> Callable[[Any], None]:
+    def add(event: Any) -> None:
+        region.add(region.place(family, values), amount(event))
+
+    return add
 
 
 _COUNTED: tuple[tuple[type[msgspec.Struct], Family, tuple[str, ...]], ...] = (
@@ -120,6 +207,9 @@ _COUNTED: tuple[tuple[type[msgspec.Struct], Family, tuple[str, ...]], ...] = (
     (events.TransactionRetried, families.RETRIES, ()),
     (events.ConnectionOpened, families.CONNECTIONS_OPENED, ()),
     (events.DatabaseLost, families.OUTAGES, ()),
+    (events.DatabaseRestored, families.RECONNECTS, ()),
+    (events.BucketsLost, families.BUCKETS_OUTAGES, ()),
+    (events.DrainBegan, families.DRAINS, ()),
     (events.RequestFailed, families.UNKNOWN_ERRORS, ()),
     (events.TaskFailed, families.UNKNOWN_ERRORS, ()),
     (events.AfterCommitFailed, families.UNKNOWN_ERRORS, ()),
@@ -127,3 +217,9 @@ _COUNTED: tuple[tuple[type[msgspec.Struct], Family, tuple[str, ...]], ...] = (
     (events.WorkerDied, families.WORKER_DEATHS, ()),
 )
 """What each event adds one to."""
+
+_SECONDS: tuple[tuple[type[msgspec.Struct], Family], ...] = (
+    (events.DatabaseRestored, families.OUTAGE_SECONDS),
+    (events.BucketsRestored, families.BUCKETS_OUTAGE_SECONDS),
+)
+"""What each event adds its seconds to."""

@@ -17,26 +17,35 @@ PERIOD_SECONDS = 1.0
 DESCRIPTORS_EVERY = 10
 """Descriptors are counted by listing them, which is dear where there are thousands."""
 
-READINGS = {
-    family.name.removeprefix("gatepost_"): family
-    for family in (
-        families.IN_FLIGHT,
-        families.WAITING,
-        families.POOL_SIZE,
-        families.POOL_IN_USE,
-        families.POOL_WAITING,
-        families.READY,
-    )
+READINGS: Mapping[str, tuple[families.Family, tuple[str, ...] | None]] = {
+    "requests_in_flight": (families.IN_FLIGHT, None),
+    "requests_waiting": (families.WAITING, None),
+    "pool_connections": (families.POOL_SIZE, None),
+    "pool_connections_in_use": (families.POOL_IN_USE, None),
+    "pool_waiting": (families.POOL_WAITING, None),
+    "worker_ready": (families.READY, None),
+    "transactions_committed": (families.TRANSACTIONS, ("committed",)),
+    "transactions_rolled_back": (families.TRANSACTIONS, ("rolled_back",)),
+    "bucket_decisions_local": (families.BUCKET_DECISIONS, ("local",)),
+    "bucket_decisions_valkey": (families.BUCKET_DECISIONS, ("valkey",)),
+    "access_lines": (families.LOG_LINES, ("access", "info")),
+    "access_errors": (families.LOG_LINES, ("access", "error")),
+    "lines_lost_stdout": (families.LOG_LINES_LOST, ("stdout",)),
+    "lines_lost_files": (families.LOG_LINES_LOST, ("files",)),
 }
-"""What the application tells of itself, by the names that it uses."""
+"""What the application and its log tell of themselves, by the names that they use; None: a gauge, with the process."""
 
 
 class Sampler:
-    """Writes the gauges of this process into its region. `read` gives what the application tells of itself."""
+    """Writes the gauges of this process into its region. `read` gives what the application tells of itself, `tend` is
+    what else is to be done once a second."""
 
-    def __init__(self, region: Region, read: Callable[[], Mapping[str, float]]) -> None:
+    def __init__(
+        self, region: Region, read: Callable[[], Mapping[str, float]], tend: Callable[[], None] = lambda: None
+    ) -> None:
         self._region = region
         self._read = read
+        self._tend = tend
         self._pid = (str(os.getpid()),)
         self._number = 0
         self._due_at = 0.0
@@ -46,12 +55,23 @@ class Sampler:
         self._due_at = loop.time()
         self._sample(loop)
 
+    def finish(self) -> None:
+        """Write what has happened since the last second. When the process ends."""
+        self._write_readings()
+        self._tend()
+
+    def _write_readings(self) -> None:
+        region = self._region
+        for name, value in self._read().items():
+            family, labels = READINGS[name]
+            region.set(region.place(family, self._pid if labels is None else labels), value)
+
     def _sample(self, loop: asyncio.AbstractEventLoop) -> None:
         region = self._region
         now = loop.time()
         self._set(families.LOOP_LAG, now - self._due_at)
-        for name, value in self._read().items():
-            self._set(READINGS[name], value)
+        self._write_readings()
+        self._tend()
         self._set(families.MEMORY, resident_bytes())
         region.set(region.place(families.CPU, ()), time.process_time())
         for generation, found in enumerate(gc.get_stats()):

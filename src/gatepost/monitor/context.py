@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from gatepost.events import Events
 from gatepost.logging.levels import LevelTable
@@ -14,6 +14,9 @@ from gatepost.records.record_files import RecordFiles
 from gatepost.records.records_database import RecordsDatabase
 from gatepost.records.reports import Report, Reports
 from gatepost.settings import Settings
+
+if TYPE_CHECKING:
+    from gatepost.gateway.buckets import BucketTable
 
 R = TypeVar("R", bound=Report)
 T = TypeVar("T")
@@ -26,7 +29,8 @@ CALL_SECONDS_MAX = 8.0
 class Monitored:
     """An instance of a release, with what all its processes share. The master makes it before it starts them.
 
-    `admin_address` is where its admin listener can be reached from other machines; None where it is a socket alone.
+    `buckets` are those of the rate limits that the workers keep on this machine. `admin_address` is where its admin
+    listener can be reached from other machines; None where it is a socket alone.
     """
 
     instance: str
@@ -35,6 +39,7 @@ class Monitored:
     memory: MetricsMemory
     levels: LevelTable
     reports: Reports
+    buckets: "BucketTable"
     files: RecordFiles
     admin_address: str | None = None
 

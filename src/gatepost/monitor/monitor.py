@@ -14,6 +14,7 @@ from gatepost.monitor.change_records import ChangeRecords
 from gatepost.monitor.context import MonitorContext, Monitored, Part
 from gatepost.monitor.folding import Folding
 from gatepost.monitor.instances import InstanceBeats
+from gatepost.monitor.limits import add_limit_pages
 from gatepost.monitor.page_table import PageTable
 from gatepost.monitor.pages import add_pages
 from gatepost.monitor.parts import ReportReader, run_parts
@@ -45,6 +46,7 @@ class Monitor:
         context = self._context(events)
         subscribe_changes(events, context.changes.add)
         add_pages(context)
+        add_limit_pages(context)
         beats = InstanceBeats(context)
         kept: list[Part] = [Folding(context), beats, ChangeRecords(context)]
         for listener in self._listeners:

@@ -9,8 +9,11 @@ import msgspec
 from gatepost.events import LogLevelChanged
 from gatepost.logging.levels import LEVEL_NAMES, level_number
 from gatepost.logging.lines import CATEGORIES
-from gatepost.metrics.exposition import OPEN_METRICS, TEXT, exposed, sums
+from gatepost.metrics.exposition import OPEN_METRICS, TEXT, exposed
+from gatepost.monitor.clients import busiest_clients
 from gatepost.monitor.context import MonitorContext
+from gatepost.monitor.host import HostReadings
+from gatepost.monitor.operations import operations_in
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.workers import Worker, workers_in
 
@@ -32,6 +35,8 @@ def add_pages(context: MonitorContext) -> None:
         ("/livez", pages.livez),
         ("/readyz", pages.readyz),
         ("/startupz", pages.startupz),
+        ("/operations", pages.operations),
+        ("/clients", pages.clients),
         ("/logs/levels", pages.log_levels),
     ):
         context.pages.add("GET", path, respond)
@@ -45,15 +50,23 @@ class Pages:
         self._memory = context.monitored.memory
         self._levels = context.monitored.levels
         self._events = context.events
+        self._host = HostReadings(context.monitored.settings, context.monitored.release)
         self._has_started = False
 
     def metrics(self, request: Request) -> Page:
         """What Prometheus reads."""
         is_open_metrics = "application/openmetrics-text" in request.accept
         with self._memory.regions() as regions:
-            found = sums(regions)
-        body = exposed(found, is_open_metrics=is_open_metrics)
+            body = exposed(regions, self._host.read(), is_open_metrics=is_open_metrics)
         return Page(200, OPEN_METRICS if is_open_metrics else TEXT, body)
+
+    def operations(self, request: Request) -> Page:
+        """What each operation costs."""
+        return json_page(200, {"operations": operations_in(self._memory)})
+
+    def clients(self, request: Request) -> Page:
+        """Who sends the most."""
+        return json_page(200, busiest_clients(self._memory))
 
     def livez(self, request: Request) -> Page:
         """200 while every worker's event loop runs. At the start there is none, later that is a failure."""

@@ -27,7 +27,7 @@ class Worker(NamedTuple):
 def workers_in(memory: MetricsMemory) -> list[Worker]:
     """The serving processes that have started, by their number."""
     with memory.regions() as regions:
-        found = sums(regions)
+        found = sums(regions, {READY.name, BEAT.name})
     ready = {dict(labels)["pid"]: cells[0] for labels, cells in found.get(READY.name, {}).items()}
     beats = {dict(labels)["pid"]: cells[0] for labels, cells in found.get(BEAT.name, {}).items()}
     now = time.time()

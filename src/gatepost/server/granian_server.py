@@ -25,12 +25,12 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from gatepost.events import Events
-from gatepost.gateway.buckets.bucket_table import BucketTable, table_name
+from gatepost.gateway.buckets import BucketTable
 from gatepost.monitor.supervision import LOOK_SECONDS, MonitorSupervisor
 from gatepost.records.change_events import subscribe_changes
 from gatepost.server.descriptors import connections_max
 from gatepost.server.listening import BACKLOG
-from gatepost.server.monitoring import Monitoring, monitor_events
+from gatepost.server.monitoring import Monitoring, count_process, monitor_events
 from gatepost.server.parent_watch import ParentWatch
 from gatepost.server.signals import DRAIN, ignore_until_handled
 from gatepost.server.supervisor import WorkerSupervisor
@@ -79,11 +79,11 @@ class Server(_Granian):  # type: ignore[misc]
         self._delay_seconds = settings.server.drain_delay_seconds or 0.0
         self._ends_with_terminal = not settings.is_production
         self.supervisor = WorkerSupervisor(self, events, on_serving)
-        buckets = BucketTable.shared(table_name(port), factor=settings.gate.limit_factor or 1)
         supervisor = self.supervisor
         parent_watch = ParentWatch()
         self._monitor = None if monitoring is None else self._supervisor_of(monitoring, parent_watch)
         shared = None if monitoring is None else monitoring.shared
+        buckets = BucketTable.shared(f"gatepost-limits-{port}") if shared is None else shared.buckets
         context = WorkerContext(parent_watch, listener, supervisor.reports, buckets, supervisor.succession, shared)
         self._load = partial(worker, context)
         # How a worker ended is said by the supervisor, or by the worker itself.
@@ -91,10 +91,11 @@ class Server(_Granian):  # type: ignore[misc]
 
     def _supervisor_of(self, monitoring: Monitoring, parent_watch: ParentWatch) -> MonitorSupervisor:
         subscribe_changes(self._events, monitoring.shared.reports.send)
+        count_process(monitoring.shared.metrics, self._events)
         return MonitorSupervisor(
             monitoring.monitor,
             monitoring.listeners,
-            make_events=partial(monitor_events, self._settings, monitoring.shared.levels),
+            make_events=partial(monitor_events, self._settings, monitoring.shared),
             own_listener=self._listener,
             watch_parent=parent_watch.watch,
             events=self._events,

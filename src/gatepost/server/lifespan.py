@@ -20,11 +20,11 @@ OLDEST_THRESHOLD = 50
 class Lifespan:
     """The application with what has to happen before its start and after its end.
 
-    `prepare` runs before the application starts, `on_ready` when it has started. `refuse` gets what keeps it from
-    starting and gives what is served instead; without it the error goes on.
+    `prepare` runs before the application starts, `on_ready` when it has started, `on_over` when it has ended. `refuse`
+    gets what keeps it from starting and gives what is served instead; without it the error goes on.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - made in one place
         self,
         app: ASGIApp,
         logs: Logs,
@@ -32,6 +32,7 @@ class Lifespan:
         prepare: Callable[[], Awaitable[None]] | None = None,
         refuse: Callable[[ConfigurationError], ASGIApp] | None = None,
         on_ready: Callable[[], None] | None = None,
+        on_over: Callable[[], None] | None = None,
     ) -> None:
         self._app = app
         self._entry = app
@@ -39,6 +40,7 @@ class Lifespan:
         self._prepare = prepare
         self._refuse = refuse
         self._on_ready = on_ready
+        self._on_over = on_over
         self._has_started = False
 
     def serve(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -61,6 +63,8 @@ class Lifespan:
             text = f"The application did not start: {type(error).__name__}: {error}"
             await self._serve_refusal(ConfigurationError(text), scope, receive, send)
         finally:
+            if self._on_over is not None:
+                self._on_over()
             self._logs.close()
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,7 +15,9 @@ from gatepost.events import Events
 from gatepost.logging.console import print_warning
 from gatepost.logging.levels import LevelTable
 from gatepost.logging.logs import Logs
+from gatepost.logging.records import count_lines
 from gatepost.metrics.memory import MetricsMemory
+from gatepost.metrics.recorder import count_events, line_counter
 from gatepost.monitor.addresses import admin_address, socket_path
 from gatepost.monitor.admin import open_socket
 from gatepost.records.identity import instance_name, release_name
@@ -25,6 +27,7 @@ from gatepost.server.listening import listen
 from gatepost.settings import Settings
 
 if TYPE_CHECKING:
+    from gatepost.gateway.buckets import BucketTable
     from gatepost.monitor.monitor import Monitor
 
 FOLDER_SETTING = "GATEPOST_RECORDS_FOLDER"
@@ -32,12 +35,13 @@ FOLDER_SETTING = "GATEPOST_RECORDS_FOLDER"
 
 @dataclass(frozen=True)
 class SharedMemory:
-    """What all processes of a server have: the metrics, the levels of the log that operators change, and the way of
-    reports to the monitor."""
+    """What all processes of a server have: the metrics, the levels of the log that operators change, the way of
+    reports to the monitor, and the buckets of the rate limits."""
 
     metrics: MetricsMemory
     levels: LevelTable
     reports: Reports
+    buckets: "BucketTable"
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
     port that is asked for and cannot be had."""
     if not settings.admin.metrics:
         return None
-    # Needs the driver, which a refused setting does not wait for.
+    # Needs the driver and the gate, which a refused setting does not wait for.
+    from gatepost.gateway.buckets import BucketTable
     from gatepost.monitor.context import Monitored
     from gatepost.monitor.monitor import Monitor
 
@@ -64,6 +69,7 @@ def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
         MetricsMemory.shared(f"gatepost-metrics-{port}", settings.server.workers),
         LevelTable.shared(f"gatepost-levels-{port}"),
         Reports(),
+        BucketTable.shared(f"gatepost-limits-{port}"),
     )
     address = admin_address(settings)
     with contextlib.ExitStack() as stack:
@@ -84,6 +90,7 @@ def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
         memory=shared.metrics,
         levels=shared.levels,
         reports=shared.reports,
+        buckets=shared.buckets,
         files=_record_files(settings, instance),
         admin_address=None if address is None else f"{address[0]}:{listeners[-1].getsockname()[1]}",
     )
@@ -130,10 +137,19 @@ def _where(bound: socket.socket, made_token: str | None) -> str:
     return f"{said}.\n"
 
 
-def monitor_events(settings: Settings, levels: LevelTable) -> Events:
-    """In the process of the monitor: its events, which go to its log."""
+def monitor_events(settings: Settings, shared: SharedMemory) -> Events:
+    """In the process of the monitor: its events, which go to its log and are counted."""
     events = Events()
-    logs = Logs(settings, has_files=True, level_table=levels)
+    logs = Logs(settings, has_files=True, level_table=shared.levels)
     logs.subscribe(events)
     logs.start()
+    count_process(shared.metrics, events)
     return events
+
+
+def count_process(memory: MetricsMemory, events: Events) -> None:
+    """Count what happens in a process that serves nothing, the master or the monitor, and the lines that it logs."""
+    region = memory.take()
+    if region is not None:
+        count_events(region, events)
+        count_lines(line_counter(region))

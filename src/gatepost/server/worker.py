@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from gatepost.asgi import ASGIApp
 from gatepost.errors import ConfigurationError
-from gatepost.gateway.buckets import BucketTable
+from gatepost.gateway.buckets import BucketTable, LocalBuckets
 from gatepost.logging.console import print_error
 from gatepost.logging.logs import Logs
-from gatepost.metrics.recorder import Recorder
+from gatepost.logging.records import count_lines
+from gatepost.metrics.rate_limits import LOCAL, VALKEY, HeldLimit, publish_limits
+from gatepost.metrics.recorder import Recorder, line_counter
 from gatepost.metrics.region import Region
 from gatepost.metrics.sampler import Sampler
 from gatepost.records.change_events import subscribe_changes
@@ -93,8 +95,12 @@ class Worker:
         if shared is not None:
             subscribe_changes(app.events, shared.reports.send)
         region = None if shared is None else shared.metrics.take()
+        sampler: Sampler | None = None
         if region is not None:
-            Recorder(region).subscribe(app.events)
+            recorder = Recorder(region, self.settings.log.client)
+            recorder.subscribe(app.events)
+            count_lines(line_counter(region))
+            sampler = Sampler(region, lambda: {**app.readings(), **logs.readings()}, recorder.tend)
         logs.name_requests(app.find_request_id)
         on_signal(DRAIN, app.drain)
         on_signal(HAND_OVER, partial(_retire, app, context.listener))
@@ -103,7 +109,8 @@ class Worker:
             logs,
             prepare=None if self.prepare is None else partial(self.prepare, app, self.settings),
             refuse=lambda error: self._refuse(error, logs),
-            on_ready=partial(self._report_ready, context, app, region),
+            on_ready=partial(self._report_ready, context, app, region, sampler),
+            on_over=None if sampler is None else sampler.finish,
         )
         return lifespan.serve
 
@@ -114,11 +121,13 @@ class Worker:
         logs.close()
         os._exit(EXIT_REFUSED)
 
-    def _report_ready(self, context: WorkerContext, app: "App", region: Region | None) -> None:
+    def _report_ready(self, context: WorkerContext, app: "App", region: Region | None, sampler: Sampler | None) -> None:
         loop = asyncio.get_running_loop()
         BatchScheduling().watch(loop)
-        if region is not None:
-            Sampler(region, app.readings).start(loop)
+        if region is not None and sampler is not None:
+            store = LOCAL if isinstance(app.running.buckets, LocalBuckets) else VALKEY
+            publish_limits(region, (HeldLimit(*limit, store) for limit in app.running.limits()))
+            sampler.start(loop)
         context.reports.send(os.getpid())
         if self.introduce is not None:
             self.introduce(app)

@@ -35,32 +35,26 @@ LEASE_SHARE = 16
 
 _SHARED = SET_BYTES - SLOT_BYTES
 _MAGIC = b"gatepost buckets 1"
-_head = struct.Struct(f"<20s{SECRET_BYTES}sI")
+_head = struct.Struct(f"<20s{SECRET_BYTES}s")
 _moment = struct.Struct("<QQ")  # ticks, and what is left of a tick in the rule's units
 _place = struct.Struct("<I")
 _ticks = struct.Struct("<" + "16xQ8x" * (SLOTS - 1))
 
 
-def table_name(port: int) -> str:
-    """What the system calls the table of the server on this port."""
-    return f"gatepost-limits-{port}"
-
-
 class BucketTable:
     """The buckets of one process, or, with the `descriptor` of a file that is mapped, of all processes that have it.
 
-    For one thread of each process. Every `now` is in ticks: nanoseconds of the machine. `factor` is what the limits of
-    its server are multiplied by, for operators who open the table from outside. `descriptor` is None for a private
-    table.
+    For one thread of each process. Every `now` is in ticks: nanoseconds of the machine. `descriptor` is None for a
+    private table.
     """
 
-    def __init__(self, memory: mmap.mmap, descriptor: int | None = None, factor: int = 1) -> None:
+    def __init__(self, memory: mmap.mmap, descriptor: int | None = None) -> None:
         self._memory = memory
         self.descriptor = descriptor
         self._mask = len(memory) // SET_BYTES - 1
         if memory[: len(_MAGIC)] != _MAGIC:
-            _head.pack_into(memory, 0, _MAGIC, secrets.token_bytes(SECRET_BYTES), factor)
-        _, self._secret, self.factor = _head.unpack_from(memory)
+            _head.pack_into(memory, 0, _MAGIC, secrets.token_bytes(SECRET_BYTES))
+        _, self._secret = _head.unpack_from(memory)
 
     @classmethod
     def private(cls, sets: int = SETS) -> "BucketTable":
@@ -68,14 +62,14 @@ class BucketTable:
         return cls(mmap.mmap(-1, sets * SET_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
     @classmethod
-    def shared(cls, name: str, sets: int = SETS, factor: int = 1) -> "BucketTable":
+    def shared(cls, name: str, sets: int = SETS) -> "BucketTable":
         """A table that processes share which inherit or open its descriptor; `name` is what the system shows."""
-        return cls.opened(shared_file(name, sets * SET_BYTES), factor)
+        return cls.opened(shared_file(name, sets * SET_BYTES))
 
     @classmethod
-    def opened(cls, descriptor: int, factor: int = 1) -> "BucketTable":
+    def opened(cls, descriptor: int) -> "BucketTable":
         """The table in a file that is open for reading and writing; in an empty one it is made."""
-        return cls(mmap.mmap(descriptor, os.fstat(descriptor).st_size), descriptor, factor)
+        return cls(mmap.mmap(descriptor, os.fstat(descriptor).st_size), descriptor)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled for a worker that is being spawned, a shared table is its descriptor."""
