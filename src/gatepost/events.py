@@ -40,9 +40,14 @@ class RequestFinished(msgspec.Struct, gc=False):
 
 
 class RequestFailed(msgspec.Struct):
-    """An exception that no layer expected; the client got a bland 500 with the same request id."""
+    """An exception that no layer expected; the client got a bland 500 with the same request id. `route` is the pattern,
+    not the path; `operation` is None where no endpoint was found."""
 
     request_id: str
+    method: str
+    route: str
+    operation: str | None
+    actor_id: UUID | int | str | None
     error: BaseException
 
 
@@ -214,6 +219,23 @@ class LimitsReset(msgspec.Struct):
 
     limit_kind: str
     key: str
+    operator: str
+
+
+class ErrorGroupFound(msgspec.Struct):
+    """An unexpected error that was not known before, or that has come back since it was resolved (`has_returned`).
+    `where` is the user's innermost function."""
+
+    fingerprint: str
+    kind: str
+    where: str
+    has_returned: bool
+
+
+class ErrorGroupResolved(msgspec.Struct):
+    """An operator has said that the errors of a group are no more."""
+
+    fingerprint: str
     operator: str
 
 

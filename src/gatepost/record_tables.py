@@ -42,4 +42,21 @@ CREATE TABLE gatepost.changes (
 """,
         ),
     ),
+    "error_groups": RecordTable(
+        ("instance", "fingerprint", "first_at", "last_at", "count", "resolved_at", "data"),
+        (
+            """
+CREATE TABLE gatepost.error_groups (
+  instance text NOT NULL,
+  fingerprint text NOT NULL,
+  first_at timestamptz NOT NULL,
+  last_at timestamptz NOT NULL,
+  count bigint NOT NULL,
+  resolved_at timestamptz,
+  data bytea NOT NULL,
+  PRIMARY KEY (instance, fingerprint)
+)
+""",
+        ),
+    ),
 }

@@ -65,14 +65,14 @@ def caller_location() -> str:
 def raised_at(error: BaseException) -> str | None:
     """`file:line` of the innermost line that is the user's own: not Gatepost's, not a library's, not the importer's."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if _is_own(frame.filename)]
+    own = [frame for frame in frames if is_own(frame.filename)]
     return shown_location(own[-1].filename, own[-1].lineno) if own else None
 
 
 def is_raised_by_user(error: BaseException) -> bool:
     """Whether the very line that raises is the user's own."""
     frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and _is_own(frames[-1].filename)
+    return bool(frames) and is_own(frames[-1].filename)
 
 
 def shown_location(file: str, line: int | None) -> str:
@@ -91,7 +91,8 @@ _PACKAGE = f"{Path(__file__).parent}{os.sep}"
 _STANDARD_LIBRARY = f"{os.path.dirname(os.__file__)}{os.sep}"
 
 
-def _is_own(file: str) -> bool:
+def is_own(file: str) -> bool:
+    """Whether a file is the user's own: not Gatepost's, not a library's, not the importer's."""
     if file.startswith(("<", _PACKAGE)) or "site-packages" in file:
         return False
     return Path(file).is_relative_to(Path.cwd()) or not file.startswith((sys.base_prefix + os.sep, _STANDARD_LIBRARY))

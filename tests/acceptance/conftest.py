@@ -236,6 +236,11 @@ def name_of(process: psutil.Process) -> str:
         return ""
 
 
+def monitor_of(server: Running) -> psutil.Process:
+    """The process of the monitor, once it has its name."""
+    return wait_for(lambda: next((child for child in server.children() if name_of(child) == MONITOR), None), "it")
+
+
 Start = Callable[..., Running]
 
 

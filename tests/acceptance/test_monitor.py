@@ -10,9 +10,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from tests.acceptance.conftest import SECONDS_MAX, Command, Running, Start, name_of, wait_for
-
-from gatepost.monitor.supervision import NAME as MONITOR
+from tests.acceptance.conftest import SECONDS_MAX, Command, Running, Start, monitor_of, wait_for
 
 Environ = dict[str, str]
 LINE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)$")
@@ -34,11 +32,6 @@ def metrics(path: Path) -> dict[str, float]:
             name, labels, value = LINE.match(line).groups()  # type: ignore[union-attr]
             found[f"{name}{{{labels}}}" if labels else name] = float(value)
     return found
-
-
-def monitor_of(server: Running) -> psutil.Process:
-    """The process of the monitor, once it has its name."""
-    return wait_for(lambda: next((child for child in server.children() if name_of(child) == MONITOR), None), "it")
 
 
 COUNT = 'gatepost_request_duration_seconds_count{operation="notes.list",class="2xx"}'

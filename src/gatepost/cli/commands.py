@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gatepost.cli.db_commands import db
+from gatepost.cli.errors_commands import errors
 from gatepost.cli.limits_commands import limits
 from gatepost.cli.logs_commands import logs
 from gatepost.cli.migrate import migrate
@@ -25,6 +26,7 @@ config = typer.Typer(help="Look at the settings.", epilog="Example: gatepost con
 gatepost.add_typer(migrate, name="migrate")
 gatepost.add_typer(users, name="users")
 gatepost.add_typer(db, name="db")
+gatepost.add_typer(errors, name="errors")
 gatepost.add_typer(limits, name="limits")
 gatepost.add_typer(logs, name="logs")
 gatepost.add_typer(openapi, name="openapi")

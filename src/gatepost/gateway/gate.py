@@ -42,6 +42,9 @@ NANOSECONDS = 1_000_000_000
 HEADERS_TO_CHECK = CONDITIONS | BODY_HEADERS
 """A request without any of these has neither a body nor an entity tag, as most reads."""
 
+UNMATCHED = "unmatched"
+"""The route of requests whose path leads nowhere."""
+
 CANCELLED = 499
 """The status in `RequestFinished` where the server cancelled a request before its response."""
 
@@ -181,7 +184,7 @@ class GateMiddleware:
                         call.id,
                         scope["method"],
                         scope["path"],
-                        rules.pattern if rules is not None else "unmatched",
+                        rules.pattern if rules is not None else UNMATCHED,
                         endpoint.operation.name if (endpoint := call.endpoint) is not None else None,
                         call.status or CANCELLED,
                         (monotonic_ns() - admission.arrived_at) / NANOSECONDS,
@@ -258,8 +261,8 @@ class GateMiddleware:
             return
         if call.status:
             # The response has begun: all that can be done is to let the server cut the connection.
-            if problem is not INTERNAL and self._emit_failed is not None:
-                self._emit_failed(RequestFailed(request_id=call.id, error=error))
+            if problem is not INTERNAL:
+                self._report_failure(call, error)
             raise error
         await call.respond(self._rendered(call, problem))
 
@@ -276,8 +279,7 @@ class GateMiddleware:
             try:
                 return render_body(problem, self._dialect_problems.body(problem, call), self._challenges)
             except Exception as error:  # of the application's own code
-                if self._emit_failed is not None:
-                    self._emit_failed(RequestFailed(request_id=call.id, error=error))
+                self._report_failure(call, error)
                 problem = INTERNAL
                 call.code = problem.code
         return render(problem, call.id, self._challenges, self._problem_types)
@@ -294,9 +296,14 @@ class GateMiddleware:
             return error
         if not is_failure(error):
             raise error
-        if self._emit_failed is not None:
-            self._emit_failed(RequestFailed(request_id=call.id, error=error))
+        self._report_failure(call, error)
         return INTERNAL
+
+    def _report_failure(self, call: GateCall, error: BaseException) -> None:
+        if self._emit_failed is not None:
+            route = call.rules.pattern if call.rules is not None else UNMATCHED
+            operation = call.endpoint.operation.name if call.endpoint is not None else None
+            self._emit_failed(RequestFailed(call.id, call.scope["method"], route, operation, call.actor.id, error))
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

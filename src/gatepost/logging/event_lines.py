@@ -59,6 +59,8 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.WorkerNotReplaced: Line("worker_not_replaced", logging.ERROR, "server"),
     events.LogLevelChanged: Line("log_level_changed", logging.WARNING, "monitor", is_security=True),
     events.LimitsReset: Line("limits_reset", logging.WARNING, "monitor", is_security=True),
+    events.ErrorGroupFound: Line("error_group_found", logging.ERROR, "monitor"),
+    events.ErrorGroupResolved: Line("error_group_resolved", logging.WARNING, "monitor"),
     events.MonitorDied: Line("monitor_died", logging.ERROR, "server"),
     events.EmbeddedDatabaseEnded: Line("embedded_database_ended", logging.ERROR, "embedded"),
     events.EmbeddedDatabaseRestarted: Line("embedded_database_restarted", logging.WARNING, "embedded"),

@@ -7,7 +7,6 @@ access lines never loads it, which is why `RecordHandler` makes its formatter at
 import logging
 import sys
 import textwrap
-import traceback
 from collections.abc import Callable, MutableMapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -20,8 +19,8 @@ from gatepost.logging.clients import ShownClient
 from gatepost.logging.console import shown_level
 from gatepost.logging.levels import Levels, level_name
 from gatepost.logging.lines import category_of, kind_of
-from gatepost.logging.row_values import hidden_row_values, without_arguments
-from gatepost.logging.text import escaped, safe_value, shortened, without_secrets
+from gatepost.logging.text import escaped, safe_value
+from gatepost.logging.tracebacks import traceback_text
 
 Write = Callable[[bytes, int], None]
 """Takes a line and its kind."""
@@ -32,7 +31,6 @@ CountLine = Callable[[str, str], None]
 FindRequestID = Callable[[], str | None]
 """Gives the id of the request that is being served where it is called, None outside of one."""
 
-TRACEBACK_LENGTH_MAX = 32_000
 
 _OF_RECORDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 """Attributes that every record has."""
@@ -165,9 +163,7 @@ def _shown_traceback(logger: object, method: str, event: EventDict) -> EventDict
     if isinstance(found, tuple):
         error = next((item for item in cast("tuple[object, ...]", found) if isinstance(item, BaseException)), None)
     if error is not None:
-        with hidden_row_values(error):
-            text = "".join(traceback.format_exception(error)).rstrip()
-        event["exception"] = shortened(without_secrets(without_arguments(text)), TRACEBACK_LENGTH_MAX)
+        event["exception"] = traceback_text(error)
     return event
 
 

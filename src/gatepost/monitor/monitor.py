@@ -12,6 +12,7 @@ from gatepost.events import Events
 from gatepost.monitor.admin import AdminServer
 from gatepost.monitor.change_records import ChangeRecords
 from gatepost.monitor.context import MonitorContext, Monitored, Part
+from gatepost.monitor.error_records import ErrorRecords
 from gatepost.monitor.folding import Folding
 from gatepost.monitor.instances import InstanceBeats
 from gatepost.monitor.limits import add_limit_pages
@@ -48,7 +49,7 @@ class Monitor:
         add_pages(context)
         add_limit_pages(context)
         beats = InstanceBeats(context)
-        kept: list[Part] = [Folding(context), beats, ChangeRecords(context)]
+        kept: list[Part] = [Folding(context), beats, ChangeRecords(context), ErrorRecords(context)]
         for listener in self._listeners:
             token = None if listener.family == socket.AF_UNIX else self._token
             AdminServer(listener, context.pages.find, token).start()

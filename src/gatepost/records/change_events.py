@@ -15,6 +15,11 @@ def _level(event: events.LogLevelChanged) -> str:
     return f"{lines} are written from {event.log_level} on for {event.seconds / 60:g} min ({event.operator})."
 
 
+def _error(event: events.ErrorGroupFound) -> str:
+    news = "has come back" if event.has_returned else "was met for the first time"
+    return f"{event.kind} in {event.where} {news}: gatepost errors show {event.fingerprint}."
+
+
 _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
     events.WorkerDied: (
         "worker_death",
@@ -33,6 +38,11 @@ _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
         lambda event: f"The monitor (process {event.pid}) ended by {event.ended_by}.",
     ),
     events.LogLevelChanged: ("level", _level),
+    events.ErrorGroupFound: ("error", _error),
+    events.ErrorGroupResolved: (
+        "operator",
+        lambda event: f"The errors {event.fingerprint} were resolved ({event.operator}).",
+    ),
     events.DatabaseLost: ("database", lambda event: f"A process lost the database at {event.address}."),
     events.DatabaseRestored: ("database", lambda event: f"The database is back after {event.seconds:.1f} s."),
     events.DatabaseReadOnly: ("database", lambda _: "The database takes no writes."),

@@ -14,8 +14,8 @@ from gatepost.records.reports import Report
 from gatepost.records.snapshots import Snapshot
 
 ChangeKind = Literal[
-    "start", "stop", "reload", "release", "migration", "worker_death", "monitor_death", "database", "level", "alert",
-    "operator",
+    "start", "stop", "reload", "release", "migration", "worker_death", "monitor_death", "database", "level", "error",
+    "alert", "operator",
 ]  # fmt: skip
 KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 

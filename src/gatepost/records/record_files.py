@@ -13,7 +13,7 @@ from gatepost.records.snapshots import Snapshot
 from gatepost.shared_files import shared_file
 
 MIB = 1024 * 1024
-SIZES: Mapping[str, int] = {"changes": 2 * MIB}
+SIZES: Mapping[str, int] = {"changes": 2 * MIB, "errors": 16 * MIB}
 """The files and their bytes."""
 
 _MODE = 0o640

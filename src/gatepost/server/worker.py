@@ -23,6 +23,7 @@ from gatepost.metrics.recorder import Recorder, line_counter
 from gatepost.metrics.region import Region
 from gatepost.metrics.sampler import Sampler
 from gatepost.records.change_events import subscribe_changes
+from gatepost.records.error_reports import ErrorReporter
 from gatepost.server.allocator import return_large_blocks
 from gatepost.server.cpu_scheduling import BatchScheduling
 from gatepost.server.lifespan import Lifespan, RefusalApp
@@ -94,6 +95,7 @@ class Worker:
         logs.subscribe(app.events)
         if shared is not None:
             subscribe_changes(app.events, shared.reports.send)
+            ErrorReporter(shared.reports.send, shared.release).subscribe(app.events)
         region = None if shared is None else shared.metrics.take()
         sampler: Sampler | None = None
         if region is not None:

@@ -131,7 +131,7 @@ def test_an_unexpected_failure_is_told_with_its_request_id(records: Captured, ca
     logger = logging.getLogger("gatepost")
     logger.addHandler(records.handler)
     try:
-        failed(RequestFailed("r1", KeyError("gone")))
+        failed(RequestFailed("r1", "GET", "/api/notes", "notes.list", None, KeyError("gone")))
     finally:
         logger.removeHandler(records.handler)
     found = json.loads(records.lines[0])

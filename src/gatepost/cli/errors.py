@@ -1,0 +1,64 @@
+"""`gatepost errors`: the errors that nobody expected, as the monitor of a server keeps them, of all its instances."""
+
+import sys
+from typing import Any
+
+from gatepost.cli.admin_client import ask
+from gatepost.cli.output import print_json, print_rows
+from gatepost.logging.console import print_success
+from gatepost.logging.records import shown_exception
+from gatepost.logging.text import escaped
+
+COLUMNS = ("id", "state", "kind", "where", "count", "users", "last_at", "message")
+_FIELDS = (
+    "state",
+    "where",
+    "count",
+    "users",
+    "first_at",
+    "last_at",
+    "resolved_at",
+    "returned_at",
+    "releases",
+    "instances",
+)
+_OF_SAMPLE = ("request_id", "method", "route", "operation", "during", "release")
+
+
+def list_errors(state: str, *, port: int | None, as_json: bool) -> None:
+    """Print the groups, the one that happened last first."""
+    groups: list[dict[str, Any]] = ask("GET", "/errors", port=port)["errors"]
+    print_rows([group for group in groups if state in {"all", group["state"]}], as_json=as_json, columns=COLUMNS)
+
+
+def show_error(identifier: str, *, port: int | None, as_json: bool) -> None:
+    """Print a group with its samples. Raises ConfigurationError where there is none."""
+    group = ask("GET", f"/errors/{identifier}", port=port)
+    if as_json:
+        print_json(group)
+        return
+    lines = [f"{group['id']}  {group['message']}", *_fields(group, _FIELDS)]
+    for sample in group["samples"]:
+        lines += ["", sample["at"], *_fields(sample, _OF_SAMPLE)]
+        lines += [f"  before  {event['at']}  {event['event']}" for event in sample["before"]]
+        lines += shown_exception(sample["traceback"]).splitlines()
+    sys.stdout.write("".join(f"{escaped(line)}\n" for line in lines))
+
+
+def resolve_error(identifier: str, *, port: int | None, as_json: bool) -> None:
+    """Have a group resolved. Raises ConfigurationError where there is none."""
+    group = ask("PUT", f"/errors/{identifier}", {"state": "resolved"}, port=port)
+    if as_json:
+        print_json(group)
+        return
+    where = "at all instances" if group["at_all_instances"] else "at this instance: the database cannot be reached"
+    print_success(f"{group['id']} is resolved {where}. If it comes back, it is open again, and says so.")
+
+
+def _fields(values: dict[str, Any], names: tuple[str, ...]) -> list[str]:
+    width = max(map(len, names))
+    shown = ((name, values[name]) for name in names if values[name] not in (None, []))
+    return [
+        f"  {name.replace('_', ' '):{width}}  {', '.join(value) if isinstance(value, list) else value}"
+        for name, value in shown
+    ]

@@ -1,0 +1,23 @@
+"""zstd, for what is kept."""
+
+import sys
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+LEVEL = 3
+
+
+def compressed(data: bytes) -> bytes:
+    """The data as one frame."""
+    return zstd.compress(data, LEVEL)
+
+
+def decompressed(data: bytes) -> bytes:
+    """What was compressed. Raises ValueError where it was not."""
+    try:
+        return zstd.decompress(data)
+    except zstd.ZstdError as error:
+        raise ValueError(str(error)) from None
