@@ -239,6 +239,13 @@ class ErrorGroupResolved(msgspec.Struct):
     operator: str
 
 
+class RecordsNotCopied(msgspec.Struct):
+    """What the monitor keeps stays with this instance, because there is no database or no table for it; emitted once at
+    the start of a monitor."""
+
+    reason: str
+
+
 class MonitorDied(msgspec.Struct):
     """The process that tells operators how the server is ended by itself; another one starts `replaced_in_seconds`
     later. Requests are served without it."""

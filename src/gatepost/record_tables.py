@@ -59,4 +59,21 @@ CREATE TABLE gatepost.error_groups (
 """,
         ),
     ),
+    "history": RecordTable(
+        ("instance", "step_seconds", "at", "data"),
+        (
+            # In the order in which it is read over all instances, and in which what is old is deleted.
+            """
+CREATE TABLE gatepost.history (
+  instance text NOT NULL,
+  step_seconds integer NOT NULL,
+  at timestamptz NOT NULL,
+  data bytea NOT NULL,
+  PRIMARY KEY (step_seconds, at, instance)
+)
+""",
+            # Compressed already.
+            "ALTER TABLE gatepost.history ALTER COLUMN data SET STORAGE EXTERNAL",
+        ),
+    ),
 }

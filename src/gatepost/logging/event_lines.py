@@ -61,6 +61,7 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.LimitsReset: Line("limits_reset", logging.WARNING, "monitor", is_security=True),
     events.ErrorGroupFound: Line("error_group_found", logging.ERROR, "monitor"),
     events.ErrorGroupResolved: Line("error_group_resolved", logging.WARNING, "monitor"),
+    events.RecordsNotCopied: Line("records_not_copied", logging.WARNING, "monitor"),
     events.MonitorDied: Line("monitor_died", logging.ERROR, "server"),
     events.EmbeddedDatabaseEnded: Line("embedded_database_ended", logging.ERROR, "embedded"),
     events.EmbeddedDatabaseRestarted: Line("embedded_database_restarted", logging.WARNING, "embedded"),

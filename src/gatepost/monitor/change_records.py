@@ -1,6 +1,7 @@
 """`ChangeRecords`: keeps what changes, and brings it to `gatepost.changes` of the database behind that."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -33,11 +34,13 @@ class ChangeRecords:
         """Copy, without end."""
         while True:
             await asyncio.sleep(COPY_SECONDS)
-            if new := list(self._changes.uncopied):
-                try:
-                    await self._copy(new)
-                except RecordsAway:
-                    continue
+            await self.copy()
+
+    async def copy(self) -> None:
+        """Copy what is new, where the database is there."""
+        if new := list(self._changes.uncopied):
+            with contextlib.suppress(RecordsAway):
+                await self._copy(new)
 
     async def _copy(self, new: list[Change]) -> None:
         rows = [

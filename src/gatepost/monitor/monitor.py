@@ -14,6 +14,8 @@ from gatepost.monitor.change_records import ChangeRecords
 from gatepost.monitor.context import MonitorContext, Monitored, Part
 from gatepost.monitor.error_records import ErrorRecords
 from gatepost.monitor.folding import Folding
+from gatepost.monitor.history_copies import HistoryCopies
+from gatepost.monitor.history_records import HistoryRecords
 from gatepost.monitor.instances import InstanceBeats
 from gatepost.monitor.limits import add_limit_pages
 from gatepost.monitor.page_table import PageTable
@@ -49,15 +51,23 @@ class Monitor:
         add_pages(context)
         add_limit_pages(context)
         beats = InstanceBeats(context)
-        kept: list[Part] = [Folding(context), beats, ChangeRecords(context), ErrorRecords(context)]
+        history = HistoryRecords(context)
+        copies = HistoryCopies(context, history)
+        changes = ChangeRecords(context)
+        kept: list[Part] = [Folding(context), beats, changes, ErrorRecords(context), history, copies]
         for listener in self._listeners:
             token = None if listener.family == socket.AF_UNIX else self._token
             AdminServer(listener, context.pages.find, token).start()
-        running = asyncio.ensure_future(run_parts([*kept, ReportReader(context)], events))
+        reader = ReportReader(context)
+        running = asyncio.ensure_future(run_parts([*kept, reader], events))
         if until_told:
             context.loop.add_signal_handler(signal.SIGTERM, running.cancel)
         with contextlib.suppress(asyncio.CancelledError):
             await running
+        reader.read()
+        history.record()
+        await changes.copy()
+        await copies.copy()
         await beats.stop()
 
     def _context(self, events: Events) -> MonitorContext:

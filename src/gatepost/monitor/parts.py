@@ -51,10 +51,14 @@ class ReportReader:
             while True:
                 await arrived.wait()
                 arrived.clear()
-                for data in self._reports.receive():
-                    self._handle(data)
+                self.read()
         finally:
             loop.remove_reader(self._reports.receiver)
+
+    def read(self) -> None:
+        """Read what has come."""
+        for data in self._reports.receive():
+            self._handle(data)
 
     def _handle(self, data: bytes) -> None:
         try:

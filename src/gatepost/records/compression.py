@@ -10,9 +10,9 @@ else:
 LEVEL = 3
 
 
-def compressed(data: bytes) -> bytes:
+def compressed(data: bytes, level: int = LEVEL) -> bytes:
     """The data as one frame."""
-    return zstd.compress(data, LEVEL)
+    return zstd.compress(data, level)
 
 
 def decompressed(data: bytes) -> bytes:

@@ -13,8 +13,16 @@ from gatepost.records.snapshots import Snapshot
 from gatepost.shared_files import shared_file
 
 MIB = 1024 * 1024
-SIZES: Mapping[str, int] = {"changes": 2 * MIB, "errors": 16 * MIB}
+SIZES: Mapping[str, int] = {
+    "changes": 2 * MIB,
+    "errors": 16 * MIB,
+    "history": 23 * MIB,
+    "history_look": 4 * MIB,
+}
 """The files and their bytes."""
+
+OF_ONE_START = frozenset({"history_look"})
+"""Those that mean nothing to the next server: always in memory."""
 
 _MODE = 0o640
 
@@ -43,7 +51,7 @@ class RecordFiles:
         return Snapshot(self._descriptors[name], SIZES[name])
 
     def _open(self, name: str, size: int) -> int:
-        if self.folder is None:
+        if self.folder is None or name in OF_ONE_START:
             return shared_file(f"gatepost-{name}", size)
         descriptor = _opened(self.folder / name)
         os.ftruncate(descriptor, size)

@@ -1,0 +1,81 @@
+"""`HistoryRecords`: every ten seconds, what the metrics have counted since, as a step of the history."""
+
+import asyncio
+import math
+import threading
+import time
+
+from gatepost.metrics.exposition import Summed, sums
+from gatepost.monitor.context import MonitorContext
+from gatepost.records.history import HistoryRing, KeptStep
+from gatepost.records.last_look import Look, load_look, look_at, save_look
+from gatepost.records.record_files import SIZES
+from gatepost.records.step_encoding import decoded, fitted
+from gatepost.records.steps import Step, difference
+
+STEP_SECONDS = 10
+
+
+class HistoryRecords:
+    """Writes the steps into the ring, at the same moments at all instances. Reads it for pages, in their threads."""
+
+    def __init__(self, context: MonitorContext) -> None:
+        files = context.monitored.files
+        self._memory = context.monitored.memory
+        self.ring = HistoryRing(files.descriptor("history"), SIZES["history"])
+        self._file = files.snapshot("history_look")
+        self._lock = threading.Lock()
+        self._number, self._at, self._sums = self._begin()
+
+    async def run(self) -> None:
+        """Write one at the end of every STEP_SECONDS."""
+        while True:
+            await asyncio.sleep(_seconds_to_next(time.time()))
+            self.record()
+
+    def record(self) -> None:
+        """Write what has been counted since the last step."""
+        found, now = self._look()
+        step = difference(self._sums, found, self._begin_of(now), now)
+        kept = KeptStep(self._number + 1, step.since, now, fitted(step, self.ring.data_bytes_max))
+        with self._lock:
+            self.ring.write(kept)
+            # Who is killed between the two: the next monitor writes this step again, up to its own first look.
+            save_look(self._file, look_at(found, kept.number, now))
+            self._number, self._at, self._sums = kept.number, now, found
+
+    def steps(self, since: float, until: float, names: frozenset[str] | None = None) -> list[Step]:
+        """The steps within these times, the oldest first; of each, with `names`, only what they name."""
+        return [decoded(kept.data, names) for kept in self.ring.steps(since, until)]
+
+    def unfinished(self) -> Step:
+        """What has been counted since the last step."""
+        with self._lock:
+            before = self._sums
+            found, now = self._look()
+            return difference(before, found, self._begin_of(now), now)
+
+    def _look(self) -> tuple[Summed, float]:
+        with self._memory.regions() as regions:
+            return sums(regions), round(time.time(), 3)
+
+    def _begin_of(self, now: float) -> float:
+        """When the step that ends now began; a clock that was set back does not make it end before."""
+        return self._at if self._at <= now else now - STEP_SECONDS
+
+    def _begin(self) -> tuple[int, float, Summed]:
+        look = load_look(self._file)
+        if look is None:  # no monitor of this server has looked before: nothing was counted when it began
+            look = Look(self.ring.last, round(time.time(), 3), [])
+            save_look(self._file, look)
+        if (found := look.sums) is None:
+            found, now = self._look()
+            look = Look(look.number, now, None)
+        # A step that is newer than the look is going to be written again.
+        self.ring.last = look.number
+        return look.number, look.at, found
+
+
+def _seconds_to_next(now: float) -> float:
+    seconds = (math.floor(now / STEP_SECONDS) + 1) * STEP_SECONDS - now
+    return seconds if seconds > 1 else seconds + STEP_SECONDS  # woken a little early

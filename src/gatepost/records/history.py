@@ -1,0 +1,97 @@
+"""`HistoryRing`: the last steps of an instance, in a file of a fixed size. A kill at any moment leaves all but one.
+
+Off the request path. The file is a ring of slots; each has a number, its times, a length and a checksum. Slots are read
+and written by the system's calls, so that the ring takes no memory of the monitor.
+"""
+
+import os
+import struct
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import NamedTuple
+
+SLOT_BYTES = 2560
+"""26 hours of steps of 10 s are 9,360 slots, which is 23 MiB; a day of them in the database is 21 MiB at most."""
+
+CHUNK_SLOTS = 256
+
+_head = struct.Struct("<QddII")  # number, since, until, bytes, CRC-32 of all the rest
+
+
+class KeptStep(NamedTuple):
+    """A step of the ring: its times in seconds since the epoch, and its bytes."""
+
+    number: int
+    since: float
+    until: float
+    data: bytes
+
+
+class HistoryRing:
+    """The ring in the file of this descriptor, which one process at a time writes. `first` and `last` are the numbers
+    of the oldest and the newest step that are kept; `last` is 0 where there is none."""
+
+    data_bytes_max = SLOT_BYTES - _head.size
+    """The longest step."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._descriptor = descriptor
+        self.slots = size // SLOT_BYTES
+        self.last = max((step.number for step in self._scanned()), default=0)
+
+    @property
+    def first(self) -> int:
+        """The oldest that can be there."""
+        return max(1, self.last - self.slots + 1)
+
+    def write(self, step: KeptStep) -> None:
+        """Keep a step: as the newest, or in place of the newest. Raises ValueError where it is too long."""
+        if len(step.data) > self.data_bytes_max:
+            raise ValueError(f"{len(step.data)} bytes are more than the {self.data_bytes_max} of a slot")
+        head = _head.pack(*step[:3], len(step.data), _checksum(step))
+        os.pwrite(self._descriptor, head + step.data, self._offset(step.number))
+        self.last = step.number
+
+    def read(self, number: int) -> KeptStep | None:
+        """The step of this number, where it is still there."""
+        found = self._parsed(os.pread(self._descriptor, SLOT_BYTES, self._offset(number)))
+        return found if found is not None and found.number == number else None
+
+    def steps(self, since: float, until: float) -> Iterator[KeptStep]:
+        """Those with a part within these times, the oldest first."""
+        numbers = range(self.first, self.last + 1)
+        # Torn slots and clocks that were set back make it no perfect order: near enough to begin, and then one by one.
+        start = bisect_right(numbers, since, key=self._until)
+        for number in numbers[start:]:
+            step = self.read(number)
+            if step is not None and step.until > since and step.since < until:
+                yield step
+
+    def _until(self, number: int) -> float:
+        step = self.read(number)
+        return 0.0 if step is None else step.until
+
+    def _offset(self, number: int) -> int:
+        return number % self.slots * SLOT_BYTES
+
+    def _scanned(self) -> Iterator[KeptStep]:
+        for start in range(0, self.slots, CHUNK_SLOTS):
+            chunk = os.pread(self._descriptor, CHUNK_SLOTS * SLOT_BYTES, start * SLOT_BYTES)
+            for slot in range(min(CHUNK_SLOTS, self.slots - start)):
+                step = self._parsed(chunk[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES])
+                if step is not None and step.number % self.slots == start + slot:
+                    yield step
+
+    def _parsed(self, slot: bytes) -> KeptStep | None:
+        if len(slot) < _head.size:
+            return None
+        number, since, until, length, checksum = _head.unpack_from(slot)
+        if not number or length > self.data_bytes_max:
+            return None
+        step = KeptStep(number, since, until, slot[_head.size : _head.size + length])
+        return step if _checksum(step) == checksum else None
+
+
+def _checksum(step: KeptStep) -> int:
+    return zlib.crc32(step.data, zlib.crc32(_head.pack(*step[:3], len(step.data), 0)))

@@ -1,0 +1,53 @@
+"""`Look`: what the metrics were when the last step of the history ended. The next one is the difference to it.
+
+Off the request path. It is kept in memory of the master, so that a monitor that takes the place of another goes on
+there: nothing is counted twice, and nothing that was counted meanwhile is missing.
+"""
+
+import contextlib
+from typing import Any
+
+import msgspec
+
+from gatepost.metrics.exposition import Summed
+from gatepost.records.snapshots import Snapshot
+
+
+class Look(msgspec.Struct, array_like=True):
+    """The metrics `at` a moment, in seconds since the epoch; None where they had no room. `number` is that of the step
+    which ended then."""
+
+    number: int
+    at: float
+    series: list[Any] | None
+
+    @property
+    def sums(self) -> Summed | None:
+        """As they were summed."""
+        if self.series is None:
+            return None
+        return {
+            name: {tuple((key, value) for key, value in labels): cells for labels, cells in series}
+            for name, series in self.series
+        }
+
+
+def look_at(found: Summed, number: int, at: float) -> Look:
+    """What has been found."""
+    return Look(number, at, [(name, list(series.items())) for name, series in found.items()])
+
+
+def load_look(file: Snapshot) -> Look | None:
+    """The one that was saved last."""
+    with contextlib.suppress(msgspec.DecodeError):
+        if (saved := file.load()) is not None:
+            return msgspec.msgpack.decode(saved, type=Look)
+    return None
+
+
+def save_look(file: Snapshot, look: Look) -> None:
+    """Keep it, without its metrics where they are too many."""
+    data = msgspec.msgpack.encode(look)
+    if len(data) > file.bytes_max:
+        data = msgspec.msgpack.encode(Look(look.number, look.at, None))
+    file.save(data)

@@ -1,0 +1,149 @@
+"""`Step`: what the metrics of an instance have counted within a while, so that such whiles can be added.
+
+Off the request path. Histograms are kept as they are, never as percentiles: those of several whiles, or of several
+instances, are added bucket by bucket, and the percentile of the sum is that of all requests.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+from gatepost.metrics.buckets import BUCKETS
+from gatepost.metrics.exposition import Summed
+from gatepost.metrics.families import BEAT, LOOP_LAG
+from gatepost.metrics.region import Labels
+
+V = TypeVar("V", "Histogram", "Gauge")
+
+
+class Histogram(NamedTuple):
+    """How many values fell into which bucket (`metrics/buckets.py`), and their sum in seconds."""
+
+    counts: Mapping[int, int]
+    seconds: float
+
+    def plus(self, other: "Histogram") -> "Histogram":
+        """Both together."""
+        counts = dict(self.counts)
+        for bucket, count in other.counts.items():
+            counts[bucket] = counts.get(bucket, 0) + count
+        return Histogram(counts, self.seconds + other.seconds)
+
+    @property
+    def buckets(self) -> list[int]:
+        """The counts of all buckets."""
+        return [self.counts.get(bucket, 0) for bucket in range(BUCKETS)]
+
+    @property
+    def observations(self) -> int:
+        """How many values."""
+        return sum(self.counts.values())
+
+
+class Gauge(NamedTuple):
+    """A value that was looked at so many times, over all processes: the sum of what was seen, and the most."""
+
+    samples: int
+    total: float
+    most: float
+
+    def plus(self, other: "Gauge") -> "Gauge":
+        """Both together."""
+        return Gauge(self.samples + other.samples, self.total + other.total, max(self.most, other.most))
+
+
+@dataclass(frozen=True)
+class Step:
+    """From `since` to `until`, in seconds since the epoch: what each counter and histogram got more, and the gauges, by
+    name and labels. `left_out` is how many series of it are in the sums called `other`."""
+
+    since: float
+    until: float
+    counters: dict[str, dict[Labels, float]] = field(default_factory=dict)
+    histograms: dict[str, dict[Labels, Histogram]] = field(default_factory=dict)
+    gauges: dict[str, dict[Labels, Gauge]] = field(default_factory=dict)
+    left_out: int = 0
+
+    @property
+    def middle(self) -> float:
+        """The moment that says which longer while it is part of: its ends may be a little off."""
+        return (self.since + self.until) / 2
+
+
+def difference(before: Summed, after: Summed, since: float, until: float) -> Step:
+    """What has been counted between two looks at the metrics, with the gauges of the second."""
+    step = Step(since, until)
+    for name, series in after.items():
+        known = before.get(name, {})
+        if name.endswith("_total"):
+            step.counters[name] = _changed(series, known)
+        elif any(len(cells) == BUCKETS + 1 for cells in series.values()):
+            step.histograms[name] = _histograms(series, known)
+        elif name != BEAT.name:
+            step.gauges[name] = _gauges(series, adds=name != LOOP_LAG.name)
+    for family in (step.counters, step.histograms, step.gauges):
+        for name in [name for name, values in family.items() if not values]:
+            del family[name]
+    return step
+
+
+def merged(steps: Iterable[Step]) -> Step:
+    """Several steps as one, from the first beginning to the last end: one after the other, or of several instances."""
+    counters: dict[str, dict[Labels, float]] = defaultdict(dict)
+    histograms: dict[str, dict[Labels, Histogram]] = defaultdict(dict)
+    gauges: dict[str, dict[Labels, Gauge]] = defaultdict(dict)
+    since, until, left_out = math.inf, -math.inf, 0
+    for step in steps:
+        since, until, left_out = min(since, step.since), max(until, step.until), max(left_out, step.left_out)
+        for name, values in step.counters.items():
+            known = counters[name]
+            for labels, value in values.items():
+                known[labels] = known.get(labels, 0) + value
+        for name, found in step.histograms.items():
+            add_all(histograms[name], found)
+        for name, seen in step.gauges.items():
+            add_all(gauges[name], seen)
+    return Step(since, until, dict(counters), dict(histograms), dict(gauges), left_out)
+
+
+def add_all(known: "dict[Labels, V]", more: "Mapping[Labels, V]") -> None:
+    """Add histograms or gauges to those of the same labels."""
+    for labels, value in more.items():
+        before = known.get(labels)
+        known[labels] = value if before is None else before.plus(value)
+
+
+def _changed(series: Mapping[Labels, Sequence[float]], known: Mapping[Labels, Sequence[float]]) -> dict[Labels, float]:
+    found = {labels: cells[0] - known.get(labels, (0,))[0] for labels, cells in series.items()}
+    return {labels: value for labels, value in found.items() if value > 0 and math.isfinite(value)}
+
+
+def _histograms(
+    series: Mapping[Labels, Sequence[float]], known: Mapping[Labels, Sequence[float]]
+) -> dict[Labels, Histogram]:
+    found: dict[Labels, Histogram] = {}
+    for labels, cells in series.items():
+        before = known.get(labels)
+        if before == cells:
+            continue
+        if before is None:
+            before = (0,) * (BUCKETS + 1)
+        counts = {
+            bucket: int(cells[bucket] - before[bucket]) for bucket in range(BUCKETS) if cells[bucket] > before[bucket]
+        }
+        if counts:
+            found[labels] = Histogram(counts, max(0.0, cells[BUCKETS] - before[BUCKETS]))
+    return found
+
+
+def _gauges(series: Mapping[Labels, Sequence[float]], *, adds: bool) -> dict[Labels, Gauge]:
+    """Those of all processes together: added, or the greatest of them."""
+    found: dict[Labels, float] = {}
+    for labels, cells in series.items():
+        others = tuple(pair for pair in labels if pair[0] != "pid")
+        before = found.get(others)
+        if math.isfinite(cells[0]):
+            found[others] = cells[0] if before is None else before + cells[0] if adds else max(before, cells[0])
+    return {labels: Gauge(1, value, value) for labels, value in found.items()}

@@ -1,0 +1,207 @@
+"""The history in the database: all that the ring has, longer steps that add up, and nothing that is too old."""
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table
+
+from gatepost.events import Events, RecordsNotCopied
+from gatepost.gateway.buckets.bucket_table import BucketTable
+from gatepost.logging.levels import LevelTable
+from gatepost.metrics.families import REQUEST_SECONDS
+from gatepost.metrics.memory import MetricsMemory
+from gatepost.metrics.region import Region
+from gatepost.monitor.context import MonitorContext, Monitored
+from gatepost.monitor.history_copies import KEPT_SECONDS, HistoryCopies
+from gatepost.monitor.history_records import HistoryRecords
+from gatepost.monitor.page_table import PageTable
+from gatepost.record_tables import RECORD_TABLES
+from gatepost.records.changes import Changes
+from gatepost.records.history import KeptStep
+from gatepost.records.last_look import Look, save_look
+from gatepost.records.record_files import RecordFiles
+from gatepost.records.records_database import RecordsDatabase
+from gatepost.records.reports import Reports
+from gatepost.records.step_encoding import decoded, encoded
+from gatepost.records.steps import Histogram, Step
+from gatepost.settings import load_settings
+
+NAME = REQUEST_SECONDS.name
+LABELS = (("operation", "scrolls.list"), ("class", "2xx"))
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases with the tables of the monitors: any migration makes them."""
+    metadata = MetaData()
+    Table("kept_beside_the_history", metadata, Column("id", Integer, primary_key=True))
+    return metadata
+
+
+@pytest.fixture
+def files() -> RecordFiles:
+    """The records of one instance, in memory."""
+    return RecordFiles()
+
+
+@pytest.fixture
+def region(memory: MetricsMemory) -> Region:
+    """The metrics of a worker."""
+    found = memory.take()
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def memory() -> MetricsMemory:
+    """The metrics of one instance."""
+    return MetricsMemory.shared("test-history", 1)
+
+
+@pytest.fixture
+def reports() -> Iterator[Reports]:
+    """Nobody sends any here."""
+    made = Reports()
+    yield made
+    made.close()
+
+
+class Instance:
+    """A monitor's history, over and over again: as often as it is made anew, on the same files."""
+
+    def __init__(self, dsn: str, files: RecordFiles, memory: MetricsMemory, reports: Reports) -> None:
+        self.events = Events()
+        settings = load_settings({"DATABASE_URL": dsn})
+        self.context = MonitorContext(
+            monitored=Monitored(
+                instance="here:8000",
+                release=None,
+                settings=settings,
+                memory=memory,
+                levels=LevelTable.shared("levels"),
+                reports=reports,
+                buckets=BucketTable.shared("buckets"),
+                files=files,
+            ),
+            changes=Changes(files.snapshot("changes")),
+            database=RecordsDatabase(dsn, list(RECORD_TABLES)),
+            events=self.events,
+            pages=PageTable(),
+            loop=asyncio.get_running_loop(),
+        )
+        self.records = HistoryRecords(self.context)
+        self.copies = HistoryCopies(self.context, self.records)
+
+    def write(self, since: float, count: int) -> None:
+        """A step of so many requests, as of then."""
+        step = Step(since, since + 10, histograms={NAME: {LABELS: Histogram({70: count}, count * 0.01)}})
+        self.records.ring.write(KeptStep(self.records.ring.last + 1, since, since + 10, encoded(step)))
+        save_look(self.context.monitored.files.snapshot("history_look"), Look(self.records.ring.last, since + 10, []))
+
+
+async def rows(dsn: str) -> dict[int, dict[float, int]]:
+    """Requests by the length and the begin of a step."""
+    connection: Any = await asyncpg.connect(dsn)
+    try:
+        found = await connection.fetch("SELECT step_seconds, at, data FROM gatepost.history ORDER BY at")
+    finally:
+        await connection.close()
+    by_length: dict[int, dict[float, int]] = {length: {} for length in KEPT_SECONDS}
+    for length, at, data in found:
+        by_length[length][at.timestamp()] = decoded(data).histograms[NAME][LABELS].observations
+    return by_length
+
+
+async def test_what_the_database_lacks_is_copied_and_longer_steps_add_up(
+    database_url: str, files: RecordFiles, memory: MetricsMemory, reports: Reports
+) -> None:
+    begin = math.floor(time.time() / 600) * 600.0 - 7200
+    counts = {begin + 10 * number + 0.004: random.randint(1, 50) for number in range(400)}
+    first = Instance(database_url, files, memory, reports)
+    for since, count in list(counts.items())[:150]:
+        first.write(since, count)
+    await first.copies.copy()
+    assert len((await rows(database_url))[10]) == 150
+    await first.context.database.close()
+    # Another monitor: it begins with what is in the database. Meanwhile there was none.
+    for since, count in list(counts.items())[150:]:
+        first.write(since, count)
+    second = Instance("postgresql://127.0.0.1:1/nowhere", files, memory, reports)
+    said: list[RecordsNotCopied] = []
+    second.events.subscribe(RecordsNotCopied, said.append)
+    await second.copies.copy()
+    await second.copies.copy()
+    assert len(said) == 1
+    third = Instance(database_url, files, memory, reports)
+    await third.copies.copy()
+    await third.copies.copy()
+    found = await rows(database_url)
+    await third.context.database.close()
+    assert found[10] == pytest.approx(counts)
+    for length in (60, 600):
+        expected: dict[float, int] = {}
+        for since, count in counts.items():
+            expected[since // length * length] = expected.get(since // length * length, 0) + count
+        # The last ones may not be complete yet.
+        assert found[length] == {at: expected[at] for at in sorted(expected)[: len(found[length])]}
+        assert len(expected) - 2 <= len(found[length]) < len(expected)
+
+
+async def test_what_is_too_old_is_deleted_also_that_of_instances_that_are_gone(
+    database_url: str, files: RecordFiles, memory: MetricsMemory, reports: Reports
+) -> None:
+    connection: Any = await asyncpg.connect(database_url)
+    instance = Instance(database_url, files, memory, reports)
+    data = encoded(Step(0, 10, histograms={NAME: {LABELS: Histogram({70: 1}, 0.01)}}))
+    for length, seconds in KEPT_SECONDS.items():
+        await connection.executemany(
+            "INSERT INTO gatepost.history VALUES ('gone:1', $1, now() - make_interval(secs => $2), $3)",
+            [(length, seconds + number, data) for number in range(-100, 1100)],
+        )
+    await instance.copies.copy()
+    left = await connection.fetch(
+        "SELECT step_seconds, count(*), min(extract(epoch FROM now() - at))::float8 AS age FROM gatepost.history "
+        "GROUP BY step_seconds ORDER BY step_seconds"
+    )
+    await connection.close()
+    await instance.context.database.close()
+    assert [row[0] for row in left] == list(KEPT_SECONDS)
+    for _, count, _ in left:
+        assert 1 <= count <= 100
+
+
+async def test_a_monitor_goes_on_where_a_killed_one_was(
+    files: RecordFiles, memory: MetricsMemory, region: Region, reports: Reports
+) -> None:
+    place = region.place(REQUEST_SECONDS, ("scrolls.list", "2xx"))
+
+    def observe(count: int) -> None:
+        for _ in range(count):
+            region.observe(place, 0.01)
+
+    def counted(records: HistoryRecords) -> list[int]:
+        return [step.histograms[NAME][LABELS].observations for step in records.steps(0, math.inf)]
+
+    first = Instance("postgresql://127.0.0.1:1/nowhere", files, memory, reports).records
+    observe(3)
+    first.record()
+    observe(4)
+    first.record()
+    observe(5)
+    # Killed here, and the next one between its step and the note of how far it came.
+    second = Instance("postgresql://127.0.0.1:1/nowhere", files, memory, reports).records
+    assert second.unfinished().histograms[NAME][LABELS].observations == 5
+    half = second.unfinished()
+    second.ring.write(KeptStep(second.ring.last + 1, half.since, half.until, encoded(half)))
+    observe(6)
+    third = Instance("postgresql://127.0.0.1:1/nowhere", files, memory, reports).records
+    third.record()
+    assert counted(third) == [3, 4, 11]
+    steps = third.steps(0, math.inf)
+    assert [step.since for step in steps[1:]] == [step.until for step in steps[:-1]]
