@@ -22,6 +22,24 @@ TEMPLATE = {
 }
 """File of the project, and where its text is in the package: `.txt`, so that no tool takes it for our own code."""
 
+FROM_ELSEWHERE = {
+    "copy-source": "",
+    "install": "uv sync --locked --no-dev",
+    "prepare-files": "",
+    "files": ".",
+}
+"""How an image is made where `uv.lock` names a source that it reaches."""
+
+FROM_FOLDER = {
+    "copy-source": "COPY --from=gatepost pyproject.toml README.md LICENSE /srv/gatepost/\n"
+    "COPY --from=gatepost src /srv/gatepost/src\n",
+    "install": "uv sync --frozen --no-dev --no-install-package gatepost && uv pip install --no-deps /srv/gatepost",
+    "prepare-files": "COPY . /srv/files/\n"
+    "RUN sed -i 's|file://[^\"]*|file:///srv/gatepost|' /srv/files/pyproject.toml && rm /srv/files/uv.lock\n",
+    "files": "--from=build /srv/files",
+}
+"""How an image is made with a clone beside it, whose path `pyproject.toml` and `uv.lock` name."""
+
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 
 
@@ -46,7 +64,7 @@ def make_project(name: str, parent: Path, source: ProjectSource) -> Path:
 
 def _words_of(source: ProjectSource) -> dict[str, str]:
     """What the files say of where Gatepost comes from. A folder is reached from within a container only as a build
-    context of its own, copied to the same path."""
+    context of its own; no layer of the image names where it is on this machine."""
     folder = source.folder
     note = ", which is on this machine alone: CI needs one that it can reach, as in `git+https://host/gatepost`"
     return {
@@ -55,13 +73,8 @@ def _words_of(source: ProjectSource) -> dict[str, str]:
         "source": source.url or "the package index",
         "source-note": note if folder else "",
         "build-options": f" --build-context gatepost={folder}" if folder else "",
-        "copy-source": "".join(f"COPY --from=gatepost {each}\n" for each in _copies(folder)) if folder else "",
+        **(FROM_FOLDER if folder else FROM_ELSEWHERE),
     }
-
-
-def _copies(folder: Path) -> tuple[str, str]:
-    """What of a clone an image needs to install it, at the path that `pyproject.toml` and `uv.lock` name."""
-    return f"pyproject.toml README.md LICENSE {folder}/", f"src {folder}/src"
 
 
 def check_name(name: str) -> None:
