@@ -36,7 +36,7 @@ class Components:
         known = self._names.get((section, key))
         if known is None:
             parts = self.sections.setdefault(section, {})
-            known = self._names[section, key] = _free(parts, _written(name), _written(other))
+            known = self._names[section, key] = _free(parts, name, other)
             parts[known] = None  # taken
             parts[known] = make()
         return {"$ref": f"#/components/{section}/{known}"}
@@ -57,13 +57,16 @@ class Components:
 
     def sorted(self) -> Mapping[str, Any]:
         """The parts by section, in the order of their names."""
-        return {section: dict(sorted(parts.items())) for section, parts in sorted(self.sections.items())}
+        return {
+            section: {name: parts[name] for name in sorted(parts)} for section, parts in sorted(self.sections.items())
+        }
 
 
 def _free(taken: Mapping[str, Any], name: str, other: str) -> str:
+    name = _written(name)
     if name not in taken:
         return name
-    name = other or name
+    name = _written(other) or name
     found, number = name, 2
     while found in taken:
         found, number = f"{name}{number}", number + 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -18,6 +19,9 @@ from gatepost.openapi.schema_parts import object_schema
 
 PROBLEM_JSON = "application/problem+json"
 JSON = "application/json"
+
+NAME_CHARACTERS_MAX = 50
+"""The longest name of a response that lists its codes."""
 
 HEADERS: Mapping[str, Schema] = {
     "ETag": {
@@ -164,7 +168,7 @@ class ResponseObjects:
     def _refusal(self, status: int, codes: Sequence[str], details: Mapping[str, str], *, is_own: bool) -> Schema:
         own = tuple((code, details[code]) for code in codes if code in details)
         shown = [code for code in codes if code not in EVERYWHERE] or codes
-        name = ".".join((str(status), *shown, *(["own"] if is_own else [])))
+        name = _name_of(status, shown, is_own=is_own)
         made = partial(self._made, codes, details, is_own=is_own)
         return self._components.ref("responses", (status, tuple(codes), own, is_own), name, made)
 
@@ -196,6 +200,14 @@ class ResponseObjects:
                 except Exception:  # noqa: S112 - the application's own code, which a refusal also survives
                     continue
         return {"examples": examples} if examples else {}
+
+
+def _name_of(status: int, codes: Sequence[str], *, is_own: bool) -> str:
+    """The name of a response: its status and codes; of many codes the first, and a digest of all."""
+    name = ".".join((str(status), *codes, *(["own"] if is_own else [])))
+    if len(name) <= NAME_CHARACTERS_MAX:
+        return name
+    return f"{status}.{codes[0]}.{sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _problem(kind: type[Problem], code: str, detail: str, errors: Sequence[FieldError]) -> Problem:
