@@ -34,6 +34,10 @@ class Generator(ABC):
     def check_name(self, name: str) -> None:  # noqa: B027 - any name is good
         """Raises `ConfigurationError` where a folder of this name can hold no client."""
 
+    @abstractmethod
+    def check_programs(self) -> None:
+        """Raises `ConfigurationError` where a program that runs it is not installed."""
+
     def read(self, document: dict[str, Any]) -> dict[str, Any]:
         """The document as the generator has to read it."""
         return document
@@ -64,20 +68,16 @@ class PythonGenerator(Generator):
         """Some of what OpenAPI can say makes its code wrong."""
         return as_python_generator_reads(document)
 
+    def check_programs(self) -> None:
+        """uvx."""
+        _uvx()
+
     def command(self, document: Path, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
         """Bodies of any media type are bytes; a set of values is a `Literal`, not a class."""
-        here = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
-        uvx = shutil.which("uvx", path=here)
-        if uvx is None:
-            raise ConfigurationError(
-                "uvx, which runs the generator, is not installed.",
-                location=self.option,
-                hint="Install uv: `pip install uv`, or as https://docs.astral.sh/uv says.",
-            )
         config = document.with_name("config.json")
         config.write_bytes(msgspec.json.encode({"content_type_overrides": {"*/*": _BYTES}, "literal_enums": True}))
         words = ["--path", str(document), "--output-path", str(folder), "--meta", "none", "--config", str(config)]
-        run = [uvx, "--python", sys.executable, "--from", self.package]
+        run = [_uvx(), "--python", sys.executable, "--from", self.package]
         environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         return [*run, "openapi-python-client", "generate", *words], environ
 
@@ -93,6 +93,10 @@ class TypeScriptGenerator(Generator):
     option = "--typescript"
     package = "@hey-api/openapi-ts@0.99.0"
     made = ("client.gen.ts", "sdk.gen.ts", "types.gen.ts")
+
+    def check_programs(self) -> None:
+        """Node.js with npx, new enough."""
+        _node()
 
     def command(self, document: Path, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
         """npx starts the generator with the `node` of `PATH`, which has to be the one that npx itself runs on."""
@@ -127,6 +131,19 @@ def as_python_generator_reads(document: dict[str, Any]) -> dict[str, Any]:
 
     paths = {path: {name: operation(item) for name, item in items.items()} for path, items in document["paths"].items()}
     return {**document, "paths": paths}
+
+
+def _uvx() -> str:
+    """The program of uv: beside Python, else that of `PATH`."""
+    here = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    uvx = shutil.which("uvx", path=here)
+    if uvx is None:
+        raise ConfigurationError(
+            "uvx, which runs the generator, is not installed.",
+            location=PYTHON.option,
+            hint="Install uv: `pip install uv`, or as https://docs.astral.sh/uv says.",
+        )
+    return uvx
 
 
 def _node() -> tuple[str, Sequence[str]]:

@@ -13,6 +13,7 @@ from gatepost.cli.client_generators import PYTHON, TYPESCRIPT, Generator
 from gatepost.cli.openapi import document_of
 from gatepost.errors import ConfigurationError
 from gatepost.logging.console import print_success, print_warning
+from gatepost.mistakes import Mistakes
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,13 @@ def write_clients(reference: str | None, *, python: Path | None, typescript: Pat
             location="gatepost openapi client",
             hint="Write `--python FOLDER`, `--typescript FOLDER` or both.",
         )
+    mistakes = Mistakes()
     for target in targets:
-        target.check()
+        with mistakes.check():
+            target.check()
+        with mistakes.check():
+            target.generator.check_programs()
+    mistakes.raise_any()
     document = document_of(reference)
     for target in targets:
         try:

@@ -68,6 +68,9 @@ def test_what_is_missing_is_named(programs: Path, tmp_path: Path) -> None:
         ConfigurationError, match=r"Node\.js 22\.18 or newer, which runs the generator, is not installed"
     ):
         write_clients(BOOKSHOP, python=None, typescript=tmp_path / "client")
+    with pytest.raises(ConfigurationError) as both:
+        write_clients(BOOKSHOP, python=tmp_path / "shop_client", typescript=tmp_path / "client")
+    assert [mistake.location for mistake in both.value.mistakes] == ["--python", "--typescript"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["programs"]
 
 
