@@ -281,6 +281,13 @@ def _digits(kind: sa.Numeric[Any]) -> tuple[int, int] | None:
 
 
 def _unsupported(form: Form, kind: Any) -> Unsupported | None:
+    if isinstance(kind, postgresql.MONEY):
+        return Unsupported(
+            "is of type MONEY, whose currency and digits depend on a setting of the server (lc_monetary).",
+            "Write Numeric(19, 4), and convert the column: `ALTER TABLE ... ALTER COLUMN ... TYPE numeric(19, 4) "
+            "USING ...::numeric`; or hide "
+            'it with fields={"...": hidden}.',
+        )
     if form is Form.OTHER:
         return Unsupported(
             f"is of type {type(kind).__name__}, which has no JSON form.",

@@ -266,6 +266,7 @@ def test_a_type_decorator_is_read_as_the_type_beneath_it() -> None:
         pg.INET(),
         pg.TSVECTOR(),
         pg.HSTORE(),
+        pg.MONEY(),
         sa.PickleType(),
         sa.ARRAY(sa.Integer(), dimensions=2),
         sa.DateTime(),
