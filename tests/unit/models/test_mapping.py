@@ -425,3 +425,37 @@ def test_a_relationship_that_says_more_than_a_foreign_key_is_not_served() -> Non
     Book.narrowed = relationship(public, primaryjoin=public.id == Book.author_id, viewonly=True)
 
     assert list(entity_of(Book).relations) == ["author", "written"]
+
+
+def test_every_attribute_that_cannot_be_configured_is_named_in_one_run() -> None:
+    class Own(DeclarativeBase):
+        metadata = MetaData()
+
+    class Shelf(Own):
+        __tablename__ = "shelves"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        volumes: Mapped[list["Volume"]] = relationship(back_populates="shelf")
+        keeper: Mapped["Keper"] = relationship()  # type: ignore[name-defined]  # noqa: F821
+
+    class Volume(Own):
+        __tablename__ = "volumes"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        shelf_id: Mapped[int]
+        shelf: Mapped[Shelf] = relationship(back_populates="volumes")
+        first: Mapped["Keeper"] = relationship(order_by="Keeper.nam")
+
+    class Keeper(Own):
+        __tablename__ = "keepers"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        volume_id: Mapped[int] = mapped_column(ForeignKey("volumes.id"))
+        name: Mapped[str]
+
+    for _ in range(2):
+        with pytest.raises(ConfigurationError) as refusal:
+            App(Resource(Shelf, read=anyone), Resource(Volume, read=anyone), Resource(Keeper, read=anyone))
+        assert [(each.location, (each.source or "")[-3:].isalnum()) for each in refusal.value.mistakes] == [
+            ("Shelf.volumes", True),
+            ("Shelf.keeper", True),
+            ("Volume.first", True),
+        ]
+        assert "Did you mean 'Keeper'?" in str(refusal.value)
