@@ -53,6 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
         "share-column-types",
         "test-an-app",
         "authenticate-in-other-ways",
+        "watch-a-server",
     ],
 )
 def test_a_page_works(page: str, tmp_path: Path, server: EmbeddedPostgreSQL) -> None:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from gatepost.models.list_query import ListQuery
     from gatepost.models.naive_utc import NaiveUTC
     from gatepost.operations import Operation
+    from gatepost.own_metrics import Counter, Gauge, Histogram, Metrics
     from gatepost.services.accounts import Accounts
     from gatepost.services.changes import Changes
     from gatepost.services.partial import Partial
@@ -72,6 +73,7 @@ __all__ = [
     "Conflict",
     "Controller",
     "Cookie",
+    "Counter",
     "Created",
     "Credentials",
     "Dialect",
@@ -80,11 +82,14 @@ __all__ = [
     "FieldError",
     "File",
     "Forbidden",
+    "Gauge",
     "Group",
     "Header",
+    "Histogram",
     "JSONOf",
     "ListQuery",
     "Locked",
+    "Metrics",
     "Model",
     "Mount",
     "NaiveUTC",
@@ -164,6 +169,7 @@ _NAMES = {
     "models.list_query": "ListQuery",
     "models.naive_utc": "NaiveUTC",
     "operations": "Operation",
+    "own_metrics": "Counter Gauge Histogram Metrics",
     "call": "Call Response",
     "declaring.files": "File",
     "declaring.mount": "Mount",

@@ -255,6 +255,14 @@ class MonitorDied(msgspec.Struct):
     replaced_in_seconds: float
 
 
+class MetricLimited(msgspec.Struct):
+    """A metric of the application has reached the `limit`: the rest is counted as `other`. Emitted once for each metric
+    and limit."""
+
+    metric: str
+    limit: str
+
+
 class EmbeddedDatabaseEnded(msgspec.Struct):
     """The embedded PostgreSQL ended by itself."""
 

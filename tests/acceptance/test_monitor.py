@@ -5,7 +5,9 @@ import re
 import signal
 import socket
 import stat
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -47,33 +49,127 @@ def served(start: Start, production: Environ, tmp_path: Path) -> tuple[Running, 
     return server, path
 
 
+@pytest.fixture
+def served_counting(start: Start, production: Environ, project: Path) -> tuple[Running, Path]:
+    """A server of two workers whose application counts by itself, and its admin socket."""
+    (project / "app.py").write_text(COUNTING.replace("MORE", ""))
+    path = project / "admin.sock"
+    environ = {
+        **production,
+        "GATEPOST_ADMIN_SOCKET": str(path),
+        "GATEPOST_WORKERS": "2",
+        "GATEPOST_RELEASE": "1.4.2",
+    }
+    server = start("serve", "--port", "0", environ=environ).ready()
+    wait_for(lambda: len(ready_workers(path)) == 2, "both workers")
+    return server, path
+
+
 def ready_workers(path: Path) -> list[int]:
     """The numbers of the workers that are ready."""
     with admin(path) as client:
         return [worker["pid"] for worker in client.get("/readyz").json()["workers"] if worker["is_ready"]]
 
 
-def test_requests_are_counted_over_all_workers_and_by_those_that_died(served: tuple[Running, Path]) -> None:
-    server, path = served
+COUNTING = """
+from sqlalchemy.orm import Mapped
+
+from gatepost import App, Controller, Model, Resource, anyone, get
+
+
+class Note(Model):
+    __tablename__ = "notes"
+    title: Mapped[str]
+
+
+class Visits(Controller):
+    path = "visits"
+
+    @get("/{kind}", allow=anyone)
+    async def show(self, kind: str) -> dict[str, str]:
+        self.metrics.counter("visits", "Visits by kind.", labels=("kind",)).add(kind=kind)
+        return {}
+MORE
+
+app = App(Resource(Note, read=anyone), controllers=[Visits])
+"""
+
+ONE_ROUTE_MORE = """
+    @get("/of/all", allow=anyone)
+    async def show_all(self) -> dict[str, str]:
+        return {}
+"""
+
+
+def counters(path: Path) -> dict[str, float]:
+    """Every sample that must never fall."""
+    endings = ("_total", "_count", "_bucket", "_sum")
+    return {key: value for key, value in metrics(path).items() if key.partition("{")[0].endswith(endings)}
+
+
+def asked(path: Path, page: str) -> Any:
+    """A page of JSON."""
+    with admin(path) as client:
+        return client.get(page).json()
+
+
+def test_no_counter_falls_whatever_becomes_of_workers(project: Path, served_counting: tuple[Running, Path]) -> None:
+    server, path = served_counting
     for _ in range(20):
         assert server.get("/api/notes")[0] == 200
+        assert server.get("/api/visits/book")[0] == 200
     assert server.get("/api/nothing")[0] == 404
+    # With those that waited for the server.
+    wait_for(lambda: sum(each["requests"] for each in asked(path, "/clients")["addresses"]) >= 41, "the clients")
     found = metrics(path)
     assert found[COUNT] == 20
     assert found['gatepost_request_database_seconds_total{operation="notes.list",class="2xx"}'] > 0
     assert found['gatepost_response_body_bytes_total{operation="notes.list",class="2xx"}'] > 20 * 10
     assert found['gatepost_statements_total{statement="notes.list"}'] == 20
     assert found['gatepost_refusals_total{code="not_found"}'] == 1
+    assert found['app_visits_total{kind="book"}'] == 20
+    access_lines = 'gatepost_log_lines_total{category="access",level="info"}'
+    wait_for(lambda: metrics(path).get(access_lines, 0) >= 41, "access lines")
+    assert metrics(path)['gatepost_bucket_decisions_total{store="local"}'] >= 41
+    assert [key for key in found if key.startswith("gatepost_build_info{") and 'release="1.4.2"' in key]
+    [notes] = [each for each in asked(path, "/operations")["operations"] if each["operation"] == "notes.list"]
+    assert (notes["count"], notes["errors"], len(notes["slowest"])) == (20, 0, 10)
+    assert 0 < notes["seconds"]["p50"] <= notes["seconds"]["p99"]
+    clients = asked(path, "/clients")
+    [client] = clients["addresses"]
+    assert (client["client"], client["refusals"], client["overcount"]) == ("127.0.0.1", 1, 0)
+
+    steps = [counters(path)]
     before = ready_workers(path)
     for pid in before:
         assert found[f'gatepost_resident_memory_bytes{{pid="{pid}"}}'] > 10_000_000
         assert found[f'gatepost_worker_ready{{pid="{pid}"}}'] == 1
     psutil.Process(before[0]).kill()
+    steps.append(counters(path))
     wait_for(lambda: len(set(ready_workers(path)) - {before[0]}) == 2, "the replacement")
-    assert metrics(path)[COUNT] == 20
+    steps.append(counters(path))
+    (project / "app.py").write_text(COUNTING.replace("MORE", ONE_ROUTE_MORE))
+    before = ready_workers(path)
     server.send(signal.SIGHUP)
-    wait_for(lambda: not set(ready_workers(path)) & set(before), "new workers")
-    assert metrics(path)[COUNT] == 20
+    while set(ready_workers(path)) & set(before):
+        steps.append(counters(path))
+    assert server.get("/api/visits/of/all")[0] == 200
+    assert server.get("/api/visits/book")[0] == 200
+    steps.append(counters(path))
+    for earlier, later in pairwise(steps):
+        assert {key: (value, later.get(key)) for key, value in earlier.items() if later.get(key, -1.0) < value} == {}
+    assert steps[-1][COUNT] == 20
+    assert steps[-1]['app_visits_total{kind="book"}'] == 21
+    assert steps[-1]["gatepost_worker_deaths_total"] == 1
+    assert steps[-1]["gatepost_drains_total"] == 2
+    [client] = asked(path, "/clients")["addresses"]
+    assert client["requests"] >= 41
+    assert {request["request_id"] for request in notes["slowest"]} == {
+        request["request_id"]
+        for each in asked(path, "/operations")["operations"]
+        if each["operation"] == "notes.list"
+        for request in each["slowest"]
+    }
 
 
 def test_the_monitor_is_replaced_and_nothing_is_lost(served: tuple[Running, Path]) -> None:

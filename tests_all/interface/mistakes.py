@@ -22,6 +22,7 @@ from gatepost import (
     CamelCase,
     Changes,
     Controller,
+    Counter,
     Created,
     File,
     Group,
@@ -99,6 +100,10 @@ class Books(Service[Book]):
         assert_type(changes.get(Book.stock, row.stock), int)
         assert_type(changes.get(Book.title), str | None)
         print(changes[Book.stok])  # E
+        assert_type(self.metrics.counter("books_read", labels=("kind",)), Counter)
+        self.metrics.counter("books_read").observe(0.1)  # E
+        self.metrics.counter("books_read", labels=("kind",)).add(kind=None)  # E
+        self.metrics.histogram("reading_seconds").observe("0.1")  # E
         assert_type(self.service(Books), Books)
         assert_type(self.service(Article), Service[Article])
         assert_type(await self.service(Article).get(row.id, actor, lock=True), Article)

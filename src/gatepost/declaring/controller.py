@@ -22,6 +22,7 @@ from gatepost.declaring.rate_limits import Limits, limits_by_action
 from gatepost.declaring.streams import ServerSentEvent, Stream
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.loggers import LayerLogger
+from gatepost.own_metrics import Metrics
 from gatepost.response_fields import FIELD_VALUE
 from gatepost.sources import caller_location
 
@@ -45,11 +46,12 @@ class Controller(Generic[MO]):
 
     `path` is where they are below the prefix of the app; those of a `Controller[Book]`, which a resource names, are
     below its path. Annotated attributes are injected as parameters are. One object serves one call.
-    `self.log` writes to the log, as a service's does.
+    `self.log` writes to the log, and `self.metrics` counts, as a service's do.
     """
 
     path: str = ""
     log = LayerLogger("controllers")
+    metrics = Metrics()
 
 
 class Route(Declared):

@@ -58,6 +58,7 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.WorkerReplaced: Line("worker_replaced", logging.INFO, "server"),
     events.WorkerNotReplaced: Line("worker_not_replaced", logging.ERROR, "server"),
     events.LogLevelChanged: Line("log_level_changed", logging.WARNING, "monitor", is_security=True),
+    events.MetricLimited: Line("metric_limited", logging.WARNING, "metrics"),
     events.LimitsReset: Line("limits_reset", logging.WARNING, "monitor", is_security=True),
     events.ErrorGroupFound: Line("error_group_found", logging.ERROR, "monitor"),
     events.ErrorGroupResolved: Line("error_group_resolved", logging.WARNING, "monitor"),

@@ -12,7 +12,7 @@ Made by `python -m gatepost.metrics.reference`.
 
 Counters are those of all processes of a server, also of those that have ended: they never fall, and begin anew when the
 server does. Gauges of a process have the label `pid`. Names that begin with `{OWN_PREFIX}` are the application's
-[own](../how-to/watch-a-server.md). Buckets of histograms end at these seconds:
+[own](../how-to/watch-a-server.md#count-what-your-code-does). Buckets of histograms end at these seconds:
 {", ".join(f"{edge:g}" for edge in EXPOSED)}.
 
 | metric | kind | labels | what it is |

@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 from gatepost.asgi import ASGIApp
 from gatepost.errors import ConfigurationError
+from gatepost.events import Events, MetricLimited
 from gatepost.gateway.buckets import BucketTable, LocalBuckets
 from gatepost.logging.console import print_error
 from gatepost.logging.logs import Logs
 from gatepost.logging.records import count_lines
+from gatepost.metrics.own_series import OwnSeries
 from gatepost.metrics.rate_limits import LOCAL, VALKEY, HeldLimit, publish_limits
 from gatepost.metrics.recorder import Recorder, line_counter
 from gatepost.metrics.region import Region
 from gatepost.metrics.sampler import Sampler
+from gatepost.own_metrics import REGISTRY
 from gatepost.records.change_events import subscribe_changes
 from gatepost.records.error_reports import ErrorReporter
 from gatepost.server.allocator import return_large_blocks
@@ -102,6 +105,7 @@ class Worker:
             recorder = Recorder(region, self.settings.log.client)
             recorder.subscribe(app.events)
             count_lines(line_counter(region))
+            REGISTRY.attach(OwnSeries(region), partial(_warn_of_limit, app.events))
             sampler = Sampler(region, lambda: {**app.readings(), **logs.readings()}, recorder.tend)
         logs.name_requests(app.find_request_id)
         on_signal(DRAIN, app.drain)
@@ -133,6 +137,10 @@ class Worker:
         context.reports.send(os.getpid())
         if self.introduce is not None:
             self.introduce(app)
+
+
+def _warn_of_limit(events: Events, metric: str, limit: str) -> None:
+    events.emit(MetricLimited(metric, limit))
 
 
 def _retire(app: "App", listener: socket.socket) -> None:

@@ -17,6 +17,7 @@ from gatepost.declaring.attributes import Attr
 from gatepost.errors import ConfigurationError
 from gatepost.hints import nearest
 from gatepost.loggers import LayerLogger
+from gatepost.own_metrics import Metrics
 from gatepost.services.accounts import Accounts
 from gatepost.services.changes import Changes
 
@@ -43,11 +44,13 @@ class Service(Generic[M]):
     verb, or the endpoint that takes the service, may run in total when PostgreSQL reports a deadlock or a serialization
     failure: raise it only where running it again is harmless, which it is as long as effects outside the database use
     `after_commit`. `self.log.info("order_placed", total=total)` writes a line of the log with the request's id.
+    `self.metrics.counter("orders_placed").add()` counts.
     """
 
     isolation: ClassVar[str] = "read committed"
     attempts: ClassVar[int] = 1
     log = LayerLogger("services")
+    metrics = Metrics()
 
     def __init__(self, unit: "UnitOfWork", model: type[M]) -> None:
         self._unit = unit
