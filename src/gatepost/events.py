@@ -300,6 +300,16 @@ class StatementFinished(msgspec.Struct, gc=False):
     rows: int | None
 
 
+class StatementSlow(msgspec.Struct):
+    """A compiled statement took long, or failed after it did: `sql` is its text, without values. Emitted once a minute
+    for each statement of a process; `count` is how often it was slow since the last time."""
+
+    name: str
+    sql: str
+    seconds: float
+    count: int
+
+
 class TransactionRetried(msgspec.Struct):
     """A deadlock, serialization failure or changed schema made a transaction run again."""
 

@@ -172,6 +172,12 @@ class DatabaseSettings:
         "how long a statement may run, then 504",
         check=between(0.01, _DAY_SECONDS),
     )
+    slow_seconds: float = setting(
+        "GATEPOST_DATABASE_SLOW_SECONDS",
+        0.5,
+        "statements that take longer are logged, and explained by `gatepost db slow`",
+        check=between(0.001, _DAY_SECONDS),
+    )
     lock_seconds: float = setting(
         "GATEPOST_DATABASE_LOCK_SECONDS",
         2.0,

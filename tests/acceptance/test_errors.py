@@ -13,6 +13,7 @@ from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.record_tables import RECORD_TABLES
 
 APP = """
+from sqlalchemy import Select, String, func, or_, select
 from sqlalchemy.orm import Mapped
 
 from gatepost import App, Controller, Model, Resource, anyone, get
@@ -34,6 +35,11 @@ class Reports(Controller):
         if number == 7:
             raise LookupError("Bearer abcdefghijklmnop of ada")
         return 1 // (number - number)
+
+    @get("/slow/notes", allow=anyone)
+    async def slow(self) -> Select[tuple[Note]]:
+        slept = func.pg_sleep(0.8).cast(String) == "word of the program"
+        return select(Note).where(or_(slept, Note.title == "a")).limit(5)
 
 
 app = App(Resource(Note, read=anyone), controllers=[Reports])
@@ -98,6 +104,19 @@ def test_an_error_is_grouped_kept_resolved_and_comes_back(
     assert server.get("/api/reports/1")[0] == 500
     wait_for(lambda: errors("show", division["id"])["returned_at"], "its return")
     assert f'"fingerprint":"{division["id"]}"' in server.output
+
+    postgresql.execute("INSERT INTO notes (title) VALUES ('secret title')", database=database)
+    assert server.get("/api/reports/slow/notes")[0] == 200, server.output[-3000:]
+
+    def slow() -> list[dict[str, Any]]:
+        return json.loads(command("db", "slow", "--json", environ=environ).stdout)
+
+    wait_for(lambda: slow() and slow()[0]["plan"], "its plan")
+    assert slow()[0]["longest_seconds"] >= 0.8
+    assert "on notes" in slow()[0]["plan"]
+    assert "on notes" in (shown := command("db", "slow", environ=environ).stdout)
+    assert "word of the program" not in shown
+    assert "secret" not in shown
 
     assert command("errors", "show", "ffff", environ=environ).returncode == 2
     assert os.stat(tmp_path / "records" / "one" / "errors").st_mode & 0o007 == 0

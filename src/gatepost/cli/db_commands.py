@@ -75,3 +75,17 @@ def sizes(
     from gatepost.cli.db_sizes import print_sizes
 
     print_sizes(count, as_json=json)
+
+
+@db.command(epilog="Example: gatepost db slow --json")
+def slow(
+    port: Annotated[int | None, typer.Option("--port", help="The port of the server (GATEPOST_PORT).")] = None,
+    json: JSONOption = False,
+) -> None:
+    """Print the statements of a running server that took longer than GATEPOST_DATABASE_SLOW_SECONDS, with their plans.
+
+    The plans are those for any values, as PostgreSQL 16 and later explain them; values are masked.
+    """
+    from gatepost.cli.db_slow import print_slow
+
+    print_slow(port=port, as_json=json)

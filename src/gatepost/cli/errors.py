@@ -57,8 +57,11 @@ def resolve_error(identifier: str, *, port: int | None, as_json: bool) -> None:
 
 def _fields(values: dict[str, Any], names: tuple[str, ...]) -> list[str]:
     width = max(map(len, names))
-    shown = ((name, values[name]) for name in names if values[name] not in (None, []))
     return [
-        f"  {name.replace('_', ' '):{width}}  {', '.join(value) if isinstance(value, list) else value}"
-        for name, value in shown
+        f"  {name.replace('_', ' '):{width}}  {_text(values[name])}" for name in names if values[name] not in (None, [])
     ]
+
+
+def _text(value: Any) -> str:
+    several: list[str] | None = value if isinstance(value, list) else None
+    return str(value) if several is None else ", ".join(several)

@@ -12,6 +12,7 @@ from gatepost.bounded_cache import BoundedCache
 from gatepost.call import CURRENT_SPENT
 from gatepost.database.failures import SCHEMA_CHANGED, is_schema_change
 from gatepost.database.holders import Holder
+from gatepost.database.slow_statements import SlowStatements
 from gatepost.database.statements import Statement
 from gatepost.events import CountStatement, Events, StatementFinished
 
@@ -117,12 +118,13 @@ class MeasuredConnection(PooledConnection):
             self._measure(statement, sent_at, rows)
 
 
-def measuring(events: Events) -> "Measure | None":
-    """What adds a statement to the request that it belongs to, counts it, and emits `StatementFinished`; None where
-    nobody counts or subscribed: then no clock is read."""
+def measuring(events: Events, slow_seconds: float) -> "Measure | None":
+    """What adds a statement to the request that it belongs to, counts it, emits `StatementFinished`, and tells of those
+    that take longer than `slow_seconds`; None where nobody counts or subscribed: then no clock is read."""
     emit, find_counter = events.emitter(StatementFinished), events.find_counter
     if emit is None and find_counter is None:
         return None
+    slow_ns, note_slow = slow_seconds * NANOSECONDS, SlowStatements(events).note
     counters: dict[str, CountStatement] = {}
     find_spent, find_known = CURRENT_SPENT.get, counters.get
 
@@ -146,5 +148,7 @@ def measuring(events: Events) -> "Measure | None":
                 events.fail(find_counter, None, error)
         if emit is not None:
             emit(StatementFinished(name, took / NANOSECONDS, rows))
+        if took > slow_ns:
+            note_slow(statement, took / NANOSECONDS)
 
     return measure

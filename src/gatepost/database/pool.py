@@ -82,7 +82,7 @@ class Pool:
         expected: Expected | None,
         address: str,
     ) -> None:
-        self._measure = measure = measuring(events)
+        self._measure = measure = measuring(events, settings.slow_seconds)
         self._wrap = PooledConnection if measure is None else partial(MeasuredConnection, measure=measure)
         self._explain = explain
         self._wait_seconds = settings.pool_wait_seconds

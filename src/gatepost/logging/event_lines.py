@@ -68,6 +68,7 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.EmbeddedDatabaseRestarted: Line("embedded_database_restarted", logging.WARNING, "embedded"),
     events.EmbeddedDatabaseNotRestarted: Line("embedded_database_not_restarted", logging.ERROR, "embedded"),
     events.ConnectionOpened: Line("connection_opened", logging.DEBUG, "database"),
+    events.StatementSlow: Line("statement_slow", logging.WARNING, "database"),
     events.TransactionRetried: Line("transaction_retried", logging.WARNING, "services"),
     events.SignInFailed: Line("sign_in_failed", logging.WARNING, "accounts", is_security=True),
     events.SignInSucceeded: Line("sign_in_succeeded", logging.INFO, "accounts", is_security=True),

@@ -6,7 +6,7 @@ table that has the indexes of the database: an index of another name that does t
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Index, MetaData, Table, text
 from sqlalchemy.schema import CreateIndex
@@ -176,7 +176,7 @@ class _Twin:
             found = found.desc()
         if key.is_nulls_first != key.is_descending:
             found = found.nulls_first() if key.is_nulls_first else found.nulls_last()
-        return cast("Any", found).label(key.column) if key.operator_class is not None else found
+        return found.label(key.column) if key.operator_class is not None else found
 
 
 def _written(index: Index, columns: Sequence[str]) -> str:

@@ -54,7 +54,7 @@ class MonitorContext:
     events: Events
     pages: PageTable
     loop: asyncio.AbstractEventLoop
-    handlers: "dict[type[Report], Callable[[Any], None]]" = field(default_factory=dict)
+    handlers: "dict[type[Report], Callable[[Any], None]]" = field(default_factory=dict[type[Report], Any])
 
     def handle(self, kind: type[R], handler: Callable[[R], None]) -> None:
         """Have reports of this kind handled so. For parts that are being made."""

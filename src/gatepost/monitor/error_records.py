@@ -6,6 +6,7 @@ What is resolved at one instance is resolved at all: each reads in the table wha
 import asyncio
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -133,9 +134,9 @@ class ErrorRecords:
         found = [(self._instance, group) for group in self._groups.all()]
         try:
             async with self._database.connection() as connection:
-                rows = await connection.fetch(_OTHERS, self._instance)
+                rows: list[Any] = await connection.fetch(_OTHERS, self._instance)
         except RecordsAway:
-            rows = []
+            return found
         return found + [(row["instance"], msgspec.msgpack.decode(row["data"], type=ErrorGroup)) for row in rows]
 
     async def _resolve_at(self, fingerprint: str, moment: float) -> bool:

@@ -21,6 +21,7 @@ from gatepost.monitor.limits import add_limit_pages
 from gatepost.monitor.page_table import PageTable
 from gatepost.monitor.pages import add_pages
 from gatepost.monitor.parts import ReportReader, run_parts
+from gatepost.monitor.slow_statements import SlowStatements
 from gatepost.record_tables import RECORD_TABLES
 from gatepost.records.change_events import subscribe_changes
 from gatepost.records.changes import Changes
@@ -52,9 +53,15 @@ class Monitor:
         add_limit_pages(context)
         beats = InstanceBeats(context)
         history = HistoryRecords(context)
-        copies = HistoryCopies(context, history)
-        changes = ChangeRecords(context)
-        kept: list[Part] = [Folding(context), beats, changes, ErrorRecords(context), history, copies]
+        kept: list[Part] = [
+            Folding(context),
+            beats,
+            changes := ChangeRecords(context),
+            ErrorRecords(context),
+            SlowStatements(context),
+            history,
+            copies := HistoryCopies(context, history),
+        ]
         for listener in self._listeners:
             token = None if listener.family == socket.AF_UNIX else self._token
             AdminServer(listener, context.pages.find, token).start()

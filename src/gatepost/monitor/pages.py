@@ -8,7 +8,7 @@ import msgspec
 
 from gatepost.events import LogLevelChanged
 from gatepost.logging.levels import LEVEL_NAMES, level_number
-from gatepost.logging.lines import CATEGORIES
+from gatepost.logging.lines import CATEGORIES, Category
 from gatepost.metrics.exposition import OPEN_METRICS, TEXT, exposed
 from gatepost.monitor.clients import busiest_clients
 from gatepost.monitor.context import MonitorContext
@@ -100,7 +100,7 @@ class Pages:
 
     def change_level(self, request: Request) -> Page:
         """Change what a category writes."""
-        category = next((name for name in CATEGORIES if name == request.name), None)
+        category: Category | None = next((name for name in CATEGORIES if name == request.name), None)
         if category is None:
             return json_page(404, {"detail": f"There is no category {request.name!r}.", "categories": CATEGORIES})
         try:

@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import reduce
-from operator import or_
-from typing import Any
+from typing import Any, Union
 
 import msgspec
 
@@ -39,7 +37,7 @@ class ReportReader:
         self._reports = context.monitored.reports
         self._events = context.events
         self._handlers = context.handlers
-        kinds: Any = reduce(or_, self._handlers)
+        kinds: Any = Union[tuple(self._handlers)]  # noqa: UP007 - of types that are known at run time
         self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(kinds)
 
     async def run(self) -> None:

@@ -47,7 +47,7 @@ class RecordsDatabase:
     has to read and write; `state` says to operators how it is."""
 
     def __init__(self, dsn: str | None, tables: Sequence[str]) -> None:
-        self._dsns = [] if dsn is None else split_hosts(dsn)
+        self._dsns: Sequence[str] = () if dsn is None else split_hosts(dsn)
         self._tables = list(tables)
         self._connection: RecordsConnection = None
         self._backoff = Backoff(0.5, 10.0, jitter=0.2)
@@ -75,6 +75,21 @@ class RecordsDatabase:
                 # Broken off in the middle: what it would reply next is nobody's.
                 self._give_up("a statement was broken off")
                 raise
+
+    @asynccontextmanager
+    async def other_connection(self) -> AsyncGenerator[RecordsConnection]:
+        """A connection of its own, which needs no tables and is closed afterwards. Raises RecordsAway where there is
+        none."""
+        if not self._dsns:
+            raise RecordsAway(self.state)
+        try:
+            connection = await connect_first(self._dsns, CONNECT_SECONDS, _connect)
+        except _FAILURES as error:
+            raise RecordsAway(str(connection_error(error, address_of(self._dsns[-1])))) from error
+        try:
+            yield connection
+        finally:
+            connection.terminate()
 
     async def close(self) -> None:
         """End the connection."""

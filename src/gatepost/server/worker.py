@@ -27,6 +27,7 @@ from gatepost.metrics.sampler import Sampler
 from gatepost.own_metrics import REGISTRY
 from gatepost.records.change_events import subscribe_changes
 from gatepost.records.error_reports import ErrorReporter
+from gatepost.records.slow_statements import report_slow_statements
 from gatepost.server.allocator import return_large_blocks
 from gatepost.server.cpu_scheduling import BatchScheduling
 from gatepost.server.lifespan import Lifespan, RefusalApp
@@ -98,6 +99,7 @@ class Worker:
         logs.subscribe(app.events)
         if shared is not None:
             subscribe_changes(app.events, shared.reports.send)
+            report_slow_statements(app.events, shared.reports)
             ErrorReporter(shared.reports.send, shared.release).subscribe(app.events)
         region = None if shared is None else shared.metrics.take()
         sampler: Sampler | None = None

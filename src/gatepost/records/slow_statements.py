@@ -1,0 +1,77 @@
+"""Statements that take long, as an instance keeps them: each once, the slowest first."""
+
+import time
+
+import msgspec
+
+from gatepost.events import Events, StatementSlow
+from gatepost.records.reports import Report, Reports
+from gatepost.records.snapshots import Snapshot
+
+STATEMENTS_MAX = 200
+
+
+class SlowStatement(Report):
+    """A statement was slow `count` times, the last time at `at`, seconds since the epoch, and took `seconds`."""
+
+    name: str
+    sql: str
+    seconds: float
+    count: int
+    at: float
+
+
+class KeptStatement(msgspec.Struct):
+    """A statement that was slow: `longest` in seconds. `plan` is how PostgreSQL would run it, as of `explained_at`, or
+    why it does not say."""
+
+    name: str
+    sql: str
+    count: int
+    longest: float
+    first_at: float
+    last_at: float
+    plan: str | None = None
+    explained_at: float = 0.0
+
+
+class KeptStatements:
+    """The statements in a file. The one that was slow longest ago makes room for another."""
+
+    def __init__(self, file: Snapshot) -> None:
+        self._file = file
+        saved = file.load()
+        try:
+            found = [] if saved is None else msgspec.msgpack.decode(saved, type=list[KeptStatement])
+        except msgspec.DecodeError:
+            found = []
+        self._kept = {statement.name: statement for statement in found}
+
+    def add(self, slow: SlowStatement) -> None:
+        """Keep one that was slow."""
+        kept = self._kept.get(slow.name)
+        if kept is None:
+            if len(self._kept) >= STATEMENTS_MAX:
+                del self._kept[min(self._kept.values(), key=lambda statement: statement.last_at).name]
+            kept = self._kept[slow.name] = KeptStatement(slow.name, slow.sql, 0, 0.0, slow.at, slow.at)
+        kept.sql = slow.sql
+        kept.count += slow.count
+        kept.longest = max(kept.longest, slow.seconds)
+        kept.last_at = slow.at
+
+    def all(self) -> list[KeptStatement]:
+        """Those that are kept, the one that took longest first."""
+        return sorted(self._kept.values(), key=lambda statement: statement.longest, reverse=True)
+
+    def save(self) -> None:
+        """Write the file."""
+        self._file.save(msgspec.msgpack.encode(list(self._kept.values())))
+
+
+def report_slow_statements(source: Events, reports: Reports) -> None:
+    """Tell the monitor of each that is slow. Call it before the application is started."""
+
+    def report(event: StatementSlow) -> None:
+        reports.send(SlowStatement(event.name, event.sql, event.seconds, event.count, time.time()))
+
+    source.subscribe(StatementSlow, report)
