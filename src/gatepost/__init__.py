@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gatepost.declaring.files import File
     from gatepost.declaring.group import Group
     from gatepost.declaring.mount import Mount
+    from gatepost.declaring.objectives import Objective
     from gatepost.declaring.parameters import Cookie, Header, Locked, Query, RawBody
     from gatepost.declaring.policies import Policy, anyone, authenticated, nobody, owner, policy, role
     from gatepost.declaring.provided import per_call
@@ -94,6 +95,7 @@ __all__ = [
     "Mount",
     "NaiveUTC",
     "NotFound",
+    "Objective",
     "Operation",
     "Partial",
     "Policy",
@@ -173,6 +175,7 @@ _NAMES = {
     "call": "Call Response",
     "declaring.files": "File",
     "declaring.mount": "Mount",
+    "declaring.objectives": "Objective",
     "declaring.parameters": "Cookie Header Locked Query RawBody",
     "declaring.provided": "per_call",
     "declaring.row_expressions": "actor_column actor_id count readable",

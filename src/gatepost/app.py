@@ -27,6 +27,7 @@ from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect
 from gatepost.declaring.group import Group
 from gatepost.declaring.info import Info, title_of
 from gatepost.declaring.mount import Mount
+from gatepost.declaring.objectives import MeasuredObjective, Objective
 from gatepost.declaring.provided import Provide
 from gatepost.declaring.resource import Resource
 from gatepost.errors import ConfigurationError, Problem
@@ -54,7 +55,8 @@ class App(Declared):
     `authenticators` find out who sends a request: the first that claims it decides. `controllers` have endpoints of
     their own; those of one resource stand in its `controller=`. `dialect` chooses names and errors as clients see them,
     such as `CamelCase()`. `title`, `version` and `description` (Markdown) are those of the API in its OpenAPI document;
-    without a title it has the name of the module.
+    without a title it has the name of the module. `objectives` say which share of which requests has to succeed,
+    and how fast; without them there are default ones.
     """
 
     @declared
@@ -71,6 +73,7 @@ class App(Declared):
         dialect: Dialect = DEFAULT_DIALECT,
         provide: Provide | None = None,
         middleware: Sequence[Any] = (),
+        objectives: Sequence[Objective] | None = None,
         title: str | None = None,
         version: str = "1.0.0",
         description: str = "",
@@ -89,6 +92,7 @@ class App(Declared):
             dialect=dialect,
             provide=provide or {},
             middleware=middleware,
+            objectives=objectives,
             info=Info(title or title_of(self.source), version, description),
             source=self.source,
             mistakes=self.mistakes,
@@ -114,6 +118,11 @@ class App(Declared):
     def user_model(self) -> type[Any]:
         """The model of the users who sign in."""
         return self.declaration.user_model
+
+    @property
+    def objectives(self) -> tuple[MeasuredObjective, ...]:
+        """What the monitor judges: the declared objectives, or the default ones."""
+        return self.declaration.objectives
 
     @property
     def operations(self) -> list[Operation]:

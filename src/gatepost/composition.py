@@ -263,6 +263,7 @@ class Composition:
             "transactions_rolled_back": self.database.transactions.rolled_back,
             "bucket_decisions_local": limiter.decisions - limiter.remote_decisions,
             "bucket_decisions_valkey": limiter.remote_decisions,
+            "database_reachable": self.readiness.has_database,
         }
 
     def drain(self) -> None:

@@ -19,7 +19,8 @@ from gatepost.actor import Actor, anonymous
 from gatepost.asgi import ASGIApp
 from gatepost.auth.authenticator import AnyAuthenticator, UserAuthenticator
 from gatepost.auth.authenticator import checked as checked_authenticators
-from gatepost.controllers.bound_endpoints import check_alike
+from gatepost.controllers.bound_endpoints import check_alike, known_patterns, unnamed
+from gatepost.controllers.derived_routes import derived_route
 from gatepost.controllers.providers import Providers
 from gatepost.declared_resources import DeclaredResources, KnownUsers
 from gatepost.declaring.dialect import DEFAULT_DIALECT, Dialect, checked_dialect
@@ -27,9 +28,10 @@ from gatepost.declaring.group import Group
 from gatepost.declaring.info import Info
 from gatepost.declaring.middleware import checked_middleware
 from gatepost.declaring.mount import Mount, taken_by_mount
+from gatepost.declaring.objectives import MeasuredOperation, Objective, OperationKind, measured_objectives
 from gatepost.declaring.policies import is_nobody, role_names
 from gatepost.declaring.provided import Provide
-from gatepost.declaring.resource import PATH, Resource
+from gatepost.declaring.resource import ACTIONS, PATH, Resource
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.problem_pages import ProblemDescription
 from gatepost.group_checks import check_names, check_paths, check_prefixes
@@ -69,6 +71,7 @@ class Declaration:
         dialect: Dialect,
         provide: Provide,
         middleware: Sequence[Any],
+        objectives: Sequence[Objective] | None,
         info: Info,
         source: str,
         mistakes: Mistakes,
@@ -149,6 +152,7 @@ class Declaration:
         check_alike([*chain.from_iterable(declared.endpoints for declared in self.all)], mistakes)
         check_paths(self.own, self.groups, mistakes)
         check_names(self.own, self.groups, mistakes)
+        self.objectives = measured_objectives(objectives, [*self._measured_operations()], mistakes, source)
         mistakes.raise_any()
         self.expected_tables = ExpectedTables([*self._expected_tables(is_default_users=users is None)])
 
@@ -183,6 +187,22 @@ class Declaration:
     def metadata(self) -> MetaData:
         """The MetaData of the app's tables."""
         return self.entities[0].table.metadata
+
+    def _measured_operations(self) -> Iterator[MeasuredOperation]:
+        """What objectives can be of: the operations that are derived and those of the app's controllers."""
+        replaced = known_patterns([*chain.from_iterable(declared.endpoints for declared in self.all)])
+        for declared in self.all:
+            for served in (each for each in declared.catalog.served if each.has_routes):
+                owners = frozenset({served.name, served.full_path, served.entity.model})
+                for action in (action for action in ACTIONS if served.offers(action)):
+                    method, path = derived_route(served, action, declared.prefix, declared.dialect)
+                    if (method, unnamed(path)) not in replaced:
+                        kind: OperationKind = "writes" if action in WRITES else "reads"
+                        yield MeasuredOperation(f"{served.name}.{action}", kind, owners)
+            for own in (bound.method for bound in declared.endpoints if not bound.method.route.probe):
+                above = own.served
+                of_resource = () if above is None else (above.name, above.full_path, above.entity.model)
+                yield MeasuredOperation(own.operation_name, "endpoints", frozenset({own.controller, *of_resource}))
 
     def _read_resources(self, given: Sequence[Any], groups: Sequence[Group]) -> list[list[Resource[Any]]]:
         """The resources that name a class: the app's own, then those of each group; their mistakes become the app's."""

@@ -246,6 +246,50 @@ class RecordsNotCopied(msgspec.Struct):
     reason: str
 
 
+class AlertFired(msgspec.Struct):
+    """Something is wrong that operators are told of: since now, or since it is no longer silenced."""
+
+    alert_id: str
+    alert_name: str
+    severity: str
+    sentence: str
+
+
+class AlertResolved(msgspec.Struct):
+    """It is no longer wrong, or the operator says so."""
+
+    alert_id: str
+    alert_name: str
+    sentence: str
+    operator: str | None
+
+
+class AlertSilenced(msgspec.Struct):
+    """An operator wants to hear nothing of the alerts with this name for so long."""
+
+    alert_name: str
+    seconds: float
+    reason: str
+    operator: str
+
+
+class AlertsTested(msgspec.Struct):
+    """An operator had a test of alerts sent."""
+
+    outcome: str
+    operator: str
+
+
+class AlertNotDelivered(msgspec.Struct):
+    """A message about an alert did not reach its receiver at the first attempt, or `is_given_up`."""
+
+    alert_name: str
+    channel: str
+    reason: str
+    attempts: int
+    is_given_up: bool
+
+
 class MonitorDied(msgspec.Struct):
     """The process that tells operators how the server is ended by itself; another one starts `replaced_in_seconds`
     later. Requests are served without it."""

@@ -42,6 +42,11 @@ class Readiness:
         self.enough = frozenset({OK, SCHEMA_CHANGED} if needs_writes else {OK, SCHEMA_CHANGED, READ_ONLY})
 
     @property
+    def has_database(self) -> bool:
+        """Whether the database can be reached."""
+        return self.database() not in {AWAY, NO_CONNECTION}
+
+    @property
     def is_ready(self) -> bool:
         """Whether requests can be served."""
         return self.database() in self.enough and not self.is_draining()

@@ -76,4 +76,37 @@ CREATE TABLE gatepost.history (
             "ALTER TABLE gatepost.history ALTER COLUMN data SET STORAGE EXTERNAL",
         ),
     ),
+    "alert_claims": RecordTable(
+        ("alert", "instance", "claimed_at"),
+        (
+            """
+CREATE TABLE gatepost.alert_claims (
+  alert text NOT NULL,
+  instance text NOT NULL,
+  claimed_at timestamptz NOT NULL,
+  PRIMARY KEY (alert, instance)
+)
+""",
+        ),
+    ),
+    "alert_deliveries": RecordTable(
+        ("instance", "id", "alert", "name", "channel", "state", "attempts", "outcome", "created_at", "ended_at"),
+        (
+            """
+CREATE TABLE gatepost.alert_deliveries (
+  instance text NOT NULL,
+  id text NOT NULL,
+  alert text NOT NULL,
+  name text NOT NULL,
+  channel text NOT NULL,
+  state text NOT NULL,
+  attempts integer NOT NULL,
+  outcome text NOT NULL,
+  created_at timestamptz NOT NULL,
+  ended_at timestamptz NOT NULL,
+  PRIMARY KEY (instance, id)
+)
+""",
+        ),
+    ),
 }

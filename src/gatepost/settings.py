@@ -464,6 +464,40 @@ class RecordsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """Who hears of alerts, and how."""
+
+    mail_to: tuple[str, ...] = setting(
+        "GATEPOST_ALERT_MAIL_TO", (), "e-mail addresses that get alerts, comma separated; needs GATEPOST_SMTP_URL"
+    )
+    mail_from: str | None = setting(
+        "GATEPOST_ALERT_MAIL_FROM", None, "address that sends them; by default the first that gets them"
+    )
+    smtp_url: str | None = setting(
+        "GATEPOST_SMTP_URL",
+        None,
+        "smtp://user:password@host:587 (STARTTLS is required but on a loopback host; `?tls=none` does without) or "
+        "smtps://user:password@host:465",
+        secret=True,
+    )
+    webhook_url: str | None = setting(
+        "GATEPOST_ALERT_WEBHOOK_URL", None, "URL to which alerts are posted as JSON", secret=True
+    )
+    webhook_secret: str | None = setting(
+        "GATEPOST_ALERT_WEBHOOK_SECRET",
+        None,
+        "signs what is posted, as Standard Webhooks does: whsec_ and 24 to 64 bytes in base64",
+        secret=True,
+    )
+    time_scale: float = setting(
+        "GATEPOST_ALERT_TIME_SCALE",
+        1.0,
+        "multiplies all windows and waiting times of alerts, to try them out: with 0.01 an hour is 36 s",
+        check=between(0.001, 1),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process."""
 
@@ -476,6 +510,7 @@ class Settings:
     log: LogSettings = LogSettings()
     admin: AdminSettings = AdminSettings()
     records: RecordsSettings = RecordsSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @property
     def is_production(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gatepost.cli.alerts_commands import alerts
 from gatepost.cli.db_commands import db
 from gatepost.cli.errors_commands import errors
 from gatepost.cli.limits_commands import limits
@@ -29,6 +30,7 @@ gatepost.add_typer(db, name="db")
 gatepost.add_typer(errors, name="errors")
 gatepost.add_typer(limits, name="limits")
 gatepost.add_typer(logs, name="logs")
+gatepost.add_typer(alerts, name="alerts")
 gatepost.add_typer(openapi, name="openapi")
 gatepost.add_typer(config, name="config")
 

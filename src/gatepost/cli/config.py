@@ -21,6 +21,7 @@ CONCERNS = {
     "log": "Log",
     "admin": "Admin",
     "records": "Records",
+    "alerts": "Alerts",
 }
 
 

@@ -100,6 +100,9 @@ WAITING = Family("gatepost_requests_waiting", "gauge", ("pid",), "Requests that 
 POOL_SIZE = Family("gatepost_pool_connections", "gauge", ("pid",), "Connections that are open or being opened.")
 POOL_IN_USE = Family("gatepost_pool_connections_in_use", "gauge", ("pid",), "Connections that are lent.")
 POOL_WAITING = Family("gatepost_pool_waiting", "gauge", ("pid",), "Requests that wait for a connection.")
+DATABASE_REACHABLE = Family(
+    "gatepost_database_reachable", "gauge", ("pid",), "0 while this worker cannot reach the database."
+)
 READY = Family("gatepost_worker_ready", "gauge", ("pid",), "1 while /readyz of this worker responds 200.")
 LOOP_LAG = Family(
     "gatepost_event_loop_lag_seconds", "gauge", ("pid",), "How late the event loop was at the last look, once a second."

@@ -24,6 +24,7 @@ READINGS: Mapping[str, tuple[families.Family, tuple[str, ...] | None]] = {
     "pool_connections_in_use": (families.POOL_IN_USE, None),
     "pool_waiting": (families.POOL_WAITING, None),
     "worker_ready": (families.READY, None),
+    "database_reachable": (families.DATABASE_REACHABLE, None),
     "transactions_committed": (families.TRANSACTIONS, ("committed",)),
     "transactions_rolled_back": (families.TRANSACTIONS, ("rolled_back",)),
     "bucket_decisions_local": (families.BUCKET_DECISIONS, ("local",)),

@@ -1,6 +1,7 @@
 """What the parts of a monitor have: the instance that it looks after, and the ways in and out."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -31,6 +32,7 @@ class Monitored:
 
     `buckets` are those of the rate limits that the workers keep on this machine. `admin_address` is where its admin
     listener can be reached from other machines; None where it is a socket alone.
+    `started_at` (seconds since the epoch) tells its counters from those of the server before.
     """
 
     instance: str
@@ -42,6 +44,7 @@ class Monitored:
     buckets: "BucketTable"
     files: RecordFiles
     admin_address: str | None = None
+    started_at: float = field(default_factory=time.time)
 
 
 @dataclass(frozen=True)

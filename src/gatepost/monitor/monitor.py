@@ -10,6 +10,8 @@ from pathlib import Path
 
 from gatepost.events import Events
 from gatepost.monitor.admin import AdminServer
+from gatepost.monitor.alert_pages import AlertPages
+from gatepost.monitor.alert_records import AlertRecords
 from gatepost.monitor.change_records import ChangeRecords
 from gatepost.monitor.context import MonitorContext, Monitored, Part
 from gatepost.monitor.error_records import ErrorRecords
@@ -53,6 +55,8 @@ class Monitor:
         add_limit_pages(context)
         beats = InstanceBeats(context)
         history = HistoryRecords(context)
+        alerts = AlertRecords(context, beats)
+        AlertPages(context, alerts)
         kept: list[Part] = [
             Folding(context),
             beats,
@@ -61,6 +65,7 @@ class Monitor:
             SlowStatements(context),
             history,
             copies := HistoryCopies(context, history),
+            alerts,
         ]
         for listener in self._listeners:
             token = None if listener.family == socket.AF_UNIX else self._token

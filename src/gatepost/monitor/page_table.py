@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 
@@ -48,7 +49,7 @@ class PageTable:
         by_method = self._pages.get(request.path)
         if by_method is None and name:
             by_method = self._pages.get(f"{base}/")
-            request = request._replace(name=name)
+            request = request._replace(name=unquote(name))
         if by_method is None:
             return json_page(404, {"detail": f"There is nothing at {request.path}.", "paths": sorted(self._pages)})
         respond = by_method.get("GET" if request.method == "HEAD" else request.method)

@@ -54,6 +54,18 @@ _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
         "migration",
         lambda event: f"Tables are not those of the models: {', '.join(event.tables)}.",
     ),
+    events.AlertFired: ("alert", lambda event: f"Fires: {event.alert_name}. {event.sentence}"),
+    events.AlertResolved: (
+        "alert",
+        lambda event: f"Resolved{f' by {event.operator}' if event.operator else ''}: {event.alert_name}.",
+    ),
+    events.AlertSilenced: (
+        "alert",
+        lambda event: (
+            f"Silenced for {event.seconds / 60:g} min by {event.operator}: {event.alert_name}. {event.reason}"
+        ),
+    ),
+    events.AlertsTested: ("operator", lambda event: f"{event.operator} had alerts tested: {event.outcome}."),
     events.SchemaRestored: ("migration", lambda _: "The tables are those of the models again."),
 }
 

@@ -15,6 +15,7 @@ from gatepost.shared_files import shared_file
 MIB = 1024 * 1024
 SIZES: Mapping[str, int] = {
     "changes": 2 * MIB,
+    "alerts": 4 * MIB,
     "errors": 16 * MIB,
     "statements": 4 * MIB,
     "history": 23 * MIB,

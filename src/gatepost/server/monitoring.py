@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gatepost.alerting.channels import channels_of
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
 from gatepost.logging.console import print_warning
@@ -59,6 +60,7 @@ class Monitoring:
 def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
     """What the instance on this port has; None where nothing is measured. Raises ConfigurationError for a socket or
     port that is asked for and cannot be had."""
+    channels_of(settings)
     if not settings.admin.metrics:
         return None
     # Needs the driver and the gate, which a refused setting does not wait for.

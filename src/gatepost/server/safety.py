@@ -5,6 +5,7 @@ Whether the values work (a readable key, a reachable database) is checked where 
 
 from collections.abc import Mapping
 
+from gatepost.alerting.channels import unsafe_alert_settings
 from gatepost.errors import ConfigurationError
 from gatepost.logging.console import print_warning
 from gatepost.settings import Settings, unknown_variables
@@ -48,4 +49,4 @@ def _unsafe_settings(settings: Settings) -> list[str]:
         found.append("GATEPOST_LIMIT_FACTOR raises every limit: set the limits themselves instead.")
     if settings.server.demo_user:
         found.append("GATEPOST_DEMO_USER shows a password to everybody: leave it out.")
-    return found
+    return found + unsafe_alert_settings(settings)

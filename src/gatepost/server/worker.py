@@ -12,6 +12,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, ClassVar
 
+from gatepost.alerting.reported_objectives import reported
 from gatepost.asgi import ASGIApp
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events, MetricLimited
@@ -136,6 +137,8 @@ class Worker:
             store = LOCAL if isinstance(app.running.buckets, LocalBuckets) else VALKEY
             publish_limits(region, (HeldLimit(*limit, store) for limit in app.running.limits()))
             sampler.start(loop)
+        if context.shared is not None:
+            context.shared.reports.send(reported(app.objectives))
         context.reports.send(os.getpid())
         if self.introduce is not None:
             self.introduce(app)

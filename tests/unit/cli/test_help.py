@@ -34,7 +34,7 @@ def test_help_has_a_sentence_and_an_example(words: tuple[str, ...]) -> None:
     assert re.search(r"^  [A-Z].*[.:]", shown.stdout, re.M)
 
 
-@pytest.mark.parametrize("group", ["", "users", "migrate", "limits", "openapi", "config"])
+@pytest.mark.parametrize("group", ["", "users", "migrate", "limits", "openapi", "config", "alerts"])
 def test_a_list_of_commands_has_whole_sentences(group: str) -> None:
     shown = CliRunner().invoke(gatepost, [*group.split(), "--help"], prog_name="gatepost", env={"COLUMNS": "80"})
 

@@ -1,0 +1,236 @@
+"""`Alerts`: what is wrong at an instance, since when, and which of it operators have silenced or resolved.
+
+Findings come every few seconds. An alert fires when one has held long enough, and resolves when it has been clear long
+enough: what comes and goes from look to look is one alert. Each transition is told once.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import msgspec
+
+from gatepost.alerting.findings import Finding, Severity
+from gatepost.alerting.texts import one_line, sendable
+from gatepost.errors import ConfigurationError
+
+ALERTS_MAX = 200
+"""Those that are kept; the ones that were resolved first are forgotten first."""
+
+SENTENCE_LENGTH_MAX = 500
+NAME_LENGTH_MAX = 200
+REASON_LENGTH_MAX = 200
+SILENCE_SECONDS_MAX = 30 * 86_400.0
+
+State = Literal["firing", "silenced", "resolved"]
+
+
+class Alert(msgspec.Struct):
+    """One time that something was wrong. Times are seconds since the epoch; `by` is the operator who silenced or
+    resolved it, `reason` why. `holds` says whether it was still so at the last look, `is_told` whether somebody was
+    told that it fires. One that `is_local` is about this instance alone: others have an alert of their own."""
+
+    id: str
+    name: str
+    severity: Severity
+    state: State
+    since: float
+    sentence: str
+    look_at: str
+    resolved_at: float | None = None
+    silenced_until: float | None = None
+    reason: str | None = None
+    by: str | None = None
+    holds: bool = True
+    is_told: bool = False
+    is_local: bool = False
+
+
+class Transition(msgspec.Struct, frozen=True):
+    """An alert that has changed its state, as it is now; `by` is the operator who has done it, None where nobody."""
+
+    alert: Alert
+    to: State
+    by: str | None = None
+
+
+class Silence(msgspec.Struct):
+    """No alert of this name is told of until then."""
+
+    name: str
+    until: float
+    reason: str
+    by: str
+
+
+class SavedAlerts(msgspec.Struct):
+    """What is kept in the file."""
+
+    alerts: list[Alert] = []
+    silences: list[Silence] = []
+
+
+class Alerts:
+    """The alerts of an instance, and how they change. `told` gets each transition. `scale` multiplies how long findings
+    have to hold and to be clear."""
+
+    def __init__(
+        self,
+        told: Callable[[Transition], object],
+        *,
+        saved: SavedAlerts | None = None,
+        scale: float = 1.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._told = told
+        self._scale = scale
+        self._clock = clock
+        found = saved or SavedAlerts()
+        self._alerts = {alert.id: alert for alert in found.alerts}
+        self._silences = {silence.name: silence for silence in found.silences}
+        self._held_since: dict[str, float] = {}
+        self._clear_since: dict[str, float] = {}
+
+    def newest_first(self) -> list[Alert]:
+        """Those that are not resolved first, then the others; the newest first in each."""
+        return sorted(self._alerts.values(), key=lambda alert: (alert.state == "resolved", -alert.since))
+
+    def find(self, name: str) -> Alert | None:
+        """The alert with this id, else the newest with this name."""
+        return self._alerts.get(name) or next((alert for alert in self.newest_first() if alert.name == name), None)
+
+    def saved(self) -> SavedAlerts:
+        """What is to be kept."""
+        return SavedAlerts(list(self._alerts.values()), list(self._silences.values()))
+
+    def look(self, findings: Iterable[Finding]) -> None:
+        """Note what the last look has found: it names everything that can be wrong, also what is well."""
+        now = self._clock()
+        found = {finding.name: finding for finding in findings}
+        for finding in found.values():
+            self._note(finding, now)
+        for alert in [alert for alert in self._open() if alert.name not in found]:
+            # What cannot be wrong any more, such as an objective that is no longer declared.
+            if not alert.name.startswith(_NOTED):
+                self._clear(alert, now, 0.0)
+        self._end_silences(now)
+
+    def note_error_group(self, group: str, sentence: str, look_at: str) -> None:
+        """There is a new kind of error, known by `group`: an alert that lasts until it is resolved by an operator."""
+        name = error_alert_name(group)
+        if not any(alert.name == name for alert in self._open()):
+            self._fire(Finding(name, "ticket", True, sendable(sentence), look_at), self._clock())
+
+    def silence(self, name: str, seconds: float, reason: str, by: str) -> Alert | None:
+        """Tell of no alert with this name (or that of the alert with this id) for so long. Returns the open one, which
+        is silenced; None where there is none now. Raises ConfigurationError for a name that cannot be one."""
+        alert = self.find(name)
+        now = self._clock()
+        silence = Silence(name if alert is None else alert.name, now + seconds, reason[:REASON_LENGTH_MAX], by)
+        if not silence.name.isprintable() or len(silence.name) > NAME_LENGTH_MAX:
+            raise ConfigurationError("is not a name of an alert.", location=repr(silence.name[:NAME_LENGTH_MAX]))
+        self._silences[silence.name] = silence
+        while len(self._silences) > ALERTS_MAX:
+            del self._silences[next(iter(self._silences))]
+        for found in [each for each in self._open() if each.name == silence.name]:
+            self._change(found, "silenced", by, silence)
+            return found
+        return None
+
+    def resolve(self, name: str, reason: str, by: str) -> Alert | None:
+        """End an alert. It does not come back as long as what it is about lasts. None where none with this id or name
+        is open."""
+        alert = self.find(name)
+        if alert is None or alert.state == "resolved":
+            return None
+        alert.reason = reason[:REASON_LENGTH_MAX]
+        self._silences.pop(alert.name, None)
+        self._end(alert, self._clock(), by)
+        return alert
+
+    def _note(self, finding: Finding, now: float) -> None:
+        open_alert = next((alert for alert in self._open() if alert.name == finding.name), None)
+        if not finding.holds:
+            self._held_since.pop(finding.name, None)
+            for alert in self._alerts.values():
+                if alert.name == finding.name and alert.state == "resolved":
+                    alert.holds = False
+            if open_alert is not None:
+                self._clear(open_alert, now, finding.clear_seconds * self._scale)
+            return
+        self._clear_since.pop(finding.name, None)
+        since = self._held_since.setdefault(finding.name, now)
+        if open_alert is not None:
+            open_alert.sentence, open_alert.holds = finding.sentence[:SENTENCE_LENGTH_MAX], True
+        elif now - since >= finding.for_seconds * self._scale and not self._is_dismissed(finding.name):
+            self._fire(finding, now)
+
+    def _is_dismissed(self, name: str) -> bool:
+        """Whether an operator has resolved what has held ever since."""
+        return any(alert.name == name and alert.by and alert.holds for alert in self._alerts.values())
+
+    def _fire(self, finding: Finding, now: float) -> None:
+        number = hashlib.blake2b(f"{finding.name} {now!r}".encode(), digest_size=4).hexdigest()
+        alert = Alert(
+            id=number,
+            name=finding.name,
+            severity=finding.severity,
+            state="firing",
+            since=now,
+            sentence=finding.sentence[:SENTENCE_LENGTH_MAX],
+            look_at=finding.look_at,
+            is_local=finding.is_local,
+        )
+        self._alerts[number] = alert
+        self._forget()
+        silence = self._silences.get(finding.name)
+        if silence is None or silence.until <= now:
+            self._change(alert, "firing", None)
+        else:
+            self._change(alert, "silenced", None, silence)
+
+    def _clear(self, alert: Alert, now: float, seconds: float) -> None:
+        alert.holds = False
+        if now - self._clear_since.setdefault(alert.name, now) >= seconds:
+            self._clear_since.pop(alert.name, None)
+            self._end(alert, now, None)
+
+    def _end(self, alert: Alert, now: float, by: str | None) -> None:
+        alert.resolved_at = now
+        alert.silenced_until = None
+        self._change(alert, "resolved", by)
+
+    def _end_silences(self, now: float) -> None:
+        for silence in [silence for silence in self._silences.values() if silence.until <= now]:
+            del self._silences[silence.name]
+        for alert in [alert for alert in self._open() if alert.state == "silenced"]:
+            if (alert.silenced_until or 0) <= now:
+                alert.silenced_until = None
+                self._change(alert, "firing", None)
+
+    def _change(self, alert: Alert, to: State, by: str | None, silence: Silence | None = None) -> None:
+        alert.state = to
+        alert.is_told = alert.is_told or to == "firing"
+        if silence is not None:
+            alert.silenced_until, alert.reason, alert.by = silence.until, silence.reason, silence.by
+        elif to == "resolved":
+            alert.by = by
+        self._told(Transition(msgspec.structs.replace(alert), to, by))
+
+    def _open(self) -> list[Alert]:
+        return [alert for alert in self._alerts.values() if alert.state != "resolved"]
+
+    def _forget(self) -> None:
+        by_age = sorted(self._alerts.values(), key=lambda alert: (alert.state != "resolved", alert.since))
+        for alert in by_age[: max(0, len(by_age) - ALERTS_MAX)]:
+            del self._alerts[alert.id]
+
+
+def error_alert_name(group: str) -> str:
+    """What an alert about this group of errors is called."""
+    return one_line(f"{_NOTED}{group}", NAME_LENGTH_MAX)
+
+
+_NOTED = "error:"
+"""What the names of alerts begin with that are noted once, and not looked for."""
