@@ -120,7 +120,7 @@ def ceiling_batch(stage: Stage) -> Server:
 
 def fastapi(stage: Stage) -> Server:
     """FastAPI on Granian, from a virtual environment of its own."""
-    python = _prepare_python()
+    python = python_of_peers()
     return Server(
         command=[
             *(str(python.parent / "granian"), "--interface", "asgi", *GRANIAN),
@@ -133,7 +133,7 @@ def fastapi(stage: Stage) -> Server:
 
 def django_ninja(stage: Stage) -> Server:
     """django-ninja on Granian by WSGI: Django's ORM blocks, so its views run in a few threads."""
-    python = _prepare_python()
+    python = python_of_peers()
     return Server(
         command=[
             *(str(python.parent / "granian"), "--interface", "wsgi", "--blocking-threads", str(DJANGO_THREADS)),
@@ -191,7 +191,7 @@ def _told(stage: Stage) -> dict[str, str]:
     }
 
 
-def _prepare_python() -> Path:
+def python_of_peers() -> Path:
     """The Python peer's environment, made by uv where it is not there or its list has changed."""
     python, wanted = PYTHON_PEERS / "bin" / "python", (PEERS / "requirements.txt")
     stamp = PYTHON_PEERS / ".ready"
