@@ -99,7 +99,7 @@ def test_an_error_is_grouped_kept_resolved_and_comes_back(
 
     wait_for(lambda: len(rows()) == 2, "their rows")
     resolved = errors("resolve", division["id"])
-    assert (resolved["state"], resolved["at_all_instances"]) == ("resolved", True)
+    assert (resolved["state"], resolved["only_here_because"]) == ("resolved", None)
     assert [error["kind"] for error in errors("list")] == ["LookupError"]
     assert server.get("/api/reports/1")[0] == 500
     wait_for(lambda: errors("show", division["id"])["returned_at"], "its return")

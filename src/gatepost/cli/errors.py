@@ -5,7 +5,7 @@ from typing import Any
 
 from gatepost.cli.admin_client import ask
 from gatepost.cli.output import print_json, print_rows
-from gatepost.logging.console import print_success
+from gatepost.logging.console import print_success, print_warning
 from gatepost.logging.records import shown_exception
 from gatepost.logging.text import escaped
 
@@ -51,8 +51,11 @@ def resolve_error(identifier: str, *, port: int | None, as_json: bool) -> None:
     if as_json:
         print_json(group)
         return
-    where = "at all instances" if group["at_all_instances"] else "at this instance: the database cannot be reached"
+    reason = group["only_here_because"]
+    where = "at all instances" if reason is None else "at this instance alone"
     print_success(f"{group['id']} is resolved {where}. If it comes back, it is open again, and says so.")
+    if reason is not None:
+        print_warning(reason)
 
 
 def _fields(values: dict[str, Any], names: tuple[str, ...]) -> list[str]:

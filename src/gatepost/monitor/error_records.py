@@ -119,7 +119,8 @@ class ErrorRecords:
         is_everywhere = self._context.wait_for(self._resolve_at(group.fingerprint, moment))
         self._events.emit(ErrorGroupResolved(group.fingerprint, request.operator))
         group.resolved_at = moment
-        return json_page(200, {**shown_group(group, instances), "at_all_instances": is_everywhere})
+        state = None if is_everywhere else self._database.state
+        return json_page(200, {**shown_group(group, instances), "only_here_because": state})
 
     def _found(self, request: Request) -> "tuple[ErrorGroup, list[str]] | Page":
         groups = merged(self._context.wait_for(self._of_all()))

@@ -40,17 +40,18 @@ class Monitor:
         self._token = token
 
     def run(self, events: Events) -> None:
-        """Serve, and keep records, until SIGTERM. `events` get what operators do."""
+        """Serve, and keep records, until SIGTERM. `events` get what operators do, and are those of this process."""
         asyncio.run(self._run(events, until_told=True))
 
     def start(self, events: Events) -> None:
-        """Do so in a thread of this process, as long as it lives."""
+        """Do so in a thread of this process, as long as it lives. What `events` tell is reported already."""
         work = self._run(events, until_told=False)
         threading.Thread(target=asyncio.run, args=[work], name="gatepost-monitor", daemon=True).start()
 
     async def _run(self, events: Events, *, until_told: bool) -> None:
         context = self._context(events)
-        subscribe_changes(events, context.changes.add)
+        if until_told:
+            subscribe_changes(events, context.changes.add)
         add_pages(context)
         add_limit_pages(context)
         beats = InstanceBeats(context)

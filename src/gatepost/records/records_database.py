@@ -21,7 +21,7 @@ from gatepost.dsn import address_of
 STATEMENT_SECONDS = 5.0
 LOCK_SECONDS = 2.0
 CONNECT_SECONDS = 3.0
-TABLES_SECONDS = 30.0
+TABLES_SECONDS = 5.0
 """How long it takes to see that missing tables have been made."""
 
 _FAILURES = (OSError, TimeoutError, ValueError, asyncpg.InterfaceError, pg.PostgresError)
