@@ -118,6 +118,12 @@ class Region:
         struct.pack_into("<I", self._memory, self._start, FREE)
 
     @property
+    def used_bytes(self) -> int:
+        """What its series take."""
+        _, _, length, cells, _, _ = self._head()
+        return HEAD_BYTES + length + cells * 8
+
+    @property
     def folded(self) -> int:
         """How many of its series have been added to those of the departed."""
         return self._head()[4]

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -198,6 +199,31 @@ def test_a_request_and_a_statement_cost_little(memory: MetricsMemory) -> None:
     # Ten times what an idle machine needs: others run as well.
     assert (requests - began) / 20_000 < 14e-6
     assert (statements - requests) / 20_000 < 3e-6
+
+
+def test_records_take_less_than_eight_mebibytes_of_a_worker(memory: MetricsMemory) -> None:
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        events, region = Events(), taken(memory)
+        recorder = Recorder(region)
+        recorder.subscribe(events)
+        for number in range(200):
+            for status in (200, 404, 500):
+                events.emit(finished(f"operation{number}", status, 0.01, None if status == 200 else "refused"))
+            for action in range(3):
+                statement(events, f"resource{number}.action{action}", 0.001, 1)
+        for number in range(3000):
+            event = finished("operation1", 200, 0.01)
+            event.client, event.actor_id = f"10.{number >> 8}.{number & 255}.1", number
+            events.emit(event)
+        recorder.tend()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    shared = region.used_bytes
+    assert region.left_out == 0
+    assert 1_000_000 < shared + after - before < 8 << 20
 
 
 def test_names_follow_prometheus() -> None:
