@@ -15,7 +15,7 @@ import stat
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ CONNECTIONS_MAX = 64
 SECONDS_MAX = 10.0
 BODY_BYTES_MAX = 65_536
 SOCKET_MODE = 0o660
+NEW_SECONDS = 60.0
 PATH_BYTES_MAX = 100
 """Systems take 104 to 108 bytes for the path of a socket."""
 
@@ -198,6 +199,15 @@ def open_socket(path: Path) -> socket.socket:
     return listener
 
 
+def remove_abandoned(paths: Iterable[Path]) -> None:
+    """Remove those of the sockets at which nobody listens: servers that were killed have left them. One that is new may
+    be of a server that is about to listen."""
+    for path in paths:
+        with contextlib.suppress(OSError, ConfigurationError):
+            if path.lstat().st_mtime < time.time() - NEW_SECONDS:
+                _remove_abandoned(path)
+
+
 def _remove_abandoned(path: Path) -> None:
     try:
         is_socket = stat.S_ISSOCK(path.lstat().st_mode)
@@ -207,10 +217,12 @@ def _remove_abandoned(path: Path) -> None:
         raise _refused(path, "is a file, and no socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
         other.settimeout(1)
-        with contextlib.suppress(OSError):
+        try:
             other.connect(str(path))
-            raise _refused(path, "is the socket of another server, which runs")
-    path.unlink(missing_ok=True)
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+    raise _refused(path, "is the socket of another server, which runs")
 
 
 def _refused(path: Path, what: str) -> ConfigurationError:

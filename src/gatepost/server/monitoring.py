@@ -20,7 +20,7 @@ from gatepost.logging.records import count_lines
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.recorder import count_events, line_counter
 from gatepost.monitor.addresses import admin_address, socket_path
-from gatepost.monitor.admin import open_socket
+from gatepost.monitor.admin import open_socket, remove_abandoned
 from gatepost.records.identity import instance_name, release_name
 from gatepost.records.record_files import RecordFiles
 from gatepost.records.reports import Reports
@@ -124,6 +124,8 @@ def _record_files(settings: Settings, instance: str) -> RecordFiles:
 def _unix_socket(settings: Settings, port: int) -> "list[socket.socket]":
     try:
         path = socket_path(settings, port)
+        if path is not None and settings.admin.socket is None:
+            remove_abandoned(path.parent.glob("admin-*.sock"))
         return [] if path is None else [open_socket(path)]
     except (ConfigurationError, OSError) as error:
         if settings.admin.socket is not None and isinstance(error, ConfigurationError):
