@@ -17,7 +17,7 @@ from gatepost.asgi import ASGIApp, Receive, Scope, Send
 from gatepost.auth.authenticator import AnyAuthenticator
 from gatepost.auth.bearer_tokens import BearerTokens
 from gatepost.auth.keys import signing_key
-from gatepost.call import Call
+from gatepost.call import CURRENT_SPENT, Call, Spent
 from gatepost.composition import Composition
 from gatepost.database.database import Database
 from gatepost.declaration import Declaration
@@ -35,6 +35,7 @@ from gatepost.events import Events
 from gatepost.gateway.buckets import Buckets, BucketTable
 from gatepost.gateway.buckets.factory import make_buckets
 from gatepost.operations import Operation
+from gatepost.personal_data import PersonalData
 from gatepost.services.accounts import Accounts
 from gatepost.services.service_transaction import ServiceTransaction
 from gatepost.services.unit_of_work import UnitOfWork
@@ -100,6 +101,7 @@ class App(Declared):
         self.events = Events()
         self._composition: Composition | None = None
         self._last_readings: dict[str, float] = {}
+        self._personal_data: PersonalData | None = None
         self.rate_limits = rate_limits
         self._table: BucketTable | None = None
         self._serves_what_fits = False
@@ -166,6 +168,7 @@ class App(Declared):
             self.events.reopen()
             raise
         self._composition = composition
+        self._personal_data = composition.personal_data
         try:
             await composition.mounts.start()
         except BaseException:
@@ -193,6 +196,18 @@ class App(Declared):
         """The id of the request that the running task serves, else None. For what is rare, such as lines of logs."""
         request = self._composition.gate.find_current() if self._composition is not None else None
         return None if request is None else request.id
+
+    def find_personal_data(self) -> PersonalData | None:
+        """Which of its fields are personal; None before it is started."""
+        return self._personal_data
+
+    def find_personal_forms(self) -> tuple[str, ...]:
+        """The texts that the running task must not write down, because they are values of personal fields: in lower
+        case, the longest first."""
+        if self._personal_data is None:
+            return ()
+        request = self._composition.gate.find_current() if self._composition is not None else None
+        return self._personal_data.forms_of(request)
 
     def readings(self) -> dict[str, float]:
         """How busy the process is, and whether it is ready: numbers by name, for metrics."""
@@ -245,6 +260,8 @@ class App(Declared):
     @asynccontextmanager
     async def _unit(self, call: Call | None, group: str | None = None) -> AsyncGenerator[UnitOfWork]:
         running = self.running
+        if CURRENT_SPENT.get(None) is None:
+            CURRENT_SPENT.set(Spent())  # outside of a request as well, its lines must not show what it has loaded
         registry = running.registry if group is None else running.registry_of(group)
         try:
             async with running.database.transaction() as transaction:

@@ -30,6 +30,9 @@ REFUSED_METHODS = ("TRACE", "CONNECT", "QUERY")
 """Known to HTTP and allowed on no path: TRACE shows credentials to scripts, CONNECT is for proxies, and what QUERY asks
 in a body, GET asks in the query string."""
 
+KEPT_BYTES_MAX = 65_536
+"""Larger bodies are not kept once they are read."""
+
 JSON_HEADERS: tuple[Header, ...] = ((b"content-type", b"application/json"),)
 
 
@@ -130,11 +133,18 @@ FindMatch = Callable[[str, str], Match]
 
 
 class Spent(msgspec.Struct, gc=False):
-    """What a request has spent in the database: on statements, on waiting for connections, and how many rows it got."""
+    """What a request has spent in the database: on statements, on waiting for connections, and how many rows it got.
+
+    `personal` are the values of personal fields of the objects that its code has loaded or made, None where there are
+    none: what is written while it is served must not show them. `masked` are the texts that it must not show, with what
+    they were made of.
+    """
 
     database_ns: int = 0
     pool_wait_ns: int = 0
     rows: int = 0
+    personal: set[str] | None = None
+    masked: tuple[Any, tuple[str, ...]] | None = None
 
 
 CURRENT_SPENT: ContextVar[Spent] = ContextVar("gatepost_spent")
@@ -161,7 +171,8 @@ class Call(msgspec.Struct, eq=False):
     `is_malformed` says that the request is refused for its head or its path, before any path has a say;
     `additions` are what code has added to the response, None where it has added nothing; `attempts` is how often the
     request has tried to sign in or to register somebody, in the present run of its transaction; `issued_token` is the
-    token that it has issued for its actor; `bytes_sent` and `spent` are what `RequestFinished` tells of it.
+    token that it has issued for its actor; `bytes_sent` and `spent` are what `RequestFinished` tells of it; `content`
+    is its body once that has been read, unless it is large, for what must not be written down while it is served.
     """
 
     scope: Scope
@@ -187,6 +198,7 @@ class Call(msgspec.Struct, eq=False):
     issued_token: str | None = None
     bytes_sent: int = 0
     spent: Spent = msgspec.field(default_factory=Spent)
+    content: bytes = b""
 
     @property
     def is_foreign(self) -> bool:
@@ -300,6 +312,8 @@ class Call(msgspec.Struct, eq=False):
         message = await self.receive()
         body: bytes = message.get("body", b"")
         if message["type"] == "http.request" and not message.get("more_body", False):
+            if len(body) <= KEPT_BYTES_MAX:
+                self.content = body
             return body
         chunks = [body]
         while message.get("more_body", False):
@@ -307,4 +321,7 @@ class Call(msgspec.Struct, eq=False):
             chunks.append(message.get("body", b""))
         if message["type"] == "http.disconnect":
             raise BadRequest("malformed_request", "The body ended before it was complete.")
-        return b"".join(chunks)
+        body = b"".join(chunks)
+        if len(body) <= KEPT_BYTES_MAX:
+            self.content = body
+        return body

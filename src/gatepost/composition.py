@@ -5,6 +5,7 @@
 Nothing here runs per request.
 """
 
+from functools import cached_property
 from typing import Any
 
 from joserfc.jwk import OKPKey
@@ -38,11 +39,14 @@ from gatepost.gateway.problem_pages import ProblemPages, declared_problems, gate
 from gatepost.health import AWAY, NO_CONNECTION, NOTHING_FITS, OK, READ_ONLY, SCHEMA_CHANGED, Readiness
 from gatepost.mistakes import together
 from gatepost.models.constraint_violations import ConstraintErrors
+from gatepost.models.entity import entity_of
+from gatepost.models.personal_values import note_personal_values
 from gatepost.models.recipes import Options
 from gatepost.models.trigrams import Trigrams
 from gatepost.mounts import Mounts
 from gatepost.openapi.served_documents import OpenAPI
 from gatepost.openapi_composition import OpenAPIComposition
+from gatepost.personal_data import PersonalData
 from gatepost.resource_composition import ResourceComposition, SharedParts
 from gatepost.routes.dispatch import Dispatch
 from gatepost.routes.route_table import RouteTable
@@ -172,6 +176,17 @@ class Composition:
             find_writing=self.database.find_writing,
         )
 
+    @cached_property
+    def personal_data(self) -> PersonalData:
+        """What must not be written down of the fields that it serves."""
+        declaration = self.declaration
+        return PersonalData(
+            [*declaration.entities, *(item.entity for item in declaration.served)],
+            [(each.prefix, item) for each in declaration.all for item in each.catalog.by_path.values()],
+            entity_of(declaration.user_model),
+            self.rules,
+        )
+
     async def start(self, *, serves_what_fits: bool = False) -> None:
         """Make what is provided, open a connection, so that the first request finds one, and begin to listen for
         changes of users.
@@ -188,6 +203,7 @@ class Composition:
             raise
 
     async def _start(self, *, serves_what_fits: bool) -> None:
+        note_personal_values(self.personal_data.attributes)
         self._warn()
         is_reachable = await connect_once(self.database)
         if is_reachable:

@@ -12,7 +12,7 @@ from gatepost.accounts.password_versions import raise_with_password
 from gatepost.declaring.policies import nobody
 from gatepost.declaring.resource import Field, hidden, read_only
 from gatepost.errors import ConfigurationError
-from gatepost.models.base import FIELD, MANAGED, Model
+from gatepost.models.base import FIELD, MANAGED, PERSONAL, Model
 from gatepost.models.schema_names import full_name
 
 EMAIL_LENGTH_MIN = 3
@@ -24,13 +24,14 @@ KEPT = "gatepost.user_model"
 
 
 FIELDS: Mapping[str, Field] = {
+    "email": Field(personal=True),
     "password_hash": hidden,
     "password_version": Field(read=nobody, write=nobody),
     "roles": read_only,
     "is_active": read_only,
 }
-"""The fields of `UserColumns` that are closed by default. A resource opens them with its own `Field`, except for
-`password_hash`, which is always hidden, and the version, which is never written."""
+"""The fields of `UserColumns` that are personal, or closed by default. A resource opens them with its own `Field`,
+except for `password_hash`, which is always hidden, and the version, which is never written."""
 
 
 def normalise_email(email: str) -> str:
@@ -72,6 +73,7 @@ def complete_users_table(model: type[Any]) -> None:
     columns = {name: column for name in FIELDS if (column := mapper.columns.get(name)) is not None}
     for name, column in columns.items():
         column.info[FIELD] = FIELDS[name]
+        column.info[PERSONAL] = FIELDS[name].personal
     hashed, version = columns["password_hash"], columns["password_version"]
     raise_with_password(cast("Table[Any]", mapper.local_table), hashed.name, version.name)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from gatepost.actor import Actor, anonymous
 from gatepost.cli.doctor_database import connected
 from gatepost.cli.explained_request import AskedRequest
@@ -18,7 +20,7 @@ from gatepost.cli.sql_layout import laid_out
 from gatepost.database.statement_recording import RecordingDatabase
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
-from gatepost.logging.text import escaped
+from gatepost.logging.text import escaped, without_values
 from gatepost.server.loading import find_app, reference_of
 from gatepost.settings import Settings, load_settings
 
@@ -68,6 +70,24 @@ async def _explained(
         reason = str(away) if away is not None else await _ask_for_plans(settings, walk)
         if reason is not None:
             found.unknown.append(f"The indexes are not known. {reason}")
+    return _masked(found, walk.personal_forms())
+
+
+def _masked(found: Explanation, forms: Sequence[str]) -> Explanation:
+    """The explanation without these texts."""
+    found.request = without_values(found.request, forms)
+    for statement in found.statements:
+        statement.values = [
+            msgspec.structs.replace(each, value=without_values(each.value, forms)) for each in statement.values
+        ]
+    if (refusal := found.refusal) is not None:
+        errors = tuple(
+            msgspec.structs.replace(
+                each, detail=without_values(each.detail, forms), params=without_values(dict(each.params), forms)
+            )
+            for each in refusal.errors
+        )
+        found.refusal = msgspec.structs.replace(refusal, detail=without_values(refusal.detail, forms), errors=errors)
     return found
 
 

@@ -47,6 +47,7 @@ class Walk:
         self._actor = actor
         self.found = found
         self.recorded: list[RecordedStatement] = []
+        self._call = asked.call(actor=actor)
 
     async def go(self) -> None:
         """Fill in the explanation, up to the step that refuses the request."""
@@ -57,6 +58,7 @@ class Walk:
             check_path(self._asked.scope, self._composition.settings.gate.uri_bytes_max)
             step = "route"
             rules, endpoint, values = self._composition.table.match(self._asked.method, self._asked.path)
+            self._call = self._asked.call(rules, endpoint, values, self._actor)
             self._explain_rules(rules)
             step = "body"
             if self._asked.body is not None:
@@ -81,6 +83,11 @@ class Walk:
                 location=self.found.operation,
                 hint="A policy, or what makes the default of a column, failed; a client would get a 500.",
             ) from error
+
+    def personal_forms(self) -> tuple[str, ...]:
+        """How texts show the values of personal fields that the request and its sender have."""
+        self._call.content = self._asked.body or b""
+        return self._composition.personal_data.forms_of(self._call)
 
     def _explain_rules(self, rules: RouteRules) -> None:
         settings, found = self._composition.settings, self.found

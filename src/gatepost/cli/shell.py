@@ -24,6 +24,7 @@ from gatepost.cli.settings import database_settings
 from gatepost.errors import ConfigurationError
 from gatepost.logging.console import print_error
 from gatepost.logging.logs import Logs
+from gatepost.logging.masking import Masking
 from gatepost.server.loading import find_app, reference_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def open_shell(reference: str | None, command: str | None) -> None:
     """Run `command`, or what is typed, with the application started; exit status 1 when the command raises."""
     with database_settings() as settings:
         app = find_app(reference_of(reference))
-        Logs(settings, descriptor=2).subscribe(app.events)
+        logs = Logs(settings, descriptor=2)
+        logs.subscribe(app.events)
+        logs.mask(Masking(app.find_personal_data, app.find_personal_forms))
         loop = LoopThread()
         try:
             loop.run(app.start(settings))

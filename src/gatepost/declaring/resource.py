@@ -38,7 +38,8 @@ class Field(Declared):
 
     `read` says who sees it. `create` and `update` say who sets it at creation and afterwards; `write` is both. Where
     `read` is not `anyone`, writing has to be declared as well: a field that some may not read is not writable by
-    default. `write_once` fields are set at creation only; `hidden` fields do not exist for any client.
+    default. `write_once` fields are set at creation only; `hidden` fields do not exist for any client. `personal` ones
+    are about a person: their values are masked in logs and wherever else Gatepost writes something down.
     """
 
     read: Policy
@@ -47,6 +48,7 @@ class Field(Declared):
     update: Policy | None
     write_once: bool
     hidden: bool
+    personal: bool
 
     @declared
     def __init__(  # noqa: PLR0913 - a declaration
@@ -58,6 +60,7 @@ class Field(Declared):
         update: Policy | None = None,
         write_once: bool = False,
         hidden: bool = False,
+        personal: bool = False,
     ) -> None:
         given = {"read": read, "write": write, "create": create, "update": update}
         rules = {name: self._read_policy(name, policy) for name, policy in given.items()}
@@ -65,7 +68,7 @@ class Field(Declared):
             self.mistakes.add(mistake, self.source)
         if hidden:
             rules = {"read": nobody, "write": nobody, "create": None, "update": None}
-        for name, value in {**rules, "write_once": write_once, "hidden": hidden}.items():
+        for name, value in {**rules, "write_once": write_once, "hidden": hidden, "personal": personal}.items():
             object.__setattr__(self, name, value)
 
     def _read_policy(self, name: str, given: object) -> Policy | None:

@@ -11,10 +11,13 @@ import msgspec
 
 from gatepost.events import RequestFinished
 from gatepost.logging.clients import ShownClient
+from gatepost.logging.masking import NO_MASKING, Masking, MaskRequest
 from gatepost.logging.text import TEXT_LENGTH_MAX, escaped, is_plain, shortened
 
 Render = Callable[[float, RequestFinished], bytes]
 """Makes a line of an event and its moment, in seconds since the epoch."""
+
+FindMasking = Callable[[], Masking]
 
 _MILLISECONDS = tuple(b"%03d" % number for number in range(1000))
 _INFO = b'Z","level":"info","category":"access","event":"request",'
@@ -28,20 +31,24 @@ def is_error(event: RequestFinished) -> bool:
     return event.status >= 500 and event.status != 501
 
 
-def json_lines(show_client: ShownClient | None = None) -> Render:
+def json_lines(show_client: ShownClient | None = None, find_masking: FindMasking = lambda: NO_MASKING) -> Render:
     """Lines `{"time", "level", "category": "access", "event": "request", ...}` with the fields of `RequestFinished`."""
     encode = msgspec.json.Encoder().encode
     joined = b"".join
     second = -2
     head = b""
+    mask: MaskRequest | None = None
 
     def render(now: float, event: RequestFinished) -> bytes:
-        nonlocal second, head
+        nonlocal second, head, mask
         part = now - second
         if not 0 <= part < 1:
             second = int(now)
             part = now - second
             head = datetime.fromtimestamp(second, UTC).strftime('{"time":"%Y-%m-%dT%H:%M:%S.').encode()
+            mask = find_masking().of_requests()  # once a second: an application that serves does not change
+        if mask is not None:
+            event = mask(event)
         path, method = event.path, event.method
         # A method is as short and plain as those that exist, or the client's invention.
         if not (path.isascii() and len(path) <= TEXT_LENGTH_MAX and len(method) <= 8 and method.isascii()):
@@ -54,10 +61,12 @@ def json_lines(show_client: ShownClient | None = None) -> Render:
     return render
 
 
-def console_lines(*, coloured: bool) -> Render:
+def console_lines(*, coloured: bool, find_masking: FindMasking = lambda: NO_MASKING) -> Render:
     """Lines for people: time, status, method, path, duration, and who asked."""
 
     def render(now: float, event: RequestFinished) -> bytes:
+        if (mask := find_masking().of_requests()) is not None:
+            event = mask(event)
         moment = datetime.fromtimestamp(now).astimezone()
         status = str(event.status)
         if coloured:

@@ -16,6 +16,7 @@ from gatepost.logging.access import console_lines, is_error, json_lines
 from gatepost.logging.clients import shown_client
 from gatepost.logging.console import is_coloured
 from gatepost.logging.levels import Levels, LevelTable, level_number
+from gatepost.logging.masking import NO_MASKING, Masking
 from gatepost.logging.outputs import Output, file_output
 from gatepost.logging.records import FindRequestID, RecordHandler
 from gatepost.logging.repeated_lines import RepeatedLines
@@ -55,6 +56,7 @@ class Logs:
         self._outputs = _outputs(
             settings, self._console, sys.stdout if descriptor == 1 else sys.stderr, has_files=has_files
         )
+        self._masking = NO_MASKING
         self._repeated = RepeatedLines()
         self._handlers = [
             RecordHandler(
@@ -92,6 +94,12 @@ class Logs:
         }
         return {"access_lines": self._access_lines[0], "access_errors": self._access_lines[1], **lost}
 
+    def mask(self, masking: Masking) -> None:
+        """Mask what an application says that nobody may read, in all lines from now on."""
+        self._masking = masking
+        for handler in self._handlers:
+            handler.masking = masking
+
     def start(self) -> None:
         """Write in batches from now on. After the fork, in the process that serves."""
         self._repeated.is_counting = True
@@ -113,7 +121,10 @@ class Logs:
             output.writer.close()
 
     def _access_subscriber(self, output: Output, *, is_counted: bool) -> Callable[[RequestFinished], None]:
-        render = json_lines(self._show_client) if output.form == "json" else console_lines(coloured=output.is_coloured)
+        if output.form == "json":
+            render = json_lines(self._show_client, lambda: self._masking)
+        else:
+            render = console_lines(coloured=output.is_coloured, find_masking=lambda: self._masking)
         keep = output.writer.subscriber(render, is_error=is_error)
         levels, sample = self._levels.of, self._settings.log.access_sample
         numbers = itertools.count()

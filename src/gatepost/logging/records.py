@@ -19,7 +19,8 @@ from gatepost.logging.clients import ShownClient
 from gatepost.logging.console import shown_level
 from gatepost.logging.levels import Levels, level_name
 from gatepost.logging.lines import category_of, kind_of
-from gatepost.logging.text import escaped, safe_value
+from gatepost.logging.masking import NO_MASKING, Masking
+from gatepost.logging.text import escaped
 from gatepost.logging.tracebacks import traceback_text
 
 Write = Callable[[bytes, int], None]
@@ -64,6 +65,7 @@ class RecordHandler(logging.Handler):
         self._show_client = show_client
         self.find_request_id: FindRequestID = lambda: None
         self.count_line: CountLine | None = None
+        self.masking: Masking = NO_MASKING
         self._made: logging.Formatter | None = None
         if "structlog" in sys.modules:  # the application's own structlog loggers have to come out here as well
             self.prepare()
@@ -71,7 +73,7 @@ class RecordHandler(logging.Handler):
     def prepare(self) -> logging.Formatter:
         """Load and configure structlog."""
         if self._made is None:
-            self._made = _formatter(self._form, self._completed, coloured=self._coloured)
+            self._made = _formatter(self._form, self._completed, self._masked, coloured=self._coloured)
         return self._made
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -100,6 +102,9 @@ class RecordHandler(logging.Handler):
                 event[name] = self._show_client(str(event[name]))
         return event
 
+    def _masked(self, logger: object, method: str, event: EventDict) -> EventDict:
+        return self.masking.fields(dict(event))
+
 
 def count_lines(count_line: CountLine) -> None:
     """Tell of each line that this process logs, once, whatever number of outputs it has. Access lines are not
@@ -116,7 +121,7 @@ def _given_category(record: logging.LogRecord) -> object:
     return fields.get("category") if hasattr(fields, "get") else None
 
 
-def _formatter(form: str, complete: Processor, *, coloured: bool) -> logging.Formatter:
+def _formatter(form: str, complete: Processor, mask: Processor, *, coloured: bool) -> logging.Formatter:
     import structlog
 
     shared: list[Any] = [
@@ -129,7 +134,7 @@ def _formatter(form: str, complete: Processor, *, coloured: bool) -> logging.For
         complete,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         _shown_traceback,
-        _safe,
+        mask,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -165,11 +170,6 @@ def _shown_traceback(logger: object, method: str, event: EventDict) -> EventDict
     if error is not None:
         event["exception"] = traceback_text(error)
     return event
-
-
-def _safe(logger: object, method: str, event: EventDict) -> EventDict:
-    known = {"exception", "_record", "_from_structlog"}
-    return {key: value if key in known else safe_value(key, value) for key, value in event.items()}
 
 
 def _render_json(logger: object, method: str, event: EventDict) -> str:

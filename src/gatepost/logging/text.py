@@ -6,7 +6,7 @@ Off the request path but for `is_plain`, which the access lines ask for every pa
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 TEXT_LENGTH_MAX = 2048
@@ -15,6 +15,8 @@ VALUE_LENGTH_MAX = 8192
 ITEMS_MAX = 100
 DEPTH_MAX = 5
 MASK = "***"
+WORD_LENGTH = 4
+"""A value that is shorter is masked only where it is a word of its own."""
 
 _SECRET_KEY = re.compile(
     r"passw|passphrase|pwd|secret|token|authorization|cookie|signing_?key|api_?key|private_?key|credential|(^|_)otp($|_)",
@@ -61,18 +63,62 @@ def without_secrets(text: str) -> str:
     return text
 
 
-def safe_value(key: str, value: Any, depth: int = 0) -> Any:
+def without_values(value: Any, forms: Sequence[str]) -> Any:
+    """A text, or each text in a mapping or list, without these texts, which are in lower case: they are masked in any
+    case. Short ones are masked where they are words."""
+    if not forms:
+        return value
+    if isinstance(value, str):
+        return _without_values(value, forms)
+    if isinstance(value, dict):
+        parts = cast("dict[str, Any]", value)
+        return {_without_values(key, forms): without_values(item, forms) for key, item in parts.items()}
+    if isinstance(value, list):
+        return [without_values(item, forms) for item in cast("Sequence[Any]", value)]
+    return MASK if isinstance(value, int | float) and str(value) in forms else value
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text in a value that may be written, and every number as one."""
+    if isinstance(value, dict):
+        for key, item in cast("Mapping[str, Any]", value).items():
+            yield key
+            yield from texts_in(item)
+    elif isinstance(value, list):
+        for item in cast("Sequence[Any]", value):
+            yield from texts_in(item)
+    else:
+        yield str(value)
+
+
+def _without_values(text: str, forms: Sequence[str]) -> str:
+    folded = text.lower()
+    for form in forms:
+        if form in folded:
+            pattern = re.escape(form)
+            if len(form) < WORD_LENGTH:
+                pattern = rf"(?<!\w){pattern}(?!\w)"
+            text = re.sub(pattern, MASK, text, flags=re.IGNORECASE)
+            folded = text.lower()
+    return text
+
+
+def safe_value(key: str, value: Any, depth: int = 0, names: Collection[str] = ()) -> Any:
     """A field of a log record as it may be written: masked where its name says that it is a secret, as is each part of
-    a mapping or list, and of a bounded size."""
+    a mapping or list, and of a bounded size. So are the parts that have one of the `names`."""
     if _SECRET_KEY.search(key) and value is not None:
         return MASK
     if isinstance(value, bool | int | float) or value is None:
         return value
     if depth < DEPTH_MAX and isinstance(value, Mapping):
         items: Iterable[tuple[Any, Any]] = itertools.islice(cast("Any", value).items(), ITEMS_MAX)
-        return {(name := text_of(each)): safe_value(name, item, depth + 1) for each, item in items}
+        return {
+            (name := text_of(each)): MASK if name in names else safe_value(name, item, depth + 1, names)
+            for each, item in items
+        }
     if depth < DEPTH_MAX and isinstance(value, list | tuple | set | frozenset):
-        return [safe_value(key, item, depth + 1) for item in itertools.islice(cast("Iterable[Any]", value), ITEMS_MAX)]
+        parts = itertools.islice(cast("Iterable[Any]", value), ITEMS_MAX)
+        return [safe_value(key, item, depth + 1, names) for item in parts]
     return without_secrets(text_of(value))
 
 

@@ -16,6 +16,9 @@ VERSION = "gatepost.version"
 FIELD = "gatepost.field"
 """Key in `Column.info`: the `Field` of the column where a resource declares none."""
 
+PERSONAL = "gatepost.personal"
+"""Key in `Column.info`: the values of the column are about a person, whichever resource shows them."""
+
 VIEW = "gatepost.view"
 """Key in `Table.info`: it is a view of the database, which the application makes itself."""
 

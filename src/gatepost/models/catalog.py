@@ -29,7 +29,7 @@ from gatepost.declaring.resource import ACTIONS, PATH, Field, Resource, hidden
 from gatepost.declaring.wire_names import WireName
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
-from gatepost.models.base import FIELD
+from gatepost.models.base import FIELD, PERSONAL
 from gatepost.models.class_policies import ClassShare, with_shares
 from gatepost.models.entity import Attribute, Entity, Relation, entity_of
 from gatepost.models.hierarchy import identities_of, nearest_common
@@ -120,6 +120,9 @@ class ServedModel:
         self.relations: dict[str, tuple[Relation, ServedModel]] = {}
         self.relation_names = {each.wire_name: name for name, each in entity.relations.items()}
         self.fields = {name: _field(resource, attribute) for name, attribute in entity.attributes.items()}
+        for name, attribute in entity.attributes.items():
+            if self.fields[name].personal:
+                attribute.column.info[PERSONAL] = True
         policies = policies_of(resource, entity)
         shared = [(item, policies_of(item.resource, item.entity)) for item in others]
         shown = {name: each for name, each in entity.attributes.items() if not self.fields[name].hidden}

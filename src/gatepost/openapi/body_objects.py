@@ -19,7 +19,7 @@ from gatepost.openapi.audience import Audience
 from gatepost.openapi.components import Components, Schema
 from gatepost.openapi.docstrings import described, own_docs
 from gatepost.openapi.examples import NO_EXAMPLE, example_of, example_of_annotation
-from gatepost.openapi.row_schemas import docs_of
+from gatepost.openapi.row_schemas import described_attribute
 from gatepost.openapi.schema_parts import object_schema, or_null
 from gatepost.openapi.shape_schemas import ShapeSchemas
 
@@ -111,7 +111,7 @@ class BodyObjects:
         return described(object_schema(properties, needed, is_closed=True), docs)
 
     def _property(self, attribute: Attribute, *, is_new: bool) -> Schema:
-        schema = described(self._shapes.request(attribute.shape, attribute.name), docs_of(attribute))
+        schema = described_attribute(self._shapes.request(attribute.shape, attribute.name), attribute)
         default = default_of(attribute) if is_new else NO_EXAMPLE
         return dict(schema) if default is NO_EXAMPLE else {**schema, "default": default}
 

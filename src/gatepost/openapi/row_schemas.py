@@ -10,11 +10,12 @@ from typing import Any
 from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import ColumnMember, ComputedMember, DTOMembers, Member
 from gatepost.models.entity import Attribute
+from gatepost.models.personal_values import is_personal
 from gatepost.openapi.audience import Audience
 from gatepost.openapi.components import Components, Schema
 from gatepost.openapi.docstrings import described, own_docs
 from gatepost.openapi.examples import NO_EXAMPLE, example_of
-from gatepost.openapi.schema_parts import object_schema, or_null
+from gatepost.openapi.schema_parts import PERSONAL_EXTENSION, object_schema, or_null
 from gatepost.openapi.shape_schemas import ShapeSchemas
 
 Property = tuple[str, Schema, bool, Any]
@@ -99,8 +100,8 @@ class RowSchemas:
         return [member for member in dto.members if self._audience.may_see(member.read) is not False]
 
     def _property(self, name: str, attribute: Attribute, *, is_always: bool) -> Property:
-        schema = self._shapes.response(attribute.shape, attribute.name)
-        return name, described(schema, docs_of(attribute)), is_always, example_of(attribute.shape, name)
+        schema = described_attribute(self._shapes.response(attribute.shape, attribute.name), attribute)
+        return name, schema, is_always, example_of(attribute.shape, name)
 
     def _computed(self, member: ComputedMember) -> Schema:
         attribute = member.field.attribute
@@ -108,10 +109,12 @@ class RowSchemas:
         return schema if member.may_be_none else without_null(schema)
 
 
-def docs_of(attribute: Attribute) -> str:
-    """What the model says of a column: its `doc=`, else its `comment=`."""
+def described_attribute(schema: Schema, attribute: Attribute) -> Schema:
+    """The schema of a column's values with what the model says of them: its `doc=`, else its `comment=`, and that they
+    are personal."""
     column = attribute.column
-    return str(column.doc or column.comment or "")
+    found = described(schema, str(column.doc or column.comment or ""))
+    return {**found, PERSONAL_EXTENSION: True} if is_personal(column) else found
 
 
 def without_null(schema: Schema) -> Schema:

@@ -9,6 +9,9 @@ RELATION_FILTERS = "x-relation-filters"
 """Of an operation: the relations that its filters may follow, each with the operation whose filters go on from there,
 or with the names of the fields."""
 
+PERSONAL_EXTENSION = "x-personal"
+"""Of a member: true where its values are personal data."""
+
 
 def or_null(schema: Schema, nullable: bool) -> Schema:
     """The schema of a value that may be null."""

@@ -16,7 +16,7 @@ import msgspec
 from gatepost import events
 from gatepost.events import Events
 from gatepost.logging.event_lines import LINES
-from gatepost.logging.tracebacks import message_text, traceback_text
+from gatepost.logging.tracebacks import MaskText, as_it_is, message_text, traceback_text
 from gatepost.records.fingerprints import fingerprint_of, type_name
 from gatepost.records.reports import Report
 
@@ -79,10 +79,12 @@ class ErrorsSeen(Report):
 
 
 class ErrorReporter:
-    """Reports by `send`; `release` is that of this process."""
+    """Reports by `send`; `release` is that of this process, `mask` masks the values that messages and tracebacks must
+    not show."""
 
-    def __init__(self, send: Callable[[Report], object], release: str | None) -> None:
+    def __init__(self, send: Callable[[Report], object], release: str | None, mask: MaskText = as_it_is) -> None:
         self._send = send
+        self._mask = mask
         self._release = release
         self._before = deque[EventBefore](maxlen=EVENTS_BEFORE)
         self._waiting: dict[str, ErrorsSeen] = {}
@@ -107,7 +109,7 @@ class ErrorReporter:
             fingerprint=fingerprint,
             kind=type_name(error),
             where=where,
-            message=message_text(error, MESSAGE_LENGTH_MAX),
+            message=message_text(error, MESSAGE_LENGTH_MAX, self._mask),
             count=1,
             last_at=time.time(),
             actors=[] if actor is None else [blake2b(str(actor).encode(), digest_size=8).digest()],
@@ -138,7 +140,7 @@ class ErrorReporter:
             operation=getattr(event, "operation", None),
             during=next((str(found) for name in _DURING if (found := getattr(event, name, None)) is not None), None),
             release=self._release,
-            traceback=traceback_text(error, TRACEBACK_LENGTH_MAX),
+            traceback=traceback_text(error, TRACEBACK_LENGTH_MAX, self._mask),
             before=list(self._before)[:-1],  # the last one is this error
         )
 

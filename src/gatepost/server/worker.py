@@ -19,6 +19,7 @@ from gatepost.events import Events, MetricLimited
 from gatepost.gateway.buckets import BucketTable, LocalBuckets
 from gatepost.logging.console import print_error
 from gatepost.logging.logs import Logs
+from gatepost.logging.masking import Masking
 from gatepost.logging.records import count_lines
 from gatepost.metrics.own_series import OwnSeries
 from gatepost.metrics.rate_limits import LOCAL, VALKEY, HeldLimit, publish_limits
@@ -98,10 +99,12 @@ class Worker:
         if context.succession.has_begun and not self.serves_refusal:
             app.replace_another()
         logs.subscribe(app.events)
+        masking = Masking(app.find_personal_data, app.find_personal_forms)
+        logs.mask(masking)
         if shared is not None:
             subscribe_changes(app.events, shared.reports.send)
             report_slow_statements(app.events, shared.reports)
-            ErrorReporter(shared.reports.send, shared.release).subscribe(app.events)
+            ErrorReporter(shared.reports.send, shared.release, masking.text).subscribe(app.events)
         region = None if shared is None else shared.metrics.take()
         sampler: Sampler | None = None
         if region is not None:
