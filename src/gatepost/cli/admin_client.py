@@ -17,6 +17,23 @@ SECONDS = 10.0
 
 def ask(method: str, path: str, body: Any = None, *, port: int | None = None) -> Any:
     """What the server responds. Raises ConfigurationError where none runs, or it refuses."""
+    status, found = _asked(method, path, body, port)
+    if status >= 400:
+        raise ConfigurationError(found.get("detail", f"status {status}."))
+    return found
+
+
+def find(path: str, *, port: int | None = None) -> Any:
+    """What the server responds to a GET; None where it has no such page. Raises ConfigurationError as `ask` does."""
+    status, found = _asked("GET", path, None, port)
+    if status == 404:
+        return None
+    if status >= 400:
+        raise ConfigurationError(found.get("detail", f"status {status}."))
+    return found
+
+
+def _asked(method: str, path: str, body: Any, port: int | None) -> tuple[int, Any]:
     place = _socket_of(port)
     connection = _SocketConnection(place)
     try:
@@ -34,9 +51,7 @@ def ask(method: str, path: str, body: Any = None, *, port: int | None = None) ->
         raise ConfigurationError(f"{place} does not respond as an admin socket does: {error}.") from None
     finally:
         connection.close()
-    if response.status >= 400:
-        raise ConfigurationError(found.get("detail", f"status {response.status}."))
-    return found
+    return response.status, found
 
 
 def _socket_of(port: int | None) -> Path:

@@ -13,6 +13,7 @@ from gatepost.cli.logs_commands import logs
 from gatepost.cli.migrate import migrate
 from gatepost.cli.openapi_commands import openapi
 from gatepost.cli.options import AppArgument, AppOption, JSONOption
+from gatepost.cli.top_commands import top
 from gatepost.cli.users import users
 
 gatepost = typer.Typer(
@@ -33,6 +34,7 @@ gatepost.add_typer(logs, name="logs")
 gatepost.add_typer(alerts, name="alerts")
 gatepost.add_typer(openapi, name="openapi")
 gatepost.add_typer(config, name="config")
+gatepost.command(epilog="Example: gatepost top operation books.list --once   or: gatepost top --json | jq .status")(top)
 
 
 @gatepost.command(epilog="Example: gatepost new shop && cd shop && gatepost dev")

@@ -17,7 +17,8 @@ SHOWN_MAX = 200
 _INSERT = """
 INSERT INTO gatepost.changes (instance, at, number, kind, summary) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
 """
-_FORGET = "DELETE FROM gatepost.changes WHERE instance = $1 AND at < now() - make_interval(days => $2)"
+# Of all instances: those that are gone delete nothing.
+_FORGET = "DELETE FROM gatepost.changes WHERE at < now() - make_interval(days => $1)"
 
 
 class ChangeRecords:
@@ -49,7 +50,7 @@ class ChangeRecords:
         ]
         async with self._database.connection() as connection:
             await connection.executemany(_INSERT, rows)
-            await connection.execute(_FORGET, self._instance, KEPT_DAYS)
+            await connection.execute(_FORGET, KEPT_DAYS)
         self._changes.copied(new)
 
     def _page(self, request: Request) -> Page:

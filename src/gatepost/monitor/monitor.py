@@ -14,9 +14,11 @@ from gatepost.monitor.alert_pages import AlertPages
 from gatepost.monitor.alert_records import AlertRecords
 from gatepost.monitor.change_records import ChangeRecords
 from gatepost.monitor.context import MonitorContext, Monitored, Part
+from gatepost.monitor.deployment_watch import DeploymentWatch
 from gatepost.monitor.error_records import ErrorRecords
 from gatepost.monitor.folding import Folding
 from gatepost.monitor.history_copies import HistoryCopies
+from gatepost.monitor.history_page import HistoryPage
 from gatepost.monitor.history_records import HistoryRecords
 from gatepost.monitor.instances import InstanceBeats
 from gatepost.monitor.limits import add_limit_pages
@@ -24,6 +26,7 @@ from gatepost.monitor.page_table import PageTable
 from gatepost.monitor.pages import add_pages
 from gatepost.monitor.parts import ReportReader, run_parts
 from gatepost.monitor.slow_statements import SlowStatements
+from gatepost.monitor.state_page import StatePage
 from gatepost.record_tables import RECORD_TABLES
 from gatepost.records.change_events import subscribe_changes
 from gatepost.records.changes import Changes
@@ -58,6 +61,8 @@ class Monitor:
         history = HistoryRecords(context)
         alerts = AlertRecords(context, beats)
         AlertPages(context, alerts)
+        HistoryPage(context, history)
+        StatePage(context, history)
         kept: list[Part] = [
             Folding(context),
             beats,
@@ -67,6 +72,7 @@ class Monitor:
             history,
             copies := HistoryCopies(context, history),
             alerts,
+            DeploymentWatch(context, beats),
         ]
         for listener in self._listeners:
             token = None if listener.family == socket.AF_UNIX else self._token

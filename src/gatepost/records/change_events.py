@@ -43,6 +43,10 @@ _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
         "operator",
         lambda event: f"The errors {event.fingerprint} were resolved ({event.operator}).",
     ),
+    events.LimitsReset: (
+        "operator",
+        lambda event: f"The rate limits of one {event.limit_kind} were filled again ({event.operator}).",
+    ),
     events.DatabaseLost: ("database", lambda event: f"A process lost the database at {event.address}."),
     events.DatabaseRestored: ("database", lambda event: f"The database is back after {event.seconds:.1f} s."),
     events.DatabaseReadOnly: ("database", lambda _: "The database takes no writes."),

@@ -10,7 +10,11 @@ from typing import Any
 import msgspec
 
 from gatepost.metrics.exposition import Summed
+from gatepost.records.compression import compressed, decompressed
 from gatepost.records.snapshots import Snapshot
+
+LEVEL = 1
+"""Of zstd: most counts are 0."""
 
 
 class Look(msgspec.Struct, array_like=True):
@@ -39,15 +43,15 @@ def look_at(found: Summed, number: int, at: float) -> Look:
 
 def load_look(file: Snapshot) -> Look | None:
     """The one that was saved last."""
-    with contextlib.suppress(msgspec.DecodeError):
+    with contextlib.suppress(ValueError):
         if (saved := file.load()) is not None:
-            return msgspec.msgpack.decode(saved, type=Look)
+            return msgspec.msgpack.decode(decompressed(saved), type=Look)
     return None
 
 
 def save_look(file: Snapshot, look: Look) -> None:
     """Keep it, without its metrics where they are too many."""
-    data = msgspec.msgpack.encode(look)
+    data = compressed(msgspec.msgpack.encode(look), LEVEL)
     if len(data) > file.bytes_max:
-        data = msgspec.msgpack.encode(Look(look.number, look.at, None))
+        data = compressed(msgspec.msgpack.encode(Look(look.number, look.at, None)), LEVEL)
     file.save(data)

@@ -16,6 +16,7 @@ MIB = 1024 * 1024
 SIZES: Mapping[str, int] = {
     "changes": 2 * MIB,
     "alerts": 4 * MIB,
+    "deployment": 8192,
     "errors": 16 * MIB,
     "statements": 4 * MIB,
     "history": 23 * MIB,

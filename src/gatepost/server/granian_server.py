@@ -11,6 +11,7 @@ import logging
 import math
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ from gatepost.events import Events
 from gatepost.gateway.buckets import BucketTable
 from gatepost.monitor.supervision import LOOK_SECONDS, MonitorSupervisor
 from gatepost.records.change_events import subscribe_changes
+from gatepost.records.changes import ChangeKind, change
 from gatepost.server.descriptors import connections_max
 from gatepost.server.listening import BACKLOG
 from gatepost.server.monitoring import Monitoring, count_process, monitor_events
@@ -78,7 +80,8 @@ class Server(_Granian):  # type: ignore[misc]
         self._events = events
         self._delay_seconds = settings.server.drain_delay_seconds or 0.0
         self._ends_with_terminal = not settings.is_production
-        self.supervisor = WorkerSupervisor(self, events, on_serving)
+        self._reports = None if monitoring is None else monitoring.shared.reports
+        self.supervisor = WorkerSupervisor(self, events, partial(self._note_start, on_serving))
         supervisor = self.supervisor
         parent_watch = ParentWatch()
         self._monitor = None if monitoring is None else self._supervisor_of(monitoring, parent_watch)
@@ -120,6 +123,7 @@ class Server(_Granian):  # type: ignore[misc]
             if self._monitor is not None:
                 self._monitor.stop()
             os._exit(130)
+        self._note("stop", f"The server ends{_by_signal(arguments)}.")
         self.supervisor.signal_workers(DRAIN)
         super().signal_handler_interrupt(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
 
@@ -128,7 +132,17 @@ class Server(_Granian):  # type: ignore[misc]
         if self._ends_with_terminal:
             self.signal_handler_interrupt()
         else:
+            self._note("reload", "SIGHUP came: the workers are replaced, one after the other.")
             super().signal_handler_reload(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
+
+    def _note_start(self, on_serving: Callable[[], None]) -> None:
+        count = self._settings.server.workers
+        self._note("start", f"The server has started with {count} worker{'' if count == 1 else 's'}.")
+        on_serving()
+
+    def _note(self, kind: ChangeKind, summary: str) -> None:
+        if self._reports is not None:
+            self._reports.send(change(kind, summary))
 
     def shutdown(self, exit_code: int = 0) -> None:
         """Called by Granian when its loop has ended. Connections are taken for a while: load balancers need it."""
@@ -198,6 +212,11 @@ class Server(_Granian):  # type: ignore[misc]
             if self.reload_signal:
                 self.reload_signal = False
                 self.supervisor.replace_all(spawn)
+
+
+def _by_signal(arguments: Sequence[Any]) -> str:
+    """What a handler of signals was called with, in words."""
+    return f": {signal.Signals(arguments[0]).name} came" if arguments else ""
 
 
 def serve(

@@ -164,7 +164,7 @@ def test_a_file_of_something_else_is_an_empty_ring() -> None:
 
 
 def test_a_look_is_found_again_by_the_next_monitor() -> None:
-    file = Snapshot(shared_file("look", 65_536), 65_536)
+    file = Snapshot(shared_file("look", 2048), 2048)
     assert load_look(file) is None
     found: Summed = {SECONDS: {of("a"): cells([0.1, 0.2])}, BYTES: {of("a"): [7.5]}}
     save_look(file, look_at(found, 3, 1234.5))
