@@ -56,8 +56,8 @@ class EmbeddedPostgreSQL:
     Use it as a context manager, or call `stop`. Every method raises ConfigurationError for what a user can fix.
     """
 
-    def __init__(self, data: Path, *, settings: Mapping[str, str] = SETTINGS, database: str = "gatepost") -> None:
-        self._folder = DataFolder(data)
+    def __init__(self, data: Path | str, *, settings: Mapping[str, str] = SETTINGS, database: str = "gatepost") -> None:
+        self._folder = DataFolder(Path(data))
         self._settings = {**SETTINGS, **settings}
         self._database = database
         self._process: subprocess.Popen[bytes] | None = None

@@ -288,3 +288,7 @@ def test_the_variables_of_another_postgresql_do_not_leak_in(data: Path, monkeypa
         monkeypatch.setenv(name, value)
     with EmbeddedPostgreSQL(data, settings=SMALL) as server:
         assert kept_value(server) == "42"
+
+
+def test_a_folder_may_be_given_as_text(tmp_path: Path) -> None:
+    assert EmbeddedPostgreSQL(str(tmp_path)).log == EmbeddedPostgreSQL(tmp_path).log
