@@ -65,6 +65,5 @@ def _fields(values: dict[str, Any], names: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _text(value: Any) -> str:
-    several: list[str] | None = value if isinstance(value, list) else None
-    return str(value) if several is None else ", ".join(several)
+def _text(value: str | float | list[str]) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
