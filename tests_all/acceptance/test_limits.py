@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.acceptance.conftest import Running, Start, run, wait_for
+from tests.acceptance.conftest import Running, Start, is_alive, run, wait_for
 from tests.valkey_server import ValkeyServer
 
 Environ = dict[str, str]
@@ -35,7 +35,7 @@ def left(output: str) -> dict[str, int]:
 
 
 def workers(server: Running) -> set[int]:
-    return {process.pid for process in server.workers() if process.status() != psutil.STATUS_ZOMBIE}
+    return {process.pid for process in server.workers() if is_alive(process)}
 
 
 def test_workers_share_one_count_which_outlives_them_and_can_be_lifted(start: Start, limited: Environ) -> None:

@@ -16,6 +16,7 @@ from gatepost.logging.access import console_lines, is_error, json_lines
 from gatepost.logging.clients import shown_client
 from gatepost.logging.console import is_coloured
 from gatepost.logging.levels import Levels, LevelTable, level_number
+from gatepost.logging.lines import ERROR
 from gatepost.logging.masking import NO_MASKING, Masking
 from gatepost.logging.outputs import Output, file_output
 from gatepost.logging.records import FindRequestID, RecordHandler
@@ -125,18 +126,20 @@ class Logs:
             render = json_lines(self._show_client, lambda: self._masking)
         else:
             render = console_lines(coloured=output.is_coloured, find_masking=lambda: self._masking)
-        keep = output.writer.subscriber(render, is_error=is_error)
+        keep, keep_error = output.writer.subscriber(render), output.writer.subscriber(render, kind=ERROR)
         levels, sample = self._levels.of, self._settings.log.access_sample
         numbers = itertools.count()
         counts = self._access_lines if is_counted else [0, 0]
 
         def keep_wanted(event: RequestFinished) -> None:
-            is_wrong = is_error(event)
-            if levels["access"] > logging.INFO and not is_wrong:
+            status = event.status
+            if status >= 500 and is_error(event):
+                counts[1] += 1
+                keep_error(event)
                 return
-            if event.status < 400 and sample > 1 and next(numbers) % sample:
+            if levels["access"] > logging.INFO or (sample > 1 and status < 400 and next(numbers) % sample):
                 return
-            counts[is_wrong] += 1
+            counts[0] += 1
             keep(event)
 
         return keep_wanted

@@ -91,18 +91,18 @@ class Writer:
             self._call_thread()
 
     def subscriber(
-        self, render: Render, clock: Callable[[], float] = time.time, is_error: Callable[[Any], bool] | None = None
+        self, render: Render, clock: Callable[[], float] = time.time, kind: int = ORDINARY
     ) -> Callable[[Any], None]:
-        """A subscriber: `render(moment, event)` will make a line of each event. Those that are errors may wait in the
-        reserve."""
+        """A subscriber: `render(moment, event)` will make a line of each event. Where they are errors, they may wait in
+        the reserve."""
         if self._flush_seconds is None:
             return lambda event: self.write(_rendered((ORDINARY, render, clock(), event)))
+        if kind:
+            return lambda event: self._keep_event(kind, render, clock(), event)
         lines = self._lines
 
         def keep(event: Any) -> None:
-            if is_error is not None and is_error(event):
-                self._keep_event(ERROR, render, clock(), event)
-            elif len(lines) < self._room:
+            if len(lines) < self._room:
                 lines.append((ORDINARY, render, clock(), event))
             else:
                 self._keep_event(ORDINARY, render, clock(), event)

@@ -4,6 +4,7 @@ Beside the request path: two events come with each request, so their places in m
 each, and the rest is additions. Series appear at the first use, with labels of which there is a bounded number.
 """
 
+import os
 import struct
 import threading
 import time
@@ -182,9 +183,11 @@ def count_events(region: Region, events_of_process: Events) -> None:
 
 def line_counter(region: Region) -> Callable[[str, str], None]:
     """What counts a line of the log, of a category and level, from any thread."""
-    lock = threading.Lock()
+    lock, pid = threading.Lock(), os.getpid()
 
     def count_line(category: str, level: str) -> None:
+        if os.getpid() != pid:
+            return  # a process that was forked, and has no log of its own yet: the region is its parent's
         with lock:
             region.add(region.place(families.LOG_LINES, (category, level)), 1)
 

@@ -196,7 +196,7 @@ def test_errors_wait_in_a_reserve_that_other_lines_cannot_fill(pipe: Ends) -> No
     for number in range(5):
         writer.write(b"%d\n" % number)
     writer.write(b"error\n", ERROR)
-    writer.subscriber(lambda moment, event: event.encode(), is_error=lambda event: True)("event\n")
+    writer.subscriber(lambda moment, event: event.encode(), kind=ERROR)("event\n")
     writer.close()
     lines = untimed(os.read(pipe[0], 1000)).splitlines(keepends=True)
     assert lines[:5] == [b"0\n", b"1\n", b"2\n", b"error\n", b"event\n"]
