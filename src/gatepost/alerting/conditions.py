@@ -21,6 +21,8 @@ CLOCK_FOR_SECONDS = 30.0
 DEATHS_MIN = 3
 DEATHS_SECONDS = 600.0
 SILENT_SECONDS = 60.0
+SILENT_SECONDS_MIN = 25.0
+"""However windows are scaled: an instance writes that it is there every ten seconds."""
 LOST_LINES_MINUTES = 5
 
 _MIB = 1024 * 1024
@@ -175,7 +177,7 @@ class Conditions:
     def _instances(self, around: Surroundings) -> Iterator[Finding]:
         # While the database does not answer, nobody knows: what was known stays so.
         if around.others is not None:
-            limit = SILENT_SECONDS * self._scale
+            limit = max(SILENT_SECONDS * self._scale, SILENT_SECONDS_MIN)
             self._silent = {
                 other.name: Finding(
                     f"instance:{other.name}",

@@ -11,6 +11,7 @@ from gatepost.cli.errors_commands import errors
 from gatepost.cli.limits_commands import limits
 from gatepost.cli.logs_commands import logs
 from gatepost.cli.migrate import migrate
+from gatepost.cli.monitoring_commands import monitoring
 from gatepost.cli.openapi_commands import openapi
 from gatepost.cli.options import AppArgument, AppOption, JSONOption
 from gatepost.cli.top_commands import top
@@ -32,6 +33,7 @@ gatepost.add_typer(errors, name="errors")
 gatepost.add_typer(limits, name="limits")
 gatepost.add_typer(logs, name="logs")
 gatepost.add_typer(alerts, name="alerts")
+gatepost.add_typer(monitoring, name="monitoring")
 gatepost.add_typer(openapi, name="openapi")
 gatepost.add_typer(config, name="config")
 gatepost.command(epilog="Example: gatepost top operation books.list --once   or: gatepost top --json | jq .status")(top)
