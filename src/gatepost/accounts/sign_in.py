@@ -28,7 +28,7 @@ class CurrentUser(TypedDict):
 
 
 class SignIn(Controller):
-    """`POST auth/login`: where the app accepts bearer tokens."""
+    """Signing in, for an access token."""
 
     path = "auth"
     accounts: Accounts
@@ -50,7 +50,7 @@ class SignIn(Controller):
 
 
 class SignedIn(Controller):
-    """`GET auth/me`."""
+    """Who is signed in."""
 
     path = "auth"
 
