@@ -52,7 +52,8 @@ class RequestFailed(msgspec.Struct):
 
 
 class LimitExceeded(msgspec.Struct):
-    """A token bucket refused. `limit` names the bucket's rule, `key` whose bucket it was."""
+    """A token bucket refused. `limit` names the bucket's rule, `key` whose bucket it was: an address, the id of a user,
+    or a digest of an account's e-mail address."""
 
     limit: str
     key: str

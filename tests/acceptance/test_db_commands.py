@@ -14,6 +14,8 @@ import asyncpg
 import pytest
 from tests.acceptance.conftest import Command, wait_for
 
+from gatepost.migrations.file_commands import up
+
 T = TypeVar("T")
 
 APP = """
@@ -273,3 +275,34 @@ def test_sizes_are_those_of_the_largest_tables(gatepost: Command, sessions: Sess
 
     assert (table["table"], table["rows"]) == ("large", 1000)
     assert table["bytes"] >= 500_000
+
+
+TABLE_FILE = """
+from alembic import op
+revision = "1"
+down_revision = None
+def upgrade() -> None:
+    op.execute("CREATE TABLE jars (id int)")
+"""
+INDEX_FILE = """
+from alembic import op
+revision = "2"
+down_revision = "1"
+def upgrade() -> None:
+    with op.get_context().autocommit_block():
+        op.execute("SELECT pg_sleep(2)")  # longer than the deadlock detection of PostgreSQL waits
+        op.execute("CREATE INDEX CONCURRENTLY on_jars ON jars (id)")
+"""
+
+
+async def test_an_index_is_built_concurrently_while_another_process_waits_to_migrate(
+    database_url: str, tmp_path: Path
+) -> None:
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    for name, text in (("1.py", TABLE_FILE), ("2.py", INDEX_FILE)):
+        (versions / name).write_text(text)
+
+    ran = await asyncio.gather(*(up(database_url, tmp_path) for _ in range(2)))
+
+    assert sorted(map(len, ran)) == [0, 2]

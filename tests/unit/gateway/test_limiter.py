@@ -101,6 +101,20 @@ def test_an_actor_is_limited_over_all_addresses_and_a_refusal_gives_the_address_
     assert bench.headers(stranger)["ratelimit"] == '"api";r=2;t=10'
 
 
+async def test_a_refusal_of_an_account_tells_no_email() -> None:
+    bench, email = Bench(), "ada@example.com"
+    calls = [bench.call(None, client) for client in ("192.0.2.1", "198.51.100.1")]
+    for call in calls:
+        call.attempts = 1
+    await bench.limiter.admit_account(calls[0], email, is_own_device=False)
+    with pytest.raises(TooManyRequests):
+        await bench.limiter.admit_account(calls[1], email, is_own_device=False)
+    [exceeded] = bench.exceeded
+    assert exceeded.limit == "auth-account"
+    assert exceeded.key.startswith("account:")
+    assert "ada" not in exceeded.key
+
+
 def test_the_second_stage_takes_nothing_from_the_anonymous() -> None:
     bench = Bench()
     requests = [bench.call(ROUTES["/api/books"]) for _ in range(10)]
