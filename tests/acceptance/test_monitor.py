@@ -59,6 +59,7 @@ def served_counting(start: Start, production: Environ, project: Path) -> tuple[R
         "GATEPOST_ADMIN_SOCKET": str(path),
         "GATEPOST_WORKERS": "2",
         "GATEPOST_RELEASE": "1.4.2",
+        "GATEPOST_LIMIT_API": "10000",
     }
     server = start("serve", "--port", "0", environ=environ).ready()
     wait_for(lambda: len(ready_workers(path)) == 2, "both workers")
@@ -170,6 +171,18 @@ def test_no_counter_falls_whatever_becomes_of_workers(project: Path, served_coun
         if each["operation"] == "notes.list"
         for request in each["slowest"]
     }
+
+
+def test_values_that_clients_choose_are_bounded_and_said_once(served_counting: tuple[Running, Path]) -> None:
+    server, path = served_counting
+    for number in range(250):
+        assert server.get(f"/api/visits/kind{number}")[0] == 200
+    found = {key: value for key, value in metrics(path).items() if key.startswith("app_visits_total")}
+    assert sum(found.values()) == 250
+    assert len(found) <= 2 * 100 + 1
+    assert found['app_visits_total{kind="other"}'] >= 50
+    wait_for(lambda: "metric_limited" in server.output, "the line")
+    assert server.output.count('"event":"metric_limited"') <= 2  # once in each worker
 
 
 def test_the_monitor_is_replaced_and_nothing_is_lost(served: tuple[Running, Path]) -> None:
