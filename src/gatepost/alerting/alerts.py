@@ -20,6 +20,10 @@ ALERTS_MAX = 200
 
 SENTENCE_LENGTH_MAX = 500
 NAME_LENGTH_MAX = 200
+ERROR_ALERTS_MAX = 10
+"""So many new kinds of errors have alerts of their own in an hour, the others one together."""
+MANY = "many"
+HOUR_SECONDS = 3600.0
 REASON_LENGTH_MAX = 200
 SILENCE_SECONDS_MAX = 30 * 86_400.0
 
@@ -104,23 +108,32 @@ class Alerts:
         """What is to be kept."""
         return SavedAlerts(list(self._alerts.values()), list(self._silences.values()))
 
-    def look(self, findings: Iterable[Finding]) -> None:
-        """Note what the last look has found: it names everything that can be wrong, also what is well."""
+    def look(self, findings: Iterable[Finding], unknown: str | None = None) -> None:
+        """Note what the last look has found: it names everything that can be wrong, also what is well. Of alerts whose
+        names begin with `unknown` it knows nothing: they stay as they are."""
         now = self._clock()
         found = {finding.name: finding for finding in findings}
         for finding in found.values():
             self._note(finding, now)
         for alert in [alert for alert in self._open() if alert.name not in found]:
             # What cannot be wrong any more, such as an objective that is no longer declared.
-            if not alert.name.startswith(_NOTED):
+            if not alert.name.startswith(_NOTED if unknown is None else (_NOTED, unknown)):
                 self._clear(alert, now, 0.0)
         self._end_silences(now)
 
     def note_error_group(self, group: str, sentence: str, look_at: str) -> None:
         """There is a new kind of error, known by `group`: an alert that lasts until it is resolved by an operator."""
+        now = self._clock()
+        recent = [
+            each for each in self._alerts.values() if each.name.startswith(_NOTED) and now - each.since < HOUR_SECONDS
+        ]
         name = error_alert_name(group)
+        if len(recent) >= ERROR_ALERTS_MAX:
+            # A release that fails everywhere has hundreds of kinds: who is told of each reads none.
+            name, look_at = error_alert_name(MANY), "gatepost errors list"
+            sentence = f"More than {ERROR_ALERTS_MAX} new kinds of errors within an hour."
         if not any(alert.name == name for alert in self._open()):
-            self._fire(Finding(name, "ticket", True, sendable(sentence), look_at), self._clock())
+            self._fire(Finding(name, "ticket", True, sendable(sentence), look_at), now)
 
     def silence(self, name: str, seconds: float, reason: str, by: str) -> Alert | None:
         """Tell of no alert with this name (or that of the alert with this id) for so long. Returns the open one, which
@@ -150,6 +163,8 @@ class Alerts:
         return alert
 
     def _note(self, finding: Finding, now: float) -> None:
+        if finding.holds is None:
+            return
         open_alert = next((alert for alert in self._open() if alert.name == finding.name), None)
         if not finding.holds:
             self._held_since.pop(finding.name, None)
@@ -205,7 +220,7 @@ class Alerts:
         for silence in [silence for silence in self._silences.values() if silence.until <= now]:
             del self._silences[silence.name]
         for alert in [alert for alert in self._open() if alert.state == "silenced"]:
-            if (alert.silenced_until or 0) <= now:
+            if (alert.silenced_until or 0) <= now and alert.holds:
                 alert.silenced_until = None
                 self._change(alert, "firing", None)
 

@@ -20,6 +20,8 @@ CLOCK_SECONDS_MAX = 1.0
 CLOCK_FOR_SECONDS = 30.0
 DEATHS_MIN = 3
 DEATHS_SECONDS = 600.0
+INSTANCE = "instance:"
+"""What the names of alerts about other instances begin with."""
 SILENT_SECONDS = 60.0
 SILENT_SECONDS_MIN = 25.0
 """However windows are scaled: an instance writes that it is there every ten seconds."""
@@ -29,10 +31,12 @@ _MIB = 1024 * 1024
 
 
 class OtherInstance(NamedTuple):
-    """Another instance of the application that has not said that it ends. `silent_seconds` is since its last beat."""
+    """Another instance of the application that has not said that it ends. `silent_seconds` is since its last beat,
+    `watched_seconds` since when it can have been heard of: the database was here."""
 
     name: str
     silent_seconds: float
+    watched_seconds: float
 
 
 class Surroundings(NamedTuple):
@@ -52,7 +56,6 @@ class Conditions:
         self._sign_ins = Rate(MINUTE_SECONDS * scale)
         self._lost_lines = Rate(MINUTE_SECONDS * scale)
         self._memory = MemoryGrowth(MINUTE_SECONDS * scale)
-        self._silent: dict[str, Finding] = {}
 
     def look(self, reading: Reading, around: Surroundings, now: float | None = None) -> Iterator[Finding]:
         """A finding for everything that can be wrong, also for what is well. `now` is in seconds since the epoch."""
@@ -175,19 +178,15 @@ class Conditions:
         )
 
     def _instances(self, around: Surroundings) -> Iterator[Finding]:
-        # While the database does not answer, nobody knows: what was known stays so.
-        if around.others is not None:
-            limit = max(SILENT_SECONDS * self._scale, SILENT_SECONDS_MIN)
-            self._silent = {
-                other.name: Finding(
-                    f"instance:{other.name}",
-                    "page",
-                    holds=other.silent_seconds >= limit,
-                    sentence=f"The instance {other.name} has not been heard of for {other.silent_seconds:.0f} s, and "
-                    "did not say that it ends.",
-                    look_at="gatepost alerts list",
-                    clear_seconds=0.0,
-                )
-                for other in around.others
-            }
-        yield from self._silent.values()
+        limit = max(SILENT_SECONDS * self._scale, SILENT_SECONDS_MIN)
+        for other in around.others or ():
+            is_silent = other.silent_seconds >= limit
+            yield Finding(
+                f"{INSTANCE}{other.name}",
+                "page",
+                holds=None if is_silent and other.watched_seconds < limit else is_silent,
+                sentence=f"The instance {other.name} has not been heard of for {other.silent_seconds:.0f} s, and did "
+                "not say that it ends.",
+                look_at="gatepost alerts list",
+                clear_seconds=0.0,
+            )

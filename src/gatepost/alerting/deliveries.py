@@ -94,11 +94,11 @@ class Deliveries:
         while True:
             wake.clear()
             now = time.time()
-            due = [each for each in self._pending(channel.name) if each.next_at <= now]
+            due = [each for each in self._first_of_each_alert(channel.name) if each.next_at <= now]
             for delivery in due:
                 await self._send(channel, delivery)
             if not due:
-                later = min((each.next_at for each in self._pending(channel.name)), default=now + 3600.0)
+                later = min((each.next_at for each in self._first_of_each_alert(channel.name)), default=now + 3600.0)
                 try:
                     async with asyncio.timeout(max(0.05, later - now)):
                         await wake.wait()
@@ -135,6 +135,13 @@ class Deliveries:
 
     def _pending(self, channel: str) -> list[Delivery]:
         return [each for each in self._list if each.channel == channel and each.state == "pending"]
+
+    def _first_of_each_alert(self, channel: str) -> list[Delivery]:
+        """What may be sent now: nobody is to hear that an alert is over before that it fires."""
+        found: dict[str, Delivery] = {}
+        for each in self._pending(channel):
+            found.setdefault(each.alert, each)
+        return list(found.values())
 
     def _forget(self) -> None:
         ended = [each for each in self._list if each.state != "pending"]

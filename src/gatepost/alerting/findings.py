@@ -7,7 +7,7 @@ Severity = Literal["page", "ticket"]
 
 
 class Finding(NamedTuple):
-    """Whether something is wrong (`holds`), with numbers in a sentence and the command that shows more.
+    """Whether something is wrong (`holds`; None where nobody knows), with numbers and the command that shows more.
 
     One that `is_local` is about this instance alone, not about what it shares with others. It becomes an
     alert once it has held for `for_seconds`, and ends once it has not for `clear_seconds`.
@@ -15,7 +15,7 @@ class Finding(NamedTuple):
 
     name: str
     severity: Severity
-    holds: bool
+    holds: bool | None
     sentence: str
     look_at: str
     for_seconds: float = 0.0

@@ -5,6 +5,7 @@ Counters in memory say only how many there were since the server started, so wha
 It is saved with what the counters said last: a monitor that takes the place of another counts what came between.
 """
 
+import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -56,8 +57,8 @@ class ObjectiveCounts:
         self._generation = 0.0
         self._operations = frozenset(objective.operations)
         self.objective = objective
-        if saved is not None and len(saved.totals) == len(saved.bads) == 4 * STEPS:
-            self._totals, self._bads = array("I", saved.totals), array("I", saved.bads)
+        if saved is not None:
+            self._totals, self._bads = _unpacked(saved.totals), _unpacked(saved.bads)
             self._step = saved.step
             if saved.definition == objective:
                 self._last, self._generation = Counts(*saved.last), saved.generation
@@ -89,7 +90,7 @@ class ObjectiveCounts:
         if self._step is None or self._last is None:
             return None
         return SavedCounts(
-            self._step, self._totals.tobytes(), self._bads.tobytes(), self._generation, self._last, self.objective
+            self._step, _packed(self._totals), _packed(self._bads), self._generation, self._last, self.objective
         )
 
     def _add(self, total: int, bad: int) -> None:
@@ -123,6 +124,20 @@ def counted(
         total += count
         bad += count if by_name.get("class") == FAILED else int(sum(cells[bound:BUCKETS]))
     return Counts(total, bad)
+
+
+def _packed(counts: "array[int]") -> bytes:
+    # Mostly zeros, or alike: a tenth of it is written.
+    return zlib.compress(counts.tobytes(), 1)
+
+
+def _unpacked(data: bytes) -> "array[int]":
+    """The counts of a file; none where it has others."""
+    try:
+        found = zlib.decompress(data)
+    except zlib.error:
+        found = b""
+    return array("I", found if len(found) == 4 * STEPS else bytes(4 * STEPS))
 
 
 def _sum(counts: "array[int]", start: int, end: int) -> int:

@@ -73,10 +73,10 @@ class Objective(Declared):
             )
         if not _is_number(share) or not 0 < share < 1:
             self._refuse(f"share={share!r} is not between 0 and 1.", "Write 0.999 for one bad request in a thousand.")
-        if isinstance(given, str | type) or not isinstance(given, Sequence) or not given:
+        if isinstance(given, str | type) or not _is_list(given):
             self._refuse(f"of={given!r} names nothing.", 'Write a list: of=["books.list"], or of=[Book].')
         else:
-            self.of = tuple(given)
+            self.of = tuple(of)
         if faster_than is not None and (
             not _is_number(faster_than) or not FASTER_THAN_SECONDS_MIN <= faster_than <= FASTER_THAN_SECONDS_MAX
         ):
@@ -109,12 +109,18 @@ class Objective(Declared):
         self.mistakes.add(ConfigurationError(problem, location=self.location, hint=hint), self.source)
 
 
+def _is_list(value: object) -> bool:
+    return issubclass(type(value), Sequence) and bool(value)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _named(given: Any, operations: Iterable[MeasuredOperation]) -> list[str]:
-    wanted = given.model if isinstance(given, Resource) else given
+    wanted: Any = given
+    if isinstance(wanted, Resource):
+        wanted = cast("Any", wanted).model
     try:
         return [each.name for each in operations if wanted == each.name or wanted in each.owners]
     except TypeError:  # it cannot be hashed, so it is neither a name nor a class

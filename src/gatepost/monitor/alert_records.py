@@ -13,7 +13,7 @@ from gatepost.alerting.alerts import Alert, Alerts, Transition, error_alert_name
 from gatepost.alerting.burn_rates import burn_findings
 from gatepost.alerting.channels import channels_of
 from gatepost.alerting.claims import claimed
-from gatepost.alerting.conditions import Conditions, OtherInstance, Surroundings
+from gatepost.alerting.conditions import INSTANCE, Conditions, OtherInstance, Surroundings
 from gatepost.alerting.deliveries import Deliveries, Delivery
 from gatepost.alerting.messages import message_of
 from gatepost.alerting.objective_counts import ObjectiveCounts
@@ -27,6 +27,9 @@ from gatepost.records.records_database import RecordsAway
 LOOK_SECONDS = 5.0
 LOOK_SECONDS_MIN = 0.5
 STEP_SECONDS = 60.0
+SAVE_SECONDS = 60.0
+"""Counts are saved so often: what came since, the next monitor finds in memory. All else is saved at once."""
+
 CLAIM_SECONDS = 5.0
 """How long an alert may wait for the database to say who tells of it."""
 
@@ -37,6 +40,8 @@ _OTHERS = """
 SELECT name, extract(epoch FROM now() - beat_at)::float8 AS seconds FROM gatepost.instances
 WHERE name <> $1 AND stopped_at IS NULL AND beat_at > now() - interval '1 day'
 """
+# What a server before this one claimed, and has forgotten, would keep others silent.
+_GIVE_UP = "DELETE FROM gatepost.alert_claims WHERE instance = $1 AND alert <> ALL ($2::text[])"
 _INSERT = """
 INSERT INTO gatepost.alert_deliveries
   (instance, id, alert, name, channel, state, attempts, outcome, created_at, ended_at)
@@ -60,6 +65,7 @@ class AlertRecords:
         self._conditions = Conditions(self._scale)
         self._others: list[OtherInstance] | None = None
         self._must_tell = asyncio.Event()
+        self._save_at = 0.0
         folders = [of.settings.log.folder, of.files.folder, Path.cwd()]
         self._folders = [os.path.realpath(folder) for folder in folders if folder is not None]
         self.alerts = Alerts(self._note, saved=state.alerts, scale=self._scale)
@@ -102,8 +108,9 @@ class AlertRecords:
             for counts in self._counts.values():
                 counts.look(reading.requests, now, self._context.monitored.started_at)
                 findings += burn_findings(counts, now, self._scale)
-            self.alerts.look(findings)
-            self._save()
+            self.alerts.look(findings, INSTANCE if self._others is None else None)
+            if now >= self._save_at:
+                self._save()
             await asyncio.sleep(max(LOOK_SECONDS_MIN, LOOK_SECONDS * self._scale))
 
     async def _tell(self) -> None:
@@ -128,8 +135,11 @@ class AlertRecords:
         try:
             async with asyncio.timeout(CLAIM_SECONDS), database.connection() as connection:
                 return await claimed(connection, alert, self._context.monitored.instance), None
-        except (RecordsAway, TimeoutError):
-            return True, f"Each instance that sees this sends it by itself. {database.state}"
+        except RecordsAway:
+            reason = database.state
+        except TimeoutError:
+            reason = f"The database does not answer within {CLAIM_SECONDS:g} s."
+        return True, f"Each instance that sees this sends it by itself. {reason}"
 
     async def _ask_for_others(self) -> None:
         database, instance = self._context.database, self._context.monitored.instance
@@ -138,13 +148,13 @@ class AlertRecords:
             try:
                 async with asyncio.timeout(CLAIM_SECONDS), database.connection() as connection:
                     rows = await connection.fetch(_OTHERS, instance)
+                    await connection.execute(_GIVE_UP, instance, self._open_names())
             except (RecordsAway, TimeoutError):
                 self._others, here_since = None, None
             else:
                 now = time.monotonic()
                 here_since = now if here_since is None else here_since
-                # Who could not write while the database was away gets the time to do so.
-                self._others = [OtherInstance(row["name"], min(row["seconds"], now - here_since)) for row in rows]
+                self._others = [OtherInstance(row["name"], row["seconds"], now - here_since) for row in rows]
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _copy(self) -> None:
@@ -163,6 +173,8 @@ class AlertRecords:
                 self._save()
 
     def _take_objectives(self, report: ObjectivesReported) -> None:
+        if report.objectives == [each.objective for each in self._counts.values()]:
+            return
         state = self._state()
         self._counts = {each.name: self._counts_of(each, state) for each in report.objectives}
         self._save()
@@ -212,7 +224,11 @@ class AlertRecords:
             self._untold,
         )
 
+    def _open_names(self) -> list[str]:
+        return [alert.name for alert in self.alerts.newest_first() if alert.state != "resolved"]
+
     def _save(self) -> None:
+        self._save_at = time.time() + SAVE_SECONDS
         save_state(self._file, self._state())
 
 

@@ -118,6 +118,37 @@ def test_a_new_kind_of_error_is_an_alert_until_somebody_resolves_it() -> None:
     assert watched.told() == ["resolved", "firing"]
 
 
+def test_what_nobody_knows_stays_as_it_is() -> None:
+    watched = fired()
+    watched.now += 600
+    watched.alerts.look([], unknown="di")
+    watched.alerts.look([Finding("disk", "page", None, "?", "df -h")])
+    assert watched.told() == []
+    watched.alerts.look([], unknown="instance:")
+    assert watched.told() == ["resolved"]
+
+
+def test_a_silence_that_ends_while_it_is_clearing_tells_nobody() -> None:
+    watched = fired()
+    watched.alerts.silence("disk", 60, "moving files", "uid 0")
+    watched.look(holds=False, after=50)
+    watched.look(holds=False, after=20)
+    assert watched.told() == ["silenced"]
+    watched.look(holds=False, after=20)
+    assert watched.told() == ["resolved"]
+
+
+def test_many_new_kinds_of_errors_are_one_alert() -> None:
+    watched = Watched()
+    for number in range(100):
+        watched.alerts.note_error_group(str(number), "Wrong.", "look")
+    assert watched.told() == ["firing"] * 11
+    assert watched.alerts.newest_first()[0].look_at == "gatepost errors list" or watched.alerts.find("error:many")
+    watched.now += 3601
+    watched.alerts.note_error_group("new", "Wrong.", "look")
+    assert watched.told() == ["firing"]
+
+
 def test_alerts_and_silences_outlive_a_monitor() -> None:
     watched = fired()
     watched.alerts.silence("clock", 600, "known", "uid 0")
@@ -131,7 +162,7 @@ def test_alerts_and_silences_outlive_a_monitor() -> None:
 def test_their_number_is_bounded_and_those_that_fire_stay() -> None:
     watched = fired()
     for number in range(ALERTS_MAX + 50):
-        watched.now += 1
+        watched.now += 3600
         watched.alerts.note_error_group(str(number), "Wrong.", "look")
         watched.alerts.resolve(f"error:{number}", "known", "uid 0")
     found = watched.alerts.newest_first()

@@ -41,7 +41,7 @@ def test_a_well_instance_has_nothing_wrong() -> None:
         ("disk", reading(disks=[Disk("/var/log", 4 * MIB, 100 * MIB)]), around(), "/var/log has 4 MiB free of 100"),
         ("clock", reading(), around(clock_offset_seconds=-1.5), "1.5 s behind that of this machine"),
         ("workers", reading(), around(death_times=[NOW - 5, NOW - 300, NOW - 599]), "3 workers died within 10 min"),
-        ("instance:web-2", reading(), around(others=[OtherInstance("web-2", 61.0)]), "web-2 has not been heard of"),
+        ("instance:web-2", reading(), around(others=[OtherInstance("web-2", 61.0, 900.0)]), "not been heard of"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_numbers(name: str, seen: Reading, known: Surroundings, words: str) -> None:
@@ -57,7 +57,8 @@ def test_what_is_wrong_is_said_with_its_numbers(name: str, seen: Reading, known:
         around(clock_offset_seconds=None),
         around(clock_offset_seconds=1.0),
         around(death_times=[NOW - 5, NOW - 300, NOW - 601]),
-        around(others=[OtherInstance("web-2", 59.0)]),
+        around(others=[OtherInstance("web-2", 59.0, 900.0)]),
+        around(others=[OtherInstance("web-2", 90.0, 59.0)]),
         around(others=None),
     ],
 )
@@ -70,12 +71,10 @@ def test_requests_that_wait_for_a_database_that_is_away_are_no_alert_of_the_pool
     assert set(held(Conditions(), away, around())) == {"database"}
 
 
-def test_an_instance_stays_silent_while_the_database_does_not_tell() -> None:
-    conditions = Conditions()
-    silent = around(others=[OtherInstance("web-2", 90.0)])
-    assert set(held(conditions, reading(), silent)) == {"instance:web-2"}
-    assert set(held(conditions, reading(), around(others=None))) == {"instance:web-2"}
-    assert held(conditions, reading(), around(others=[])) == {}
+def test_of_an_instance_that_could_not_write_nobody_knows() -> None:
+    known = around(others=[OtherInstance("web-2", 90.0, 10.0)])
+    found = [each for each in Conditions().look(reading(), known, NOW) if each.name == "instance:web-2"]
+    assert [each.holds for each in found] == [None]
 
 
 def look_through(conditions: Conditions, seen: Iterable[Reading], seconds: float = 60.0) -> dict[str, Finding]:

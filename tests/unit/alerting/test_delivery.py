@@ -182,6 +182,27 @@ async def test_what_does_not_arrive_is_sent_again_with_the_same_id(
     assert spool.deliveries.uncopied() == [delivery]
 
 
+async def test_nobody_hears_that_it_is_over_before_that_it_fires(
+    hook_url: str, received: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries_module, "FIRST_PAUSE_SECONDS", 0.05)
+    received.refuse = "503"
+    spool = Spool(WebhookSender(hook_url, None))
+    (first,) = spool.deliveries.add("1", "disk", message_of(ALERT, "web-1", None))
+    (last,) = spool.deliveries.add("1", "disk", message_of(ALERT, "web-1", None))
+    (other,) = spool.deliveries.add("2", "disk", message_of(ALERT, "web-1", None))
+
+    def recovered() -> bool:
+        if first.attempts == 3:
+            received.refuse = ""
+        return last.state == other.state == "delivered"
+
+    await spool.run_until(recovered)
+    sent = [headers["webhook-id"] for headers, _ in received.posts]
+    assert sent.index(last.id) > max(place for place, id in enumerate(sent) if id == first.id)
+    assert sent.index(other.id) < sent.index(last.id)
+
+
 async def test_what_waits_is_sent_by_the_next_monitor(hook_url: str, received: Received) -> None:
     before = Spool(WebhookSender(hook_url, None))
     before.deliveries.add("1", "disk", message_of(ALERT, "web-1", None))

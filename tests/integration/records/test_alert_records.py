@@ -1,0 +1,276 @@
+"""The alerts of instances that share a database: who tells, what a new monitor knows, and what the database is told."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table
+from tests.receivers import Received, receiving
+
+from gatepost.alerting.alerts import Alert
+from gatepost.alerting.reported_objectives import JudgedObjective, ObjectivesReported
+from gatepost.events import ErrorGroupFound, ErrorGroupResolved, Events
+from gatepost.gateway.buckets.bucket_table import BucketTable
+from gatepost.logging.levels import LevelTable
+from gatepost.metrics.families import REQUEST_SECONDS
+from gatepost.metrics.memory import MetricsMemory
+from gatepost.metrics.region import Region
+from gatepost.monitor.alert_pages import AlertPages
+from gatepost.monitor.alert_records import AlertRecords
+from gatepost.monitor.context import MonitorContext, Monitored
+from gatepost.monitor.instances import InstanceBeats
+from gatepost.monitor.page_table import Page, PageTable, Request
+from gatepost.record_tables import RECORD_TABLES
+from gatepost.records.change_events import subscribe_changes
+from gatepost.records.changes import Changes
+from gatepost.records.record_files import RecordFiles
+from gatepost.records.records_database import RecordsDatabase
+from gatepost.records.reports import Reports
+from gatepost.settings import load_settings
+
+OBJECTIVE = JudgedObjective("reads", 0.99, ("scrolls.list",), 0.2)
+SCALE = "0.01"
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases with the tables of the monitors: any migration makes them."""
+    metadata = MetaData()
+    Table("kept_beside_the_alerts", metadata, Column("id", Integer, primary_key=True))
+    return metadata
+
+
+@pytest.fixture
+def received() -> Iterator[Received]:
+    with receiving() as found:
+        yield found
+
+
+class Instance:
+    """An instance whose monitor can be made anew on the same files, and the metrics of its one worker."""
+
+    def __init__(self, name: str, dsn: str, received: Received) -> None:
+        self.name = name
+        self.events = Events()
+        self.files = RecordFiles()
+        self.memory = MetricsMemory.shared(f"test-alerts-{name}", 1)
+        region = self.memory.take()
+        assert region is not None
+        self.region: Region = region
+        self.reports = Reports()
+        self.dsn = dsn
+        self.settings = load_settings(
+            {
+                "DATABASE_URL": dsn,
+                "GATEPOST_ALERT_TIME_SCALE": SCALE,
+                "GATEPOST_ALERT_MAIL_TO": "ops@shop.example",
+                "GATEPOST_SMTP_URL": f"smtp://127.0.0.1:{received.mail_port}",
+            }
+        )
+        self.monitored = Monitored(
+            instance=name,
+            release="4f2a",
+            settings=self.settings,
+            memory=self.memory,
+            levels=LevelTable.shared("levels"),
+            reports=self.reports,
+            buckets=BucketTable.shared("buckets"),
+            files=self.files,
+        )
+
+    def count(self, good: int = 0, bad: int = 0) -> None:
+        """Requests of the worker."""
+        for kind, count in (("2xx", good), ("5xx", bad)):
+            for _ in range(count):
+                self.region.observe(self.region.place(REQUEST_SECONDS, ("scrolls.list", kind)), 0.01)
+
+    @asynccontextmanager
+    async def monitor(self, *, reports: bool = True) -> AsyncIterator[AlertRecords]:
+        """A monitor, while it runs; the objectives are reported to it as by a worker that starts."""
+        self.events = Events()
+        context = MonitorContext(
+            monitored=self.monitored,
+            changes=Changes(self.files.snapshot("changes")),
+            database=RecordsDatabase(self.dsn, list(RECORD_TABLES)),
+            events=self.events,
+            pages=PageTable(),
+            loop=asyncio.get_running_loop(),
+        )
+        subscribe_changes(self.events, context.changes.add)
+        beats = InstanceBeats(context)
+        records = AlertRecords(context, beats)
+        AlertPages(context, records)
+        self.context = context
+        if reports:
+            context.handlers[ObjectivesReported](ObjectivesReported([OBJECTIVE]))
+        tasks = [asyncio.ensure_future(each.run()) for each in (beats, records)]
+        try:
+            yield records
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await context.database.close()
+
+    def ask(self, method: str, path: str, body: Any = None) -> Awaitable[Page]:
+        """A page, as a thread of the listener asks for it."""
+        request = Request(method, path, "", b"" if body is None else json.dumps(body).encode(), "uid 7")
+        return asyncio.to_thread(self.context.pages.find, request)
+
+    def close(self) -> None:
+        self.reports.close()
+
+
+@pytest.fixture
+def instances(database_url: str, received: Received) -> Iterator[list[Instance]]:
+    """Two."""
+    made = [Instance(name, database_url, received) for name in ("one", "two")]
+    yield made
+    for instance in made:
+        instance.close()
+
+
+async def until(is_so: Callable[[], Any]) -> None:
+    async with asyncio.timeout(30):
+        while not is_so():  # noqa: ASYNC110 - what is waited for is in other threads as well
+            await asyncio.sleep(0.02)
+
+
+async def rows(dsn: str, query: str) -> list[Any]:
+    connection: Any = await asyncpg.connect(dsn)
+    try:
+        return [tuple(row.values()) for row in await connection.fetch(query)]
+    finally:
+        await connection.close()
+
+
+def firing(records: AlertRecords) -> set[str]:
+    return {alert.name for alert in records.alerts.newest_first() if alert.state == "firing"}
+
+
+READS = "objective:reads"
+
+
+async def test_what_two_instances_share_is_told_once(
+    instances: list[Instance], received: Received, database_url: str
+) -> None:
+    one, two = instances
+    async with one.monitor() as first, two.monitor() as second:
+        await asyncio.sleep(1)
+        for instance in instances:
+            instance.count(good=100, bad=60)
+        await until(lambda: READS in firing(first) and READS in firing(second))
+        await until(lambda: len(received.mails) == 2)
+        await asyncio.sleep(0.5)
+        subjects = {subject.rpartition(" at ")[0] for subject in received.subjects}
+        assert subjects == {"[page] objective:reads", "[ticket] objective:reads:budget"}
+        assert len(received.mails) == 2
+        text = received.mails[0].get_payload(decode=True).decode()  # type: ignore[union-attr]
+        assert "60 of 160 requests (37.50%)" in text
+        assert "Each instance" not in text
+        claims = await rows(database_url, "SELECT alert, instance FROM gatepost.alert_claims ORDER BY 1, 2")
+        assert [claim for claim in claims if claim[0] == READS] == [(READS, "one"), (READS, "two")]
+        kinds = [change.kind for change in first._context.changes.newest_first()]
+        assert kinds == ["alert"] * 2
+        await until(lambda: all(each.is_copied for each in first.deliveries.newest_first()))
+    copied = await rows(database_url, "SELECT name, channel, state, attempts FROM gatepost.alert_deliveries")
+    assert set(copied) <= {(READS, "mail", "delivered", 1), (f"{READS}:budget", "mail", "delivered", 1)}
+
+
+async def test_a_new_monitor_knows_what_fires_and_what_was_counted(
+    instances: list[Instance], received: Received
+) -> None:
+    one = instances[0]
+    async with one.monitor() as records:
+        await asyncio.sleep(0.8)
+        one.count(good=100, bad=60)
+        await until(lambda: len(received.mails) == 2)
+    one.count(bad=40)
+    async with one.monitor(reports=False) as records:
+        assert firing(records) == {READS, f"{READS}:budget"}
+        await until(lambda: "100 of 200 requests" in records.alerts.newest_first()[0].sentence)
+        await asyncio.sleep(1)
+        assert len(received.mails) == 2, "it is no news"
+
+
+async def test_what_a_server_claimed_and_forgot_keeps_nobody_silent(
+    instances: list[Instance], received: Received, database_url: str
+) -> None:
+    one, two = instances
+    connection: Any = await asyncpg.connect(database_url)
+    await connection.execute(
+        "INSERT INTO gatepost.alert_claims VALUES ($1, 'one', now()), ('disk', 'one', now())", READS
+    )
+    await connection.close()
+    async with one.monitor():
+        for _ in range(500):
+            if not await rows(database_url, "SELECT FROM gatepost.alert_claims WHERE instance = 'one'"):
+                break
+            await asyncio.sleep(0.05)
+        async with two.monitor():
+            await asyncio.sleep(0.8)
+            two.count(bad=60)
+            await until(lambda: "[page] objective:reads at two" in received.subjects)
+
+
+async def test_a_database_that_is_away_keeps_nobody_waiting(received: Received) -> None:
+    gone = Instance("one", "postgresql://nobody@127.0.0.1:1/none", received)
+    async with gone.monitor():
+        await asyncio.sleep(0.8)
+        gone.count(bad=60)
+        await until(lambda: len(received.mails) == 2)
+        text = received.mails[0].get_payload(decode=True).decode()  # type: ignore[union-attr]
+        assert "Each instance that sees this sends it by itself. Records stay with this instance:" in text
+    gone.close()
+
+
+async def test_new_kinds_of_errors_are_alerts_until_they_are_resolved(
+    instances: list[Instance], received: Received
+) -> None:
+    one = instances[0]
+    async with one.monitor() as records:
+        one.events.emit(ErrorGroupFound("a1b2", "ValueError", "shop.orders.pay", False))
+        await until(lambda: received.subjects == ["[ticket] error:a1b2 at one"])
+        shown = json.loads((await one.ask("GET", "/alerts/error%3Aa1b2")).body)
+        assert shown["sentence"] == "An error was not known before: ValueError in shop.orders.pay."
+        assert shown["look_at"] == "gatepost errors show a1b2"
+        assert [each["state"] for each in shown["deliveries"]] == ["delivered"]
+        one.events.emit(ErrorGroupResolved("a1b2", "uid 7"))
+        await until(lambda: not firing(records))
+        one.events.emit(ErrorGroupFound("a1b2", "ValueError", "shop.orders.pay", True))
+        await until(lambda: len(received.mails) == 3)
+
+
+async def test_operators_act_by_pages(instances: list[Instance], received: Received) -> None:
+    one = instances[0]
+    async with one.monitor() as records:
+        one.events.emit(ErrorGroupFound("a1b2", "ValueError", "shop.orders.pay", False))
+        await until(lambda: received.mails)
+        name = "/alerts/error:a1b2"
+        silenced = json.loads(
+            (await one.ask("PUT", name, {"state": "silenced", "reason": "known", "seconds": 60})).body
+        )
+        assert (silenced["alert"]["state"], silenced["alert"]["by"]) == ("silenced", "uid 7")
+        listed = json.loads((await one.ask("GET", "/alerts")).body)
+        assert [(each["name"], each["reason"]) for each in listed["silences"]] == [("error:a1b2", "known")]
+        assert (await one.ask("PUT", name, {"state": "resolved", "reason": "fixed"})).status == 200
+        for path, body, status in (
+            (name, {"state": "resolved", "reason": "fixed"}, 404),
+            (name, {"state": "resolved", "reason": ""}, 422),
+            (name, {"state": "silenced", "reason": "x", "seconds": 1e9}, 422),
+            (name, {"state": "firing", "reason": "x"}, 422),
+            ("/alerts/a%0Ab", {"state": "silenced", "reason": "x"}, 422),
+        ):
+            assert (await one.ask("PUT", path, body)).status == status, body
+        assert (await one.ask("GET", "/alerts/nothing")).status == 404
+        tested = json.loads((await one.ask("PUT", "/alerts/test", {})).body)["deliveries"]
+        assert [(each["channel"], each["is_delivered"]) for each in tested] == [("mail", True)]
+        said = [change.summary for change in one.context.changes.newest_first()]
+        assert any("Silenced for 1 min by uid 7: error:a1b2. known" in each for each in said)
+        assert any("uid 7 had alerts tested: mail: " in each for each in said)
+        found: list[Alert] = records.alerts.newest_first()
+        assert [(alert.state, alert.by) for alert in found] == [("resolved", "uid 7")]
