@@ -60,8 +60,7 @@ class ErrorRecords:
         while True:
             await asyncio.sleep(SAVE_SECONDS)
             if not self._is_saved:
-                self._is_saved = True
-                self._groups.save()
+                self._is_saved = self._groups.save()
             number += 1
             if number % COPY_EVERY == 0:
                 try:

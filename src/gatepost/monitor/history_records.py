@@ -34,12 +34,13 @@ class HistoryRecords:
             self.record()
 
     def record(self) -> None:
-        """Write what has been counted since the last step."""
+        """Write what has been counted since the last step. Where the disk is full, it is part of the next one."""
         found, now = self._look()
         step = difference(self._sums, found, self._begin_of(now), now)
         kept = KeptStep(self._number + 1, step.since, now, fitted(step, self.ring.data_bytes_max))
         with self._lock:
-            self.ring.write(kept)
+            if not self.ring.write(kept):
+                return
             # Who is killed between the two: the next monitor writes this step again, up to its own first look.
             save_look(self._file, look_at(found, kept.number, now))
             self._number, self._at, self._sums = kept.number, now, found

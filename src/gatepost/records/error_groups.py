@@ -107,15 +107,16 @@ class ErrorGroups:
         self.changed.add(fingerprint)
         return True
 
-    def save(self) -> None:
-        """Write the file. Where the samples are too many, the groups that happened longest ago lose theirs."""
+    def save(self) -> bool:
+        """Write the file; False where the disk does not take it. Where the samples are too many, the groups that
+        happened longest ago lose theirs."""
         data = _encoded(self._groups.values())
         oldest_first = iter(reversed(self.all()))
         while len(data) > self._file.bytes_max and (some := list(islice(oldest_first, DROPPED_TOGETHER))):
             for group in some:
                 group.samples = []
             data = _encoded(self._groups.values())
-        self._file.save(data)
+        return self._file.save(data)
 
     def _has_room(self) -> bool:
         now = self._clock()

@@ -11,6 +11,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gatepost.records.snapshots import written
+
 SLOT_BYTES = 2560
 """26 hours of steps of 10 s are 9,360 slots, which is 23 MiB; a day of them in the database is 21 MiB at most."""
 
@@ -45,13 +47,16 @@ class HistoryRing:
         """The oldest that can be there."""
         return max(1, self.last - self.slots + 1)
 
-    def write(self, step: KeptStep) -> None:
-        """Keep a step: as the newest, or in place of the newest. Raises ValueError where it is too long."""
+    def write(self, step: KeptStep) -> bool:
+        """Keep a step: as the newest, or in place of the newest. False where the disk does not take it. Raises
+        ValueError where it is too long."""
         if len(step.data) > self.data_bytes_max:
             raise ValueError(f"{len(step.data)} bytes are more than the {self.data_bytes_max} of a slot")
         head = _head.pack(*step[:3], len(step.data), _checksum(step))
-        os.pwrite(self._descriptor, head + step.data, self._offset(step.number))
+        if not written(self._descriptor, head + step.data, self._offset(step.number)):
+            return False
         self.last = step.number
+        return True
 
     def read(self, number: int) -> KeptStep | None:
         """The step of this number, where it is still there."""

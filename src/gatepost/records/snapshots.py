@@ -1,9 +1,10 @@
 """`Snapshot`: one value in a file of a fixed size, of which a kill at any moment leaves the last or the one before.
 
 Off the request path. The file has two halves that are written in turn, each with a number, a length and a checksum.
+It is written by the system's calls: what a full disk refuses there would end the process (SIGBUS) if it was mapped.
 """
 
-import mmap
+import os
 import struct
 import zlib
 
@@ -14,7 +15,7 @@ class Snapshot:
     """The value in the file of this descriptor, which one process at a time writes."""
 
     def __init__(self, descriptor: int, size: int) -> None:
-        self._memory = mmap.mmap(descriptor, size)
+        self._descriptor = descriptor
         self._half = size // 2
         self.bytes_max = self._half - _head.size
         """The longest value."""
@@ -24,24 +25,35 @@ class Snapshot:
         found = [saved for start in (0, self._half) if (saved := self._read(start)) is not None]
         return max(found)[1] if found else None
 
-    def save(self, value: bytes) -> None:
-        """Put it in the place of the value before last. Raises ValueError where it is too long."""
+    def save(self, value: bytes) -> bool:
+        """Put it in the place of the value before last. False where the disk does not take it: the last one stays.
+        Raises ValueError where it is too long."""
         if len(value) > self.bytes_max:
             raise ValueError(f"{len(value)} bytes are more than the {self.bytes_max} that the file has room for")
         numbers = [0 if (saved := self._read(start)) is None else saved[0] for start in (0, self._half)]
         number = max(numbers) + 1
         start = 0 if numbers[0] <= numbers[1] else self._half
         body = start + _head.size
-        self._memory[body : body + len(value)] = value
-        _head.pack_into(self._memory, start, number, len(value), _checksum(number, value))
+        head = _head.pack(number, len(value), _checksum(number, value))
+        return written(self._descriptor, value, body) and written(self._descriptor, head, start)
 
     def _read(self, start: int) -> tuple[int, bytes] | None:
-        number, length, checksum = _head.unpack_from(self._memory, start)
+        head = os.pread(self._descriptor, _head.size, start)
+        if len(head) < _head.size:
+            return None
+        number, length, checksum = _head.unpack(head)
         if not number > 0 or length > self.bytes_max:
             return None
-        body = start + _head.size
-        value = self._memory[body : body + length]
+        value = os.pread(self._descriptor, length, start + _head.size)
         return (number, value) if _checksum(number, value) == checksum else None
+
+
+def written(descriptor: int, data: bytes, offset: int) -> bool:
+    """Write all of it there; False where the disk is full, or fails."""
+    try:
+        return os.pwrite(descriptor, data, offset) == len(data)
+    except OSError:
+        return False
 
 
 def _checksum(number: int, value: bytes) -> int:

@@ -2,9 +2,13 @@
 
 import os
 import random
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from gatepost.records.history import SLOT_BYTES, HistoryRing, KeptStep
 from gatepost.records.snapshots import Snapshot
 from gatepost.shared_files import shared_file
 
@@ -55,3 +59,35 @@ def test_bytes_of_somebody_else_are_no_value() -> None:
     assert snapshot.load() is None
     snapshot.save(b"here")
     assert snapshot.load() == b"here"
+
+
+@contextmanager
+def no_room_beyond(size: int) -> Iterator[None]:
+    """Writes beyond it are refused, as a full disk refuses them."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_the_value_before() -> None:
+    snapshot, descriptor = made()
+    assert snapshot.save(b"one")
+    assert snapshot.save(b"two")
+    with no_room_beyond(100):
+        assert not snapshot.save(b"x" * 1000)
+        assert snapshot.load() == b"two"
+    assert snapshot.save(b"three")
+    assert Snapshot(descriptor, SIZE).load() == b"three"
+
+
+def test_a_full_disk_leaves_the_steps_of_a_history() -> None:
+    ring = HistoryRing(shared_file("history", 4 * SLOT_BYTES), 4 * SLOT_BYTES)
+    assert ring.write(KeptStep(1, 0.0, 10.0, b"one"))
+    with no_room_beyond(2 * SLOT_BYTES):
+        assert not ring.write(KeptStep(2, 10.0, 20.0, b"two"))
+    assert ring.last == 1
+    assert ring.write(KeptStep(2, 10.0, 30.0, b"both"))
+    assert [step.data for step in ring.steps(0, 100)] == [b"one", b"both"]
