@@ -1,8 +1,10 @@
 """Errors are grouped by what failed, not by what it met; groups have bounds, and say when they come back."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from gatepost.events import Events, RequestFailed, TaskFailed
@@ -163,3 +165,20 @@ async def test_a_storm_is_counted_and_a_few_are_samples(monkeypatch: pytest.Monk
     assert task is not None
     assert task.during == "tidy"
     assert [event.name for event in task.before][-1] == "request_failed"
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("a\udc80b"), ValueError("it is a.b-c " * 1_000_000)], ids=["surrogate", "long"]
+)
+def test_no_text_of_an_error_keeps_it_from_being_told_or_holds_a_worker_up(error: Exception) -> None:
+    told: list[bytes] = []
+    events = Events()
+    ErrorReporter(lambda report: told.append(msgspec.msgpack.encode(report)), None).subscribe(events)
+    began = time.process_time()
+    events.emit(TaskFailed(task="work", error=error))
+    assert time.process_time() - began < 1
+    (data,) = told
+    found = msgspec.msgpack.decode(data, type=ErrorsSeen)
+    assert found.message.startswith(("ValueError: a\\udc80b", "ValueError: it is a.b-c"))
+    assert found.sample is not None
+    assert len(data) < 40_000
