@@ -70,6 +70,11 @@ def _check_instance(value: str) -> str | None:
     return "must be up to 100 letters and digits, with . _ : - between them"
 
 
+def _check_release(value: str) -> str | None:
+    """What is wrong with the name of a release: it stands in records, mails and the database."""
+    return None if len(value) <= 100 and value.isprintable() else "must be up to 100 printable characters"
+
+
 def _check_demo_user(value: str) -> str | None:
     email, colon, password = value.partition(":")
     return None if email and colon and password else "must be an e-mail and a password, such as ada@shop.example:secret"
@@ -454,6 +459,7 @@ class RecordsSettings:
         "GATEPOST_RELEASE",
         None,
         "which release of the application this is; by default the commit where the folder is a clone of Git",
+        check=_check_release,
     )
     folder: str | None = setting(
         "GATEPOST_RECORDS_FOLDER",

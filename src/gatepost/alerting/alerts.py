@@ -140,7 +140,7 @@ class Alerts:
         is silenced; None where there is none now. Raises ConfigurationError for a name that cannot be one."""
         alert = self.find(name)
         now = self._clock()
-        silence = Silence(name if alert is None else alert.name, now + seconds, reason[:REASON_LENGTH_MAX], by)
+        silence = Silence(name if alert is None else alert.name, now + seconds, one_line(reason, REASON_LENGTH_MAX), by)
         if not silence.name.isprintable() or len(silence.name) > NAME_LENGTH_MAX:
             raise ConfigurationError("is not a name of an alert.", location=repr(silence.name[:NAME_LENGTH_MAX]))
         self._silences[silence.name] = silence
@@ -157,7 +157,7 @@ class Alerts:
         alert = self.find(name)
         if alert is None or alert.state == "resolved":
             return None
-        alert.reason = reason[:REASON_LENGTH_MAX]
+        alert.reason = one_line(reason, REASON_LENGTH_MAX)
         self._silences.pop(alert.name, None)
         self._end(alert, self._clock(), by)
         return alert

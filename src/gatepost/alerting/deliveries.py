@@ -14,6 +14,7 @@ import msgspec
 
 from gatepost.alerting.channels import Channel
 from gatepost.alerting.messages import AlertMessage, new_id
+from gatepost.alerting.texts import one_line
 from gatepost.alerting.undelivered import Undelivered
 
 DELIVERIES_MAX = 200
@@ -23,6 +24,7 @@ PENDING_MAX = 100
 FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 300.0
 GIVE_UP_SECONDS = 12 * 3600.0
+OUTCOME_LENGTH_MAX = 300
 
 DeliveryState = Literal["pending", "delivered", "failed"]
 
@@ -123,14 +125,16 @@ class Deliveries:
     def _postpone(self, delivery: Delivery, reason: str) -> None:
         now = time.time()
         pause = min(FIRST_PAUSE_SECONDS * 2 ** min(delivery.attempts - 1, 16), LONGEST_PAUSE_SECONDS)
-        delivery.next_at, delivery.outcome = now + pause, reason[:300]
+        delivery.next_at, delivery.outcome = now + pause, one_line(reason, OUTCOME_LENGTH_MAX)
         if now - delivery.created_at > GIVE_UP_SECONDS:
             self._end(delivery, "failed", reason)
         if delivery.attempts == 1 or delivery.state == "failed":
             self._failed(delivery)
 
     def _end(self, delivery: Delivery, state: DeliveryState, outcome: str) -> None:
-        delivery.state, delivery.outcome, delivery.ended_at = state, outcome[:300], time.time()
+        delivery.state, delivery.ended_at = state, time.time()
+        # Words of the receiver: neither a file nor the database takes every one of them.
+        delivery.outcome = one_line(outcome, OUTCOME_LENGTH_MAX)
         delivery.message = None
 
     def _pending(self, channel: str) -> list[Delivery]:

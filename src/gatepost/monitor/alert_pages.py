@@ -8,8 +8,9 @@ import msgspec
 from gatepost import events
 from gatepost.alerting.alerts import REASON_LENGTH_MAX, SILENCE_SECONDS_MAX, Alert
 from gatepost.alerting.channels import Channel
-from gatepost.alerting.deliveries import Delivery
+from gatepost.alerting.deliveries import OUTCOME_LENGTH_MAX, Delivery
 from gatepost.alerting.messages import new_id, shown_time, test_message
+from gatepost.alerting.texts import one_line
 from gatepost.alerting.undelivered import Undelivered
 from gatepost.errors import ConfigurationError
 from gatepost.monitor.alert_records import AlertRecords
@@ -130,7 +131,7 @@ async def _outcome(channel: Channel, message: Any) -> dict[str, Any]:
         said, is_delivered = f"no answer within {TEST_SECONDS_MAX:g} s", False
     except Undelivered as error:
         said, is_delivered = str(error), False
-    return {"channel": channel.name, "is_delivered": is_delivered, "outcome": said}
+    return {"channel": channel.name, "is_delivered": is_delivered, "outcome": one_line(said, OUTCOME_LENGTH_MAX)}
 
 
 def _unknown(request: Request) -> Page:

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from gatepost.logging.text import escaped
 from gatepost.records.reports import Report
 from gatepost.records.snapshots import Snapshot
 
@@ -35,8 +36,9 @@ class Change(Report):
 
 
 def change(kind: ChangeKind, summary: str) -> Change:
-    """One that has just happened."""
-    return Change(kind, summary[:SUMMARY_LENGTH_MAX], time.time(), time.monotonic_ns())
+    """One that has just happened. Names and reasons in its summary are others' words: what neither a terminal nor the
+    database takes is escaped."""
+    return Change(kind, escaped(summary)[:SUMMARY_LENGTH_MAX], time.time(), time.monotonic_ns())
 
 
 class Changes:

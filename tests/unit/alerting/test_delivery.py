@@ -19,6 +19,7 @@ from gatepost import ConfigurationError
 from gatepost.alerting import deliveries as deliveries_module
 from gatepost.alerting import mail as mail_module
 from gatepost.alerting import webhook as webhook_module
+from gatepost.alerting.alert_state import AlertState, load_state, save_state
 from gatepost.alerting.alerts import Alert
 from gatepost.alerting.channels import Channel, channels_of, unsafe_alert_settings
 from gatepost.alerting.deliveries import PENDING_MAX, Deliveries, Delivery
@@ -26,7 +27,9 @@ from gatepost.alerting.mail import MailSender, smtp_server
 from gatepost.alerting.messages import AlertMessage, message_of, subject_of
 from gatepost.alerting.undelivered import Undelivered
 from gatepost.alerting.webhook import WebhookSender, webhook_key
+from gatepost.records.snapshots import Snapshot
 from gatepost.settings import AdminSettings, AlertSettings, Settings
+from gatepost.shared_files import shared_file
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 ALERT = Alert("a1b2c3d4", "objective:reads", "page", "firing", 1_800_000_000.0, "40 of 100 requests failed.", "look")
@@ -149,6 +152,24 @@ class Spool:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_whatever_a_receiver_says_can_be_kept_and_shown() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"554 no\xff\x00\x1b[2J\r\nHTTP/1.1 500\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    file = Snapshot(shared_file("alerts", 65_536), 65_536)
+    async with server:
+        spool = Spool(mail_sender(port), WebhookSender(f"http://127.0.0.1:{port}/", None))
+        spool.deliveries.add("1", "disk", message_of(ALERT, "web-1", None))
+        await spool.run_until(lambda: all(each.outcome for each in spool.deliveries.newest_first()))
+    assert all(each.outcome.isprintable() for each in spool.deliveries.newest_first())
+    save_state(file, AlertState(deliveries=spool.deliveries.newest_first()))
+    assert len(load_state(file).deliveries) == 2
 
 
 async def test_a_channel_that_hangs_keeps_no_other_waiting(hanging: int, hook_url: str, received: Received) -> None:

@@ -26,6 +26,11 @@ def test_a_file_of_something_else_is_no_reason_to_fail() -> None:
     assert Changes(file).newest_first() == []
 
 
+def test_words_of_others_do_no_harm_to_terminals_and_the_database() -> None:
+    summary = change("operator", "a\x00b\x1b[2Jc\nd\ud800").summary
+    assert summary == "a\\x00b\\x1b[2Jc\\nd\\ud800"
+
+
 def test_what_is_copied_is_not_copied_again() -> None:
     changes = Changes(Snapshot(shared_file("changes", SIZE), SIZE))
     first, second = change("start", "a"), change("start", "b")
