@@ -9,6 +9,8 @@ from gatepost.records.reports import Report, Reports
 from gatepost.records.snapshots import Snapshot
 
 STATEMENTS_MAX = 200
+DROPPED_TOGETHER = 10
+"""Statements that make room for those of others, at a time."""
 
 
 class SlowStatement(Report):
@@ -63,9 +65,15 @@ class KeptStatements:
         """Those that are kept, the one that took longest first."""
         return sorted(self._kept.values(), key=lambda statement: statement.longest, reverse=True)
 
-    def save(self) -> None:
-        """Write the file."""
-        self._file.save(msgspec.msgpack.encode(list(self._kept.values())))
+    def save(self) -> bool:
+        """Write the file; False where the disk does not take it. Where the statements are too long, those that were
+        slow longest ago are forgotten."""
+        data = msgspec.msgpack.encode(list(self._kept.values()))
+        while len(data) > self._file.bytes_max:
+            for kept in sorted(self._kept.values(), key=lambda statement: statement.last_at)[:DROPPED_TOGETHER]:
+                del self._kept[kept.name]
+            data = msgspec.msgpack.encode(list(self._kept.values()))
+        return self._file.save(data)
 
 
 def report_slow_statements(source: Events, reports: Reports) -> None:
