@@ -6,6 +6,7 @@ The server is the standard library's, a thread for each connection: a handful of
 """
 
 import contextlib
+import functools
 import hmac
 import ipaddress
 import os
@@ -27,6 +28,7 @@ from gatepost.monitor.page_table import Page, Request
 CONNECTIONS_MAX = 64
 SECONDS_MAX = 10.0
 BODY_BYTES_MAX = 65_536
+LENGTH_DIGITS_MAX = 10
 SOCKET_MODE = 0o660
 NEW_SECONDS = 60.0
 PATH_BYTES_MAX = 100
@@ -129,9 +131,9 @@ class _Handler(BaseHTTPRequestHandler):
         lengths = self.headers.get_all("content-length", ["0"])
         if "transfer-encoding" in self.headers or len(lengths) > 1 or not lengths[0].isdecimal():
             return Page(400, "text/plain", b"State the length of the body, once.\n")
-        if int(lengths[0][:10]) > BODY_BYTES_MAX:
+        if len(lengths[0]) > LENGTH_DIGITS_MAX or (length := int(lengths[0])) > BODY_BYTES_MAX:
             return Page(413, "text/plain", b"The body is too long.\n")
-        return self.rfile.read(int(lengths[0]))
+        return self.rfile.read(length)
 
     def _found(self, body: bytes) -> Page:
         path, _, query = self.path.partition("?")
@@ -166,13 +168,19 @@ def _is_own_host(host: str) -> bool:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
-    if name in {"localhost", socket.gethostname().lower(), socket.getfqdn().lower()}:
+    if name in {"localhost", socket.gethostname().lower()}:
         return True
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return False
+        return name == _full_name()
     return True
+
+
+@functools.cache
+def _full_name() -> str:
+    """This machine's name in the DNS, which is asked once: no client may have each request wait for it."""
+    return socket.getfqdn().lower()
 
 
 def open_socket(path: Path) -> socket.socket:

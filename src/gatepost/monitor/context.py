@@ -66,7 +66,11 @@ class MonitorContext:
     def wait_for(self, coroutine: "Coroutine[Any, Any, T]") -> T:
         """What a coroutine returns on the monitor's event loop. For pages, which are made in threads of their own.
         Raises TimeoutError."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(CALL_SECONDS_MAX)
+        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        try:
+            return future.result(CALL_SECONDS_MAX)
+        finally:
+            future.cancel()  # nobody waits for it any more
 
 
 class Part(Protocol):

@@ -5,6 +5,7 @@ What is resolved at one instance is resolved at all: each reads in the table wha
 
 import asyncio
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,8 @@ SAVE_SECONDS = 1.0
 COPY_EVERY = 5
 """Of the times that the file is saved."""
 KEPT_DAYS = 90
+OTHERS_SECONDS_MAX = 3.0
+"""How long a page waits for the database to tell of other instances; without them it shows those of this one."""
 
 _UPSERT = """
 INSERT INTO gatepost.error_groups (instance, fingerprint, first_at, last_at, count, resolved_at, data)
@@ -133,18 +136,21 @@ class ErrorRecords:
         """The groups of all instances, as far as they can be had."""
         found = [(self._instance, group) for group in self._groups.all()]
         try:
-            async with self._database.connection() as connection:
+            async with asyncio.timeout(OTHERS_SECONDS_MAX), self._database.connection() as connection:
                 rows: list[Any] = await connection.fetch(_OTHERS, self._instance)
-        except RecordsAway:
+        except (RecordsAway, TimeoutError):
             return found
-        return found + [(row["instance"], msgspec.msgpack.decode(row["data"], type=ErrorGroup)) for row in rows]
+        for row in rows:
+            with suppress(msgspec.DecodeError):  # of a version that comes after this one
+                found.append((row["instance"], msgspec.msgpack.decode(row["data"], type=ErrorGroup)))
+        return found
 
     async def _resolve_at(self, fingerprint: str, moment: float) -> bool:
         self._groups.resolve(fingerprint, moment)
         self._groups.save()
         try:
-            async with self._database.connection() as connection:
+            async with asyncio.timeout(OTHERS_SECONDS_MAX), self._database.connection() as connection:
                 await connection.execute(_RESOLVE, fingerprint, datetime.fromtimestamp(moment, UTC))
-        except RecordsAway:
+        except (RecordsAway, TimeoutError):
             return False
         return True

@@ -96,7 +96,7 @@ class Monitor:
             changes=Changes(of.files.snapshot("changes")),
             database=RecordsDatabase(of.settings.database.url, list(RECORD_TABLES)),
             events=events,
-            pages=PageTable(),
+            pages=PageTable(events),
             loop=asyncio.get_running_loop(),
         )
 

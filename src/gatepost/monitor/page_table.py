@@ -6,6 +6,8 @@ from urllib.parse import unquote
 
 import msgspec
 
+from gatepost.events import Events, TaskFailed
+
 JSON = "application/json"
 
 
@@ -34,9 +36,11 @@ Respond = Callable[[Request], Page]
 
 
 class PageTable:
-    """Pages by method and path. They are made in threads of the listener."""
+    """Pages by method and path. They are made in threads of the listener; `events` get the errors of those that
+    fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, events: Events) -> None:
+        self._events = events
         self._pages: dict[str, dict[str, Respond]] = {}
 
     def add(self, method: str, path: str, respond: Respond) -> None:
@@ -55,7 +59,13 @@ class PageTable:
         respond = by_method.get("GET" if request.method == "HEAD" else request.method)
         if respond is None:
             return json_page(405, {"detail": f"{request.path} takes {', '.join(by_method)}."})
-        return respond(request)
+        try:
+            return respond(request)
+        except TimeoutError:
+            return json_page(503, {"detail": "The monitor does not respond in time: try again."})
+        except Exception as error:
+            self._events.emit(TaskFailed(task=f"monitor: the page {base}/", error=error))
+            return json_page(500, {"detail": "The page cannot be made: `gatepost logs --level error` says why."})
 
 
 def json_page(status: int, body: Any) -> Page:

@@ -92,7 +92,7 @@ class Instance:
             changes=Changes(files.snapshot("changes")),
             database=RecordsDatabase(dsn, list(RECORD_TABLES)),
             events=self.events,
-            pages=PageTable(),
+            pages=PageTable(self.events),
             loop=asyncio.get_running_loop(),
         )
         self.records = HistoryRecords(self.context)

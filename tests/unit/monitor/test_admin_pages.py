@@ -2,6 +2,7 @@
 and lift."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,17 +13,18 @@ import msgspec
 import pytest
 
 from gatepost.declaring.rate_limits import RateLimit
-from gatepost.events import Events, LimitsReset
+from gatepost.events import Events, LimitsReset, TaskFailed
 from gatepost.gateway.buckets import BucketTable, LocalBuckets
 from gatepost.logging.levels import LevelTable
 from gatepost.metrics.families import REQUEST_SECONDS
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.rate_limits import LOCAL, VALKEY, HeldLimit, publish_limits
 from gatepost.metrics.region import Region
+from gatepost.monitor import admin
 from gatepost.monitor.admin import AdminServer, open_socket
 from gatepost.monitor.context import MonitorContext, Monitored
 from gatepost.monitor.limits import add_limit_pages
-from gatepost.monitor.page_table import PageTable
+from gatepost.monitor.page_table import Page, PageTable, Request
 from gatepost.monitor.pages import add_pages
 from gatepost.records.changes import Changes
 from gatepost.records.record_files import RecordFiles
@@ -40,6 +42,8 @@ class Served(NamedTuple):
     region: Region
     buckets: LocalBuckets
     acts: list[msgspec.Struct]
+    events: Events
+    pages: PageTable
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     monitored = Monitored("shop:8000", None, Settings(), memory, levels, reports, table, files)
     changes = Changes(files.snapshot("changes"))
     loop = asyncio.new_event_loop()
-    context = MonitorContext(monitored, changes, RecordsDatabase(None, []), events, PageTable(), loop)
+    context = MonitorContext(monitored, changes, RecordsDatabase(None, []), events, PageTable(events), loop)
     add_pages(context)
     add_limit_pages(context)
     acts: list[msgspec.Struct] = []
@@ -61,7 +65,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     server = AdminServer(open_socket(path), context.pages.find, None)
     server.start()
     with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://admin", timeout=30) as client:
-        yield Served(client, region, LocalBuckets(table), acts)
+        yield Served(client, region, LocalBuckets(table), acts, events, context.pages)
     server.shutdown()
     server.server_close()
     reports.close()
@@ -120,3 +124,45 @@ def test_limits_in_a_valkey_are_asked_for_there(served: Served) -> None:
         response = served.client.request(method, "/limits/address/192.0.2.7")
         assert (response.status_code, "Valkey" in response.json()["detail"]) == (409, True)
     assert served.acts == []
+
+
+def test_a_page_that_fails_says_so_and_is_told(served: Served) -> None:
+    failures: list[TaskFailed] = []
+    served.events.subscribe(TaskFailed, failures.append)
+
+    def fail(request: Request) -> Page:
+        raise TimeoutError if request.path == "/late" else KeyError("broken")
+
+    for path, status in (("/late", 503), ("/broken", 500)):
+        served.pages.add("GET", path, fail)
+        response = served.client.get(path)
+        assert (response.status_code, list(response.json())) == (status, ["detail"])
+    assert [repr(failure.error) for failure in failures] == ["KeyError('broken')"]
+
+
+@pytest.mark.parametrize("length", ["65537", "0" * 30 + "9" * 11, "0" * 5000 + "1"])
+def test_no_length_of_a_body_is_read_beyond_the_bound(served: Served, tmp_path: Path, length: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(5)
+        connection.connect(str(tmp_path / "admin.sock"))
+        connection.sendall(f"GET /livez HTTP/1.1\r\nhost: admin\r\ncontent-length: {length}\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_strange_hosts_make_no_request_wait_for_the_dns(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[None] = []
+
+    def full_name() -> str:
+        asked.append(None)
+        return "Web-1.example"
+
+    monkeypatch.setattr(socket, "getfqdn", full_name)
+    admin._full_name.cache_clear()
+    assert admin._is_own_host("127.0.0.1:9000")
+    assert admin._is_own_host("localhost")
+    assert admin._is_own_host(socket.gethostname())
+    assert not asked
+    assert admin._is_own_host("web-1.example:9000")
+    assert not any(admin._is_own_host(f"evil{number}.example") for number in range(20))
+    assert len(asked) == 1
+    admin._full_name.cache_clear()
