@@ -1,7 +1,12 @@
 """What a server was like, and is: its history over a killed monitor, and `gatepost top`."""
 
+import contextlib
 import json
+import os
+import pty
 import signal
+import subprocess
+import termios
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -9,12 +14,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from tests.acceptance.conftest import SECONDS_MAX, Command, Start, monitor_of, wait_for
+from tests.acceptance.conftest import GATEPOST, SECONDS_MAX, Command, Start, monitor_of, wait_for
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.monitor.request_sums import sums_by_operation
 from gatepost.record_tables import RECORD_TABLES
-from gatepost.records.step_encoding import decoded
+from gatepost.records.step_decoding import decoded
 
 Environ = dict[str, str]
 LIST = "notes.list"
@@ -37,6 +42,26 @@ def counted(environ: Environ) -> int:
 def kinds(environ: Environ) -> list[str]:
     """The kinds of the changes, the oldest first."""
     return [each["kind"] for each in page(environ, "/changes")["changes"]][::-1]
+
+
+def watched(environ: Environ) -> str:
+    """What `gatepost top` shows on a terminal in a few seconds, until Ctrl-C."""
+    leader, follower = pty.openpty()
+    termios.tcsetwinsize(follower, (40, 140))
+    with subprocess.Popen(
+        [GATEPOST, "top"], stdin=follower, stdout=follower, env={**environ, "TERM": "xterm"}
+    ) as process:
+        os.close(follower)
+        shown = b""
+        while shown.count(b"here: ") < 2:
+            shown += os.read(leader, 65_536)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # at its end the terminal is gone
+            while more := os.read(leader, 65_536):
+                shown += more
+    os.close(leader)
+    assert process.returncode == 0
+    return shown.decode()
 
 
 def make_record_tables(postgresql: EmbeddedPostgreSQL, environ: Environ) -> None:
@@ -90,6 +115,7 @@ def test_the_history_outlives_its_monitor_and_top_shows_it(
         assert json.loads(command("top", *words, "--json", environ=environ).stdout)
     assert "never.asked" in command("top", "operation", "never.asked", environ=environ).stderr
     assert command("top", "operation", environ=environ).returncode == 2
+    assert watched(environ).count("here: ") >= 2
     wait_for(lambda: [each["name"] for each in page(environ, "/instances")["instances"]] == ["here"], "its beat")
     instance = page(environ, "/instances")["instances"][0]
     assert abs(instance["clock_offset_seconds"]) < 5

@@ -22,7 +22,7 @@ from tests.memory_folder import memory_folder
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.monitor.request_sums import sums_by_operation
 from gatepost.record_tables import RECORD_TABLES
-from gatepost.records.step_encoding import decoded
+from gatepost.records.step_decoding import decoded
 from gatepost.records.steps import Step
 
 LIST = "notes.list"

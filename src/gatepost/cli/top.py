@@ -26,7 +26,6 @@ def print_view(wanted: Wanted, *, as_json: bool) -> bool:
         if isinstance(part, str):
             sys.stdout.write(f"{escaped(part)}\n")
         else:
-            sys.stdout.write("\n")
             print_table(*part)
     return view.is_well
 

@@ -47,7 +47,10 @@ def _state(wanted: Wanted) -> View:
     lines.append(_operation_rows(state["operations"][:SHOWN_OPERATIONS]))
     if changes:
         lines.append(
-            (("changed at", "kind", "what"), [(each["at"], each["kind"], each["summary"]) for each in changes])
+            (
+                ("changed at", "kind", "what"),
+                [(f"{each['at'][:19]}Z", each["kind"], each["summary"]) for each in changes],
+            )
         )
     found = {**state, "alerts": firing, "changes": changes}
     return View(found, lines, is_well=state["status"] == "ok" and not firing)

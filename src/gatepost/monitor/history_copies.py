@@ -14,8 +14,9 @@ from gatepost.events import RecordsNotCopied
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
 from gatepost.records.records_database import RecordsAway, RecordsConnection
-from gatepost.records.step_encoding import decoded, fitted
-from gatepost.records.steps import merged
+from gatepost.records.step_decoding import decoded
+from gatepost.records.step_fitting import fitted
+from gatepost.records.steps import Step, merged
 
 KEPT_SECONDS: Mapping[int, int] = {10: 26 * 3600, 60: 8 * 86_400, 600: 35 * 86_400}
 """How long the steps of each length are kept, in seconds."""
@@ -122,7 +123,7 @@ class HistoryCopies:
                 return number
             ends = _moment(begin), _moment(begin + length)
             rows = await connection.fetch(_PARTS, self._instance, of, *ends)
-            steps = []
+            steps: list[Step] = []
             for (data,) in rows:
                 with suppress(ValueError):  # of a version that comes after this one
                     steps.append(decoded(data))

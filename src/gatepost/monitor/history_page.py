@@ -1,23 +1,27 @@
 """`/history` of the admin listener: requests, errors, percentiles and seconds in the database, step by step."""
 
+import contextlib
 import math
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from msgspec.structs import asdict
 
+from gatepost.alerting.messages import shown_time
+from gatepost.metrics import families
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_copies import KEPT_SECONDS
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
 from gatepost.monitor.page_table import Page, Request, json_page
-from gatepost.monitor.request_sums import NAMES, sums_by_operation, sums_of_all
+from gatepost.monitor.request_sums import RequestSums
 from gatepost.records.records_database import RecordsAway
-from gatepost.records.step_encoding import decoded
-from gatepost.records.steps import Gauge, Step
+from gatepost.records.step_decoding import OpenedStep, opened
+from gatepost.records.step_encoding import encoded
+from gatepost.records.steps import Gauge
 
 RING_SECONDS = 2 * 3600
 """What is older is read from the longer steps of the database, where it is there."""
@@ -27,6 +31,17 @@ SHOWN_STEPS = 120
 SHOWN_STEPS_MAX = 2000
 
 ALL = "all"
+
+GAUGES = (
+    families.IN_FLIGHT.name,
+    families.WAITING.name,
+    families.POOL_IN_USE.name,
+    families.POOL_WAITING.name,
+    families.READY.name,
+    families.LOOP_LAG.name,
+    families.MEMORY.name,
+)
+"""Those that are shown of the whole instance."""
 
 _SPAN = re.compile(r"(\d{1,9})([smhd])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -64,8 +79,13 @@ class HistoryPage:
         except ValueError as error:
             return json_page(422, {"detail": str(error)})
         is_own = asked.instance in {None, self._instance}
+        parts: defaultdict[float, Part] = defaultdict(Part)
+        source = "ring" if is_own else "database"
         try:
-            steps, source = self._own(asked, now) if is_own else (self._of_others(asked, now), "database")
+            if is_own:
+                source = self._add_own(parts, asked, now)
+            else:
+                self._add_rows(parts, asked, now)
         except (RecordsAway, TimeoutError) as error:
             return json_page(503, {"detail": str(error) or "The database does not respond in time."})
         return json_page(
@@ -76,32 +96,26 @@ class HistoryPage:
                 "since": shown_time(asked.since),
                 "step_seconds": asked.step_seconds,
                 "from": source,
-                "steps": _shown(steps, asked),
+                "steps": [{"at": shown_time(at), **parts[at].shown()} for at in sorted(parts)],
             },
         )
 
-    def _own(self, asked: Asked, now: float) -> tuple[list[Step], str]:
+    def _add_own(self, parts: "defaultdict[float, Part]", asked: Asked, now: float) -> str:
         """From the ring, and what is older from the database, where it is there."""
-        begin, older, source = asked.since, [], "ring"
+        begin = asked.since
         if now - asked.since > RING_SECONDS and asked.step_seconds > STEP_SECONDS:
-            try:
-                older = self._of_others(asked._replace(instance=self._instance), now)
-            except (RecordsAway, TimeoutError):
-                older = []
-            if older:
-                begin, source = max(step.until for step in older), "database"
-        newer = [
-            step for step in self._records.steps(begin, math.inf, NAMES | _gauges_of(asked)) if step.middle > begin
-        ]
-        return [*older, *newer, self._records.unfinished()], source
+            with contextlib.suppress(RecordsAway, TimeoutError):
+                begin = self._add_rows(parts, asked._replace(instance=self._instance), now) or begin
+        for kept in self._records.ring.steps(begin, math.inf):
+            if (kept.since + kept.until) / 2 > begin:
+                _add(parts, asked, kept.data)
+        _add(parts, asked, encoded(self._records.unfinished()))
+        return "ring" if begin == asked.since else "database"
 
-    def _of_others(self, asked: Asked, now: float) -> list[Step]:
-        fits = [
-            length
-            for length, kept in KEPT_SECONDS.items()
-            if length <= asked.step_seconds and now - asked.since <= kept
-        ]
-        length = max(fits, default=max(length for length in KEPT_SECONDS if length <= asked.step_seconds))
+    def _add_rows(self, parts: "defaultdict[float, Part]", asked: Asked, now: float) -> float | None:
+        """From the database; when the last of the steps ended."""
+        lengths = [length for length in KEPT_SECONDS if length <= asked.step_seconds]
+        length = max([each for each in lengths if now - asked.since <= KEPT_SECONDS[each]] or lengths)
         name = None if asked.instance == ALL else asked.instance
 
         async def read() -> Sequence[Any]:
@@ -109,13 +123,44 @@ class HistoryPage:
                 rows: Sequence[Any] = await connection.fetch(_ROWS, length, asked.since, now, name)
                 return rows
 
-        names = NAMES | _gauges_of(asked)
-        return [step for (data,) in self._context.wait_for(read()) if (step := _found(data, names)) is not None]
+        return max((_add(parts, asked, data) for (data,) in self._context.wait_for(read())), default=None)
 
 
-def shown_time(seconds: float) -> str:
-    """A moment as RFC 3339."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+class Part:
+    """A step that is shown: all those of the history that are within it."""
+
+    def __init__(self) -> None:
+        self._requests = RequestSums()
+        self._gauges: dict[str, Gauge] = {}
+        self._seconds = 0.0
+
+    def add(self, step: OpenedStep, operation: str | None) -> None:
+        """Add a step, or what it has of one operation."""
+        self._seconds += step.until - step.since
+        self._requests.add_step(step, operation)
+        for name in GAUGES if operation is None else ():
+            for _, seen in step.gauges(name):
+                self._gauges[name] = seen if name not in self._gauges else self._gauges[name].plus(seen)
+
+    def shown(self) -> dict[str, Any]:
+        """As JSON."""
+        shown = {"covered_seconds": round(self._seconds, 3), **asdict(self._requests.figures())}
+        if self._gauges:
+            shown["gauges"] = {
+                name.removeprefix("gatepost_"): {"mean": round(seen.total / seen.samples, 6), "most": seen.most}
+                for name, seen in sorted(self._gauges.items())
+            }
+        return shown
+
+
+def _add(parts: "defaultdict[float, Part]", asked: Asked, data: bytes) -> float:
+    """Add a step to the part that it belongs to; its end."""
+    try:
+        step = opened(data)
+    except ValueError:  # of a version that comes after this one
+        return 0.0
+    parts[step.middle // asked.step_seconds * asked.step_seconds].add(step, asked.operation)
+    return step.until
 
 
 def span_seconds(text: str, name: str) -> int:
@@ -145,51 +190,3 @@ def _asked(query: Mapping[str, str], now: float) -> Asked:
     if (now - since) / step > SHOWN_STEPS_MAX:
         raise ValueError(f"These are more than {SHOWN_STEPS_MAX} steps: ask for longer ones, such as step=10m.")
     return Asked(since, step, query.get("operation"), query.get("instance"))
-
-
-_GAUGES = frozenset(
-    {
-        "gatepost_requests_in_flight", "gatepost_requests_waiting", "gatepost_pool_connections_in_use",
-        "gatepost_pool_waiting", "gatepost_worker_ready", "gatepost_event_loop_lag_seconds",
-        "gatepost_resident_memory_bytes",
-    }
-)  # fmt: skip
-
-
-def _gauges_of(asked: Asked) -> frozenset[str]:
-    """Those that are shown: of an operation alone there are none."""
-    return _GAUGES if asked.operation is None else frozenset()
-
-
-def _found(data: bytes, names: frozenset[str]) -> Step | None:
-    try:
-        return decoded(data, names)
-    except ValueError:  # of a version that comes after this one
-        return None
-
-
-def _shown(steps: Iterable[Step], asked: Asked) -> list[dict[str, Any]]:
-    parts: defaultdict[float, list[Step]] = defaultdict(list)
-    for step in steps:
-        parts[step.middle // asked.step_seconds * asked.step_seconds].append(step)
-    return [_shown_part(at, parts[at], asked) for at in sorted(parts)]
-
-
-def _shown_part(at: float, steps: list[Step], asked: Asked) -> dict[str, Any]:
-    figures = sums_of_all(sums_by_operation(steps, asked.operation)).figures()
-    shown = {
-        "at": shown_time(at),
-        "covered_seconds": round(sum(step.until - step.since for step in steps), 3),
-        **asdict(figures),
-    }
-    gauges: dict[str, Gauge] = {}
-    for step in steps:
-        for name in _gauges_of(asked):
-            if (seen := step.gauges.get(name, {}).get(())) is not None:
-                gauges[name] = seen if name not in gauges else gauges[name].plus(seen)
-    if gauges:
-        shown["gauges"] = {
-            name.removeprefix("gatepost_"): {"mean": round(seen.total / seen.samples, 6), "most": seen.most}
-            for name, seen in sorted(gauges.items())
-        }
-    return shown

@@ -10,7 +10,8 @@ from gatepost.monitor.context import MonitorContext
 from gatepost.records.history import HistoryRing, KeptStep
 from gatepost.records.last_look import Look, load_look, look_at, save_look
 from gatepost.records.record_files import SIZES
-from gatepost.records.step_encoding import decoded, fitted
+from gatepost.records.step_decoding import decoded
+from gatepost.records.step_fitting import fitted
 from gatepost.records.steps import Step, difference
 
 STEP_SECONDS = 10
@@ -45,9 +46,9 @@ class HistoryRecords:
             save_look(self._file, look_at(found, kept.number, now))
             self._number, self._at, self._sums = kept.number, now, found
 
-    def steps(self, since: float, until: float, names: frozenset[str] | None = None) -> list[Step]:
-        """The steps within these times, the oldest first; of each, with `names`, only what they name."""
-        return [decoded(kept.data, names) for kept in self.ring.steps(since, until)]
+    def steps(self, since: float, until: float) -> list[Step]:
+        """The steps within these times, the oldest first. For few: each takes some 100 KiB of memory."""
+        return [decoded(kept.data) for kept in self.ring.steps(since, until)]
 
     def unfinished(self) -> Step:
         """What has been counted since the last step."""

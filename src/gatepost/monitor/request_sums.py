@@ -7,17 +7,17 @@ import msgspec
 
 from gatepost.metrics import families
 from gatepost.metrics.buckets import BUCKETS, percentile
+from gatepost.records.step_decoding import OpenedStep
 from gatepost.records.steps import Step
 
-NAMES = frozenset(
-    {
-        families.REQUEST_SECONDS.name,
-        families.REQUEST_DATABASE_SECONDS.name,
-        families.REQUEST_POOL_WAIT_SECONDS.name,
-        families.RESPONSE_BYTES.name,
-    }
+_HISTOGRAM = families.REQUEST_SECONDS.name
+_COUNTERS = (
+    families.REQUEST_DATABASE_SECONDS.name,
+    families.REQUEST_POOL_WAIT_SECONDS.name,
+    families.RESPONSE_BYTES.name,
 )
-"""The series that are read."""
+# All of them have these two labels, in this order.
+_OPERATION, _CLASS = map(families.REQUEST_SECONDS.labels.index, ("operation", "class"))
 
 PERCENTS = (50, 95, 99)
 
@@ -40,24 +40,38 @@ class RequestSums:
     """The requests of an operation, or of all of them, added up."""
 
     def __init__(self) -> None:
-        self._buckets: Counter[int] = Counter()
+        self._buckets = [0] * BUCKETS
         self._classes: Counter[str] = Counter()
-        self._totals: defaultdict[str, float] = defaultdict(float)
+        self._totals = dict.fromkeys(_COUNTERS, 0.0)
         self.seconds_total = 0.0
 
-    def add_histogram(self, status: str, counts: Mapping[int, int], seconds: float) -> None:
+    def add_histogram(self, status: str, counts: Iterable[tuple[int, int]], seconds: float) -> None:
         """Add those of one class of the status."""
-        self._buckets.update(counts)
-        self._classes[status] += sum(counts.values())
+        buckets, observations = self._buckets, 0
+        for bucket, count in counts:
+            buckets[bucket] += count
+            observations += count
+        self._classes[status] += observations
         self.seconds_total += seconds
 
     def add_total(self, name: str, value: float) -> None:
         """Add to what is counted beside."""
         self._totals[name] += value
 
+    def add_step(self, step: OpenedStep, only: str | None = None) -> None:
+        """Add what a step has of all operations, or of this one."""
+        for values, counts, seconds in step.histograms(_HISTOGRAM):
+            if only is None or values[_OPERATION] == only:
+                self.add_histogram(values[_CLASS], counts, seconds)
+        for name in _COUNTERS:
+            for values, value in step.counters(name):
+                if only is None or values[_OPERATION] == only:
+                    self._totals[name] += value
+
     def add(self, other: "RequestSums") -> None:
         """Add all of another."""
-        self._buckets.update(other._buckets)
+        for bucket, count in enumerate(other._buckets):
+            self._buckets[bucket] += count
         self._classes.update(other._classes)
         self.seconds_total += other.seconds_total
         for name, value in other._totals.items():
@@ -65,7 +79,7 @@ class RequestSums:
 
     def figures(self) -> RequestFigures:
         """What is shown."""
-        buckets = [self._buckets.get(bucket, 0) for bucket in range(BUCKETS)]
+        buckets = self._buckets
         return RequestFigures(
             sum(buckets),
             self._classes["5xx"],
@@ -78,19 +92,16 @@ class RequestSums:
         )
 
 
-def sums_by_operation(steps: Iterable[Step], only: str | None = None) -> dict[str, RequestSums]:
-    """The requests of some steps by operation; with `only`, of this one alone."""
+def sums_by_operation(steps: Iterable[Step]) -> dict[str, RequestSums]:
+    """The requests of some steps by operation."""
     found: defaultdict[str, RequestSums] = defaultdict(RequestSums)
     for step in steps:
-        for labels, histogram in step.histograms.get(families.REQUEST_SECONDS.name, {}).items():
-            values = dict(labels)
-            if only is None or values["operation"] == only:
-                found[values["operation"]].add_histogram(values["class"], histogram.counts, histogram.seconds)
-        for name in NAMES:
+        for labels, histogram in step.histograms.get(_HISTOGRAM, {}).items():
+            sums = found[labels[_OPERATION][1]]
+            sums.add_histogram(labels[_CLASS][1], histogram.counts.items(), histogram.seconds)
+        for name in _COUNTERS:
             for labels, value in step.counters.get(name, {}).items():
-                operation = dict(labels)["operation"]
-                if only is None or operation == only:
-                    found[operation].add_total(name, value)
+                found[labels[_OPERATION][1]].add_total(name, value)
     return found
 
 

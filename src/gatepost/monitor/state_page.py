@@ -10,10 +10,10 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from msgspec.structs import asdict
 
+from gatepost.alerting.messages import shown_time
 from gatepost.metrics import families
 from gatepost.metrics.families import Family
 from gatepost.monitor.context import MonitorContext
-from gatepost.monitor.history_page import shown_time
 from gatepost.monitor.history_records import HistoryRecords
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.request_sums import RequestFigures, RequestSums, sums_by_operation, sums_of_all
@@ -163,11 +163,11 @@ def sentence_of(workers: Sequence[Worker], window: Window, problems: Sequence[st
     """The state in a sentence or two."""
     requests = window.all
     ready = sum(worker.is_ready and worker.is_alive for worker in workers)
-    figures = f"{ready} of {len(workers)} workers are ready; {requests.requests / window.seconds:.1f} requests a second"
+    figures = f"Workers ready: {ready} of {len(workers)}; {requests.requests / window.seconds:.1f} requests a second"
     if requests.requests:
         failed = _share(requests.errors, requests.requests) if requests.errors else "none"
         figures += f", 95 % of them within {requests.seconds['p95'] * 1000:.4g} ms, {failed} failed"
-    return f"{problems[0]} {figures[0].upper()}{figures[1:]}." if problems else f"All is well: {figures}."
+    return f"{problems[0] if problems else 'All is well.'} {figures}."
 
 
 def _share(part: float, whole: float) -> str:

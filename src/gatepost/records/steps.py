@@ -61,9 +61,9 @@ class Step:
 
     since: float
     until: float
-    counters: dict[str, dict[Labels, float]] = field(default_factory=dict)
-    histograms: dict[str, dict[Labels, Histogram]] = field(default_factory=dict)
-    gauges: dict[str, dict[Labels, Gauge]] = field(default_factory=dict)
+    counters: dict[str, dict[Labels, float]] = field(default_factory=dict[str, dict[Labels, float]])
+    histograms: dict[str, dict[Labels, Histogram]] = field(default_factory=dict[str, dict[Labels, Histogram]])
+    gauges: dict[str, dict[Labels, Gauge]] = field(default_factory=dict[str, dict[Labels, Gauge]])
     left_out: int = 0
 
     @property

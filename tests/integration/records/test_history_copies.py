@@ -28,7 +28,8 @@ from gatepost.records.last_look import Look, save_look
 from gatepost.records.record_files import RecordFiles
 from gatepost.records.records_database import RecordsDatabase
 from gatepost.records.reports import Reports
-from gatepost.records.step_encoding import decoded, encoded
+from gatepost.records.step_decoding import decoded
+from gatepost.records.step_encoding import encoded
 from gatepost.records.steps import Histogram, Step
 from gatepost.settings import load_settings
 

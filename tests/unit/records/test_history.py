@@ -14,7 +14,9 @@ from gatepost.metrics.region import Labels
 from gatepost.records.history import SLOT_BYTES, HistoryRing, KeptStep
 from gatepost.records.last_look import load_look, look_at, save_look
 from gatepost.records.snapshots import Snapshot
-from gatepost.records.step_encoding import decoded, encoded, fitted
+from gatepost.records.step_decoding import decoded, opened
+from gatepost.records.step_encoding import encoded
+from gatepost.records.step_fitting import fitted
 from gatepost.records.steps import Gauge, Step, difference, merged
 from gatepost.shared_files import shared_file
 
@@ -62,7 +64,9 @@ def test_a_step_has_what_was_counted_between_two_looks() -> None:
     assert back.histograms[SECONDS][of("a")].counts == step.histograms[SECONDS][of("a")].counts
     assert back.histograms[SECONDS][of("a")].seconds == pytest.approx(3.2, rel=0.003)
     assert back.counters[BYTES][of("a")] == pytest.approx(1000, rel=0.003)
-    assert decoded(encoded(step), frozenset({BYTES})).histograms == {}
+    opened_step = opened(encoded(step))
+    assert [values for values, _ in opened_step.counters(BYTES)] == [("a", "2xx")]
+    assert list(opened_step.histograms("gatepost_nothing")) == []
 
 
 def test_percentiles_of_two_unlike_instances_are_those_of_all_requests() -> None:
