@@ -21,8 +21,8 @@ from gatepost.records.steps import Step, merged
 KEPT_SECONDS: Mapping[int, int] = {10: 26 * 3600, 60: 8 * 86_400, 600: 35 * 86_400}
 """How long the steps of each length are kept, in seconds."""
 
-DATA_BYTES_MAX: Mapping[int, int] = {60: 5120, 600: 12_288}
-"""Of the longer steps. With those of 10 s they are 30 MiB a day at most, whatever an instance does."""
+DATA_BYTES_MAX: Mapping[int, int] = {60: 3968, 600: 7936}
+"""Of the longer steps: two or one of them fit a page. With those of 10 s they take 30 MiB a day at most."""
 
 ROWS_MAX = 300
 """So many rows are written, and so many longer steps made, before others use the connection."""

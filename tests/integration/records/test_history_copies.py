@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table
 
@@ -19,8 +20,9 @@ from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.region import Region
 from gatepost.monitor.context import MonitorContext, Monitored
 from gatepost.monitor.history_copies import KEPT_SECONDS, HistoryCopies
+from gatepost.monitor.history_page import HistoryPage
 from gatepost.monitor.history_records import HistoryRecords
-from gatepost.monitor.page_table import PageTable
+from gatepost.monitor.page_table import PageTable, Request
 from gatepost.record_tables import RECORD_TABLES
 from gatepost.records.changes import Changes
 from gatepost.records.history import KeptStep
@@ -76,12 +78,14 @@ def reports() -> Iterator[Reports]:
 class Instance:
     """A monitor's history, over and over again: as often as it is made anew, on the same files."""
 
-    def __init__(self, dsn: str, files: RecordFiles, memory: MetricsMemory, reports: Reports) -> None:
+    def __init__(
+        self, dsn: str, files: RecordFiles, memory: MetricsMemory, reports: Reports, name: str = "here:8000"
+    ) -> None:
         self.events = Events()
         settings = load_settings({"DATABASE_URL": dsn})
         self.context = MonitorContext(
             monitored=Monitored(
-                instance="here:8000",
+                instance=name,
                 release=None,
                 settings=settings,
                 memory=memory,
@@ -97,6 +101,7 @@ class Instance:
             loop=asyncio.get_running_loop(),
         )
         self.records = HistoryRecords(self.context)
+        HistoryPage(self.context, self.records)
         self.copies = HistoryCopies(self.context, self.records)
 
     def write(self, since: float, count: int) -> None:
@@ -104,6 +109,12 @@ class Instance:
         step = Step(since, since + 10, histograms={NAME: {LABELS: Histogram({70: count}, count * 0.01)}})
         self.records.ring.write(KeptStep(self.records.ring.last + 1, since, since + 10, encoded(step)))
         save_look(self.context.monitored.files.snapshot("history_look"), Look(self.records.ring.last, since + 10, []))
+
+    async def history(self, **query: str) -> Any:
+        """What the page responds, or the status where it refuses. In a thread, as the admin listener asks."""
+        request = Request("GET", "/history", "", b"", "uid 0", query)
+        found = await asyncio.to_thread(self.context.pages.find, request)
+        return msgspec.json.decode(found.body) if found.status == 200 else found.status
 
 
 async def rows(dsn: str) -> dict[int, dict[float, int]]:
@@ -152,6 +163,41 @@ async def test_what_the_database_lacks_is_copied_and_longer_steps_add_up(
         # The last ones may not be complete yet.
         assert found[length] == {at: expected[at] for at in sorted(expected)[: len(found[length])]}
         assert len(expected) - 2 <= len(found[length]) < len(expected)
+
+
+async def test_the_page_adds_up_steps_of_the_ring_of_the_database_and_of_all_instances(
+    database_url: str, files: RecordFiles, memory: MetricsMemory, reports: Reports
+) -> None:
+    now = time.time()
+    begin = math.floor(now / 600) * 600.0 - 4 * 3600
+    here = Instance(database_url, files, memory, reports)
+    there = Instance(database_url, RecordFiles(), memory, reports, name="there:8000")
+    steps = int((now - begin) / 10)
+    for number in range(steps):
+        here.write(begin + 10 * number, 2)
+        there.write(begin + 10 * number, 1)
+    for instance in (here, there):
+        await instance.copies.copy()
+        await instance.copies.copy()
+    whole = {"since": "5h", "step": "1h"}
+    own = await here.history(**whole)
+    assert (own["from"], sum(step["requests"] for step in own["steps"])) == ("database", 2 * steps)
+    assert sum(step["covered_seconds"] for step in own["steps"]) == pytest.approx(10 * steps, abs=60)
+    assert {step["seconds"]["p99"] for step in own["steps"] if step["requests"]} == {0.00173}
+    everywhere = await here.history(**whole, instance="all")
+    # Of others there are only steps that are complete.
+    assert 3 * steps - 3 * 120 < sum(step["requests"] for step in everywhere["steps"]) <= 3 * steps
+    assert (await here.history(**whole, operation="nothing.list"))["steps"][0]["requests"] == 0
+    for instance in (here, there):
+        await instance.context.database.close()
+    for query in (
+        {"since": "soon"}, {"step": "7s"}, {"step": "0s"}, {"since": "30d", "step": "10s"}, {"since": "1e99"},
+    ):  # fmt: skip
+        assert await here.history(**query) == 422, query
+    away = Instance("postgresql://127.0.0.1:1/nowhere", files, memory, reports)
+    assert await away.history(instance="there:8000") == 503
+    found = await away.history(**whole)
+    assert (found["from"], sum(step["requests"] for step in found["steps"])) == ("ring", 2 * steps)
 
 
 async def test_what_is_too_old_is_deleted_also_that_of_instances_that_are_gone(
