@@ -14,6 +14,7 @@ from examples.bookshop.app import app
 from gatepost.cli.main import guarded
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.embedded.watchdog import Watchdog
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
 from gatepost.logging.streams import StandardStreams
 from gatepost.migrations.safe_changes import apply_lossless
@@ -21,7 +22,7 @@ from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
 from gatepost.server.monitoring import make_monitoring
 from gatepost.server.serving import master_events, run, url_of, with_server
-from gatepost.settings import Settings, load_settings
+from gatepost.settings import Settings
 
 APP = "examples.bookshop.app:app"
 DRAIN_SECONDS = 2.0

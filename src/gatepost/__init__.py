@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gatepost.declaring.row_expressions import actor_column, actor_id, count, readable
     from gatepost.declaring.streams import ServerSentEvent, Stream
     from gatepost.dtos.parsed_json import parse_json
+    from gatepost.environment import load_settings
     from gatepost.errors import (
         BadRequest,
         ConfigurationError,
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from gatepost.services.changes import Changes
     from gatepost.services.partial import Partial
     from gatepost.services.service import Service
-    from gatepost.settings import Settings, load_settings
+    from gatepost.settings import Settings
 
 __all__ = [
     "CORS",
@@ -186,7 +187,8 @@ _NAMES = {
     "services.changes": "Changes",
     "services.partial": "Partial",
     "services.service": "Service",
-    "settings": "Settings load_settings",
+    "environment": "load_settings",
+    "settings": "Settings",
 }
 """What type checkers read above, for the interpreter; a test holds the two together."""
 

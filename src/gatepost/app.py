@@ -30,6 +30,7 @@ from gatepost.declaring.mount import Mount
 from gatepost.declaring.objectives import MeasuredObjective, Objective
 from gatepost.declaring.provided import Provide
 from gatepost.declaring.resource import Resource
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.events import Events
 from gatepost.gateway.buckets import Buckets, BucketTable
@@ -39,7 +40,7 @@ from gatepost.personal_data import PersonalData
 from gatepost.services.accounts import Accounts
 from gatepost.services.service_transaction import ServiceTransaction
 from gatepost.services.unit_of_work import UnitOfWork
-from gatepost.settings import Settings, load_settings
+from gatepost.settings import Settings
 from gatepost.sqlalchemy_refusals import as_configuration_error
 
 T = TypeVar("T")

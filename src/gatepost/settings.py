@@ -1,97 +1,23 @@
-"""Settings: one frozen dataclass per concern, read from the environment once and passed down.
+"""Settings: one frozen dataclass per concern, read from the environment once (`environment.py`) and passed down.
 
 Every field carries its variable, unit, description and check; `gatepost config show` and the reference page are made
 from them. A secret has no working default, accepts a `*_FILE` twin and is masked wherever it is shown.
 """
 
-import dataclasses
-import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from dataclasses import dataclass
 
 from gatepost.declaring.rate_limits import RateLimit, minutes
-from gatepost.dsn import DSN_HINT, is_readable_dsn
-from gatepost.errors import ConfigurationError
-from gatepost.hints import nearest
-
-C = TypeVar("C")
-
-APP_VARIABLE = "GATEPOST_APP"
-"""Which application the commands load; not a setting of the application itself."""
-
-_LIKENESS_MIN = 0.7
-"""High, because all names begin with the same nine letters."""
-
-_SERVICE_LINK = re.compile(r"GATEPOST_(?:\w+_)?(?:SERVICE_(?:HOST|PORT)|PORT_[0-9]+_)")
-"""What Kubernetes puts into the environment for a service whose name begins with gatepost."""
-
-DRAIN_DELAY_SECONDS = 3.0
-"""Long enough for a load balancer that probes every second or two to notice that a server is about to stop."""
-
-_DAY_SECONDS = 86_400
-"""The longest duration that a setting takes; timers and `statement_timeout` overflow far above."""
-
-_UNITS = {"_SECONDS": "s", "_MINUTES": "min", "_BYTES_MAX": "bytes"}
-
-SettingCheck = Callable[[Any], str | None]
-
-
-def between(lowest: float, highest: float) -> SettingCheck:
-    """A check that a number is within these bounds."""
-    return lambda value: None if lowest <= value <= highest else f"must be from {lowest:.15g} to {highest:.15g}"
-
-
-def one_of(*choices: str) -> SettingCheck:
-    """A check that a text is one of the choices."""
-    return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
-
-
-def check_dsn(value: str) -> str | None:
-    """What is wrong with a PostgreSQL DSN; no part of it is named, because it may be one of the password."""
-    if not value.startswith(("postgresql://", "postgres://")):
-        return "must begin with postgresql:// or postgres://"
-    return None if is_readable_dsn(value) else f"cannot be read. {DSN_HINT.rstrip('.')}"
-
-
-def check_base_url(value: str) -> str | None:
-    """What is wrong with the URL of a folder of pages."""
-    if re.fullmatch(r"https?://[\w.:\[\]-]+(?:/[\w.~%/-]*)?", value, re.ASCII):
-        return None
-    return "must be a URL such as https://shop.example/problems, without a query"
-
-
-def _check_instance(value: str) -> str | None:
-    """What is wrong with the name of an instance: it names a folder, and stands in addresses."""
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}", value):
-        return None
-    return "must be up to 100 letters and digits, with . _ : - between them"
-
-
-def _check_release(value: str) -> str | None:
-    """What is wrong with the name of a release: it stands in records, mails and the database."""
-    return None if len(value) <= 100 and value.isprintable() else "must be up to 100 printable characters"
-
-
-def _check_demo_user(value: str) -> str | None:
-    email, colon, password = value.partition(":")
-    return None if email and colon and password else "must be an e-mail and a password, such as ada@shop.example:secret"
-
-
-def setting(
-    variable: str, default: Any, description: str, *, check: SettingCheck | None = None, secret: bool = False
-) -> Any:
-    """A dataclass field that is read from an environment variable, whose name ends in the unit."""
-    metadata = {
-        "variable": variable,
-        "description": description,
-        "unit": next((unit for suffix, unit in _UNITS.items() if variable.endswith(suffix)), ""),
-        "check": check,
-        "secret": secret,
-    }
-    return field(default=default, metadata=metadata)
+from gatepost.setting_fields import (
+    DAY_SECONDS,
+    _check_release,
+    between,
+    check_base_url,
+    check_demo_user,
+    check_dsn,
+    check_instance,
+    one_of,
+    setting,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +46,7 @@ class ServerSettings:
         "GATEPOST_DEMO_USER",
         None,
         "e-mail and password, with a colon between them, of a user whom the page at `/` shows; refused in production",
-        check=_check_demo_user,
+        check=check_demo_user,
     )
     host: str = setting("GATEPOST_HOST", "127.0.0.1", "address to listen on")
     port: int = setting("GATEPOST_PORT", 8000, "port to listen on; 0 for any free one", check=between(0, 65_535))
@@ -135,13 +61,13 @@ class ServerSettings:
         "GATEPOST_DRAIN_DELAY_SECONDS",
         None,
         "how long new connections are still accepted at shutdown while `/readyz` is 503; 3 in production, else 0",
-        check=between(0, _DAY_SECONDS),
+        check=between(0, DAY_SECONDS),
     )
     drain_seconds: float = setting(
         "GATEPOST_DRAIN_SECONDS",
         20.0,
         "how long requests in flight may still take at shutdown",
-        check=between(0, _DAY_SECONDS),
+        check=between(0, DAY_SECONDS),
     )
 
 
@@ -163,31 +89,31 @@ class DatabaseSettings:
         "GATEPOST_DATABASE_POOL_WAIT_SECONDS",
         2.0,
         "how long a request waits for a free connection, then 503",
-        check=between(0, _DAY_SECONDS),
+        check=between(0, DAY_SECONDS),
     )
     connect_seconds: float = setting(
         "GATEPOST_DATABASE_CONNECT_SECONDS",
         3.0,
         "how long opening a connection may take",
-        check=between(0.1, _DAY_SECONDS),
+        check=between(0.1, DAY_SECONDS),
     )
     statement_seconds: float = setting(
         "GATEPOST_DATABASE_STATEMENT_SECONDS",
         5.0,
         "how long a statement may run, then 504",
-        check=between(0.01, _DAY_SECONDS),
+        check=between(0.01, DAY_SECONDS),
     )
     slow_seconds: float = setting(
         "GATEPOST_DATABASE_SLOW_SECONDS",
         0.5,
         "statements that take longer are logged, and explained by `gatepost db slow`",
-        check=between(0.001, _DAY_SECONDS),
+        check=between(0.001, DAY_SECONDS),
     )
     lock_seconds: float = setting(
         "GATEPOST_DATABASE_LOCK_SECONDS",
         2.0,
         "how long a statement waits for a lock that another transaction holds, then 504",
-        check=between(0.01, _DAY_SECONDS),
+        check=between(0.01, DAY_SECONDS),
     )
     trigger_messages: bool = setting(
         "GATEPOST_TRIGGER_MESSAGES",
@@ -246,13 +172,13 @@ class GateSettings:
         "GATEPOST_BODY_SECONDS",
         10.0,
         "how long a client may take to send the next part of a body",
-        check=between(0.1, _DAY_SECONDS),
+        check=between(0.1, DAY_SECONDS),
     )
     request_seconds: float = setting(
         "GATEPOST_REQUEST_SECONDS",
         15.0,
         "how long a whole request may take, then 504",
-        check=between(0.1, _DAY_SECONDS),
+        check=between(0.1, DAY_SECONDS),
     )
     queue_seconds: float = setting(
         "GATEPOST_QUEUE_SECONDS",
@@ -357,7 +283,7 @@ class StreamSettings:
         "GATEPOST_STREAM_SECONDS",
         None,
         "how long a stream may last; any time by default",
-        check=between(1, 7 * _DAY_SECONDS),
+        check=between(1, 7 * DAY_SECONDS),
     )
 
 
@@ -453,7 +379,7 @@ class RecordsSettings:
         "GATEPOST_INSTANCE",
         None,
         "name of this instance among others of the same application; by default the machine's name and the port",
-        check=_check_instance,
+        check=check_instance,
     )
     release: str | None = setting(
         "GATEPOST_RELEASE",
@@ -535,103 +461,3 @@ class Settings:
         if self.log.form != "auto":
             return self.log.form
         return "json" if self.is_production else "console"
-
-
-def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Read and check all settings; raises `ConfigurationError` that names the variable and what to do."""
-    settings = Settings(**{name: _read(concern, environ) for name, concern in get_type_hints(Settings).items()})
-    if settings.server.drain_delay_seconds is None:
-        delay = DRAIN_DELAY_SECONDS if settings.is_production else 0.0
-        server = dataclasses.replace(settings.server, drain_delay_seconds=delay)
-        settings = dataclasses.replace(settings, server=server)
-    if settings.gate.limit_factor is None and not settings.is_production:
-        gate = dataclasses.replace(settings.gate, limit_factor=100)
-        settings = dataclasses.replace(settings, gate=gate)
-    return settings
-
-
-def unknown_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
-    """Variables that look like settings but are not, each with the most similar setting, if any.
-
-    They do not prevent a start: another version, or a program beside this one, may use them.
-    """
-    names = (name for name in environ if name.startswith("GATEPOST_") and not _SERVICE_LINK.match(name))
-    return unknown_settings(names)
-
-
-def unknown_settings(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
-    """Those that are not settings, each with the most similar setting, if any."""
-    variables = _variables()
-    known = {APP_VARIABLE, *variables, *(f"{name}_FILE" for name, secret in variables.items() if secret)}
-    for name in sorted(set(names) - known):
-        yield name, nearest(name, variables, likeness=_LIKENESS_MIN)
-
-
-def _variables() -> dict[str, bool]:
-    """Every variable, and whether it is a secret."""
-    concerns = get_type_hints(Settings).values()
-    items = [item.metadata for concern in concerns for item in dataclasses.fields(concern)]
-    return {item["variable"]: item["secret"] for item in items}
-
-
-def _read(concern: type[C], environ: Mapping[str, str]) -> C:
-    hints = get_type_hints(concern)
-    values: dict[str, Any] = {}
-    for item in dataclasses.fields(concern):  # type: ignore[arg-type]
-        variable: str = item.metadata["variable"]
-        text = _text(variable, environ, secret=item.metadata["secret"])
-        if text is None:
-            continue
-        value = _convert(variable, text, hints[item.name])
-        check: SettingCheck | None = item.metadata["check"]
-        if check is not None and (fault := check(value)) is not None:
-            # A secret is never shown, not even an invalid one.
-            shown = "" if item.metadata["secret"] else f", is {text!r}"
-            raise ConfigurationError(f"{fault}{shown}.", location=variable)
-        values[item.name] = value
-    return concern(**values)
-
-
-def _text(variable: str, environ: Mapping[str, str], *, secret: bool) -> str | None:
-    if secret and (path := environ.get(f"{variable}_FILE")):
-        if variable in environ:
-            both = f"both {variable} and {variable}_FILE are set."
-            raise ConfigurationError(both, location=variable, hint="Keep one.")
-        try:
-            secret_text = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"cannot be read: {error}.", location=f"{variable}_FILE={path}") from None
-        if not secret_text:
-            raise ConfigurationError("is empty.", location=f"{variable}_FILE={path}", hint="Write the secret into it.")
-        return secret_text
-    text = environ.get(variable) or None
-    try:
-        (text or "").encode()
-    except UnicodeEncodeError:
-        raise ConfigurationError("is not UTF-8.", location=variable, hint="Write its characters in UTF-8.") from None
-    return text
-
-
-def _convert(variable: str, text: str, wanted: Any) -> Any:
-    if wanted == tuple[str, ...]:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    if wanted is bool:
-        if text.lower() in ("1", "true", "yes", "on"):
-            return True
-        if text.lower() in ("0", "false", "no", "off"):
-            return False
-        hint = "Write true or false."
-        raise ConfigurationError(f"is {text!r}, neither true nor false.", location=variable, hint=hint)
-    for number, kind in ((int, "a whole number"), (float, "a number")):
-        if wanted in (number, number | None):
-            try:
-                return _finite(number(text))
-            except ValueError:
-                raise ConfigurationError(f"is {text!r}, not {kind}.", location=variable) from None
-    return text
-
-
-def _finite(value: float) -> float:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(value)
-    return value

@@ -24,6 +24,7 @@ from gatepost.declaring.origins import Origins
 from gatepost.device_cookies import Devices
 from gatepost.dtos.json_check import JSONCheck
 from gatepost.dtos.json_values import Bounds
+from gatepost.environment import load_settings
 from gatepost.error_codes import CODES
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
@@ -36,7 +37,7 @@ from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
 from gatepost.gateway.problem_pages import problem_types
 from gatepost.logging.logs import Logs
-from gatepost.settings import Settings, load_settings
+from gatepost.settings import Settings
 
 LOCATION = "Gate"
 

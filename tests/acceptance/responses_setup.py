@@ -7,8 +7,8 @@ import os
 from app import Note, app
 
 from gatepost.accounts.new_users import create_user, issue_token
+from gatepost.environment import load_settings
 from gatepost.migrations.safe_changes import apply_lossless
-from gatepost.settings import load_settings
 from gatepost.testing import Client
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Select
 from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_cursor
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.event.attr import _ClsLevelDispatch  # pyright: ignore[reportPrivateUsage]
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapper, MapperProperty, Session
 from sqlalchemy.sql import selectable
 from sqlalchemy.sql import util as sql_util
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -42,6 +42,7 @@ BORROWED: dict[str, Any] = {
     "_clone": ClauseElement,
     "_cloned_set": ClauseElement,
     "_clslevel": _ClsLevelDispatch,
+    "_configure_finished": MapperProperty,
     "_correlate": Select,
     "_correlate_except": Select,
     "_deannotate": ClauseElement,
@@ -71,6 +72,7 @@ BORROWED: dict[str, Any] = {
     "_order_by_clauses": Select,
     "_params": asyncpg.Connection,
     "_render_exprs": ExcludeConstraint,
+    "_props": Mapper,
     "_protocol": asyncpg.Connection,
     "_raw_columns": Select,
     "_setup_joins": Select,

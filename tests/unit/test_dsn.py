@@ -3,8 +3,8 @@
 import pytest
 
 from gatepost.dsn import address_of
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
-from gatepost.settings import load_settings
 
 
 @pytest.mark.parametrize(

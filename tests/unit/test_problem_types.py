@@ -6,9 +6,9 @@ import pytest
 from gate_conversation import ask, raising, responding, scope
 
 from gatepost import App, Model, Resource, anyone
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError, Conflict, NotFound
 from gatepost.gateway import Gate
-from gatepost.settings import load_settings
 
 BASE_URL = {"GATEPOST_PROBLEM_BASE_URL": "https://shop.example/errors"}
 DATABASE = {"DATABASE_URL": "postgresql://user@127.0.0.1:1/nowhere"}

@@ -8,8 +8,9 @@ from typing import Any, get_type_hints
 
 import pytest
 
+from gatepost.environment import load_settings, unknown_variables
 from gatepost.errors import ConfigurationError
-from gatepost.settings import Settings, load_settings, unknown_variables
+from gatepost.settings import Settings
 
 PRODUCTION = {"GATEPOST_ENV": "production"}
 

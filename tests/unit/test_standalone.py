@@ -14,10 +14,11 @@ from gatepost.actor import Actor
 from gatepost.asgi import ASGIApp, Message, Receive, Scope, Send
 from gatepost.declaring.cors import CORS
 from gatepost.declaring.rate_limits import RateLimit
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError, Header, Unauthorized
 from gatepost.events import Events, RequestFinished
 from gatepost.gateway import Gate, PathRules
-from gatepost.settings import Settings, load_settings
+from gatepost.settings import Settings
 
 JSON: Header = (b"content-type", b"application/json")
 FORM: Header = (b"content-type", b"multipart/form-data; boundary=x")

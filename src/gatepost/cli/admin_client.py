@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
 from gatepost.monitor.addresses import socket_path
-from gatepost.settings import load_settings
 
 SECONDS = 10.0
 

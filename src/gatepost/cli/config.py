@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gatepost.cli.output import print_rows
+from gatepost.environment import load_settings
 from gatepost.logging.text import MASK
 from gatepost.server.safety import warn_of_unknown
-from gatepost.settings import Settings, load_settings
+from gatepost.settings import Settings
 
 CONCERNS = {
     "server": "Server",

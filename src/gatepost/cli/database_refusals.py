@@ -20,9 +20,9 @@ from gatepost.database.error_details import is_raised
 from gatepost.database.failures import is_lost
 from gatepost.database.privileges import orders_for
 from gatepost.dsn import address_of
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError, DatabaseMistake, Problem
 from gatepost.migrations.revisions import has_files
-from gatepost.settings import load_settings
 
 DOCTOR = "`gatepost doctor` lists what the database lacks."
 

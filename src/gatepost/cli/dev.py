@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatepost.cli.dev_migration import migrate
+from gatepost.environment import load_settings
 from gatepost.events import Events
 from gatepost.logging.streams import StandardStreams
 from gatepost.server.development import prepare_environment
@@ -21,7 +22,7 @@ from gatepost.server.loading import check_module_exists, preload, reference_of
 from gatepost.server.monitoring import make_monitoring
 from gatepost.server.safety import warn_of_unknown
 from gatepost.server.serving import master_events, url_of, with_server
-from gatepost.settings import Settings, load_settings
+from gatepost.settings import Settings
 
 if TYPE_CHECKING:
     from gatepost.app import App

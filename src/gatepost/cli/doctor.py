@@ -13,11 +13,12 @@ from gatepost.cli.doctor_database import examine_database
 from gatepost.cli.doctor_findings import DoctorFinding, failed
 from gatepost.cli.output import finding_line, print_json
 from gatepost.cli.settings import DATA_FOLDER, database_settings
+from gatepost.environment import load_settings, unknown_variables
 from gatepost.errors import ConfigurationError
 from gatepost.logging.console import GREEN, RED, YELLOW
 from gatepost.server.loading import find_app, reference_of
 from gatepost.server.safety import unknown_variable_message
-from gatepost.settings import Settings, load_settings, unknown_variables
+from gatepost.settings import Settings
 
 if TYPE_CHECKING:
     from gatepost.app import App

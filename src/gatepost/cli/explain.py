@@ -18,11 +18,12 @@ from gatepost.cli.output import print_json
 from gatepost.cli.settings import database_settings
 from gatepost.cli.sql_layout import laid_out
 from gatepost.database.statement_recording import RecordingDatabase
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events
 from gatepost.logging.text import escaped, without_values
 from gatepost.server.loading import find_app, reference_of
-from gatepost.settings import Settings, load_settings
+from gatepost.settings import Settings
 
 if TYPE_CHECKING:
     from gatepost.app import App

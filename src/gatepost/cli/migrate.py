@@ -43,9 +43,9 @@ def make(
     """Write a migration file. It has what differs between the models and the files; what loses data is refused."""
     import asyncio
 
+    from gatepost.environment import load_settings
     from gatepost.migrations import file_commands
     from gatepost.migrations.revisions import has_files
-    from gatepost.settings import load_settings
 
     is_first, is_embedded = not has_files(folder), load_settings(os.environ).database.url is None
     there: list[str] = []

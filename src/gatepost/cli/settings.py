@@ -18,8 +18,8 @@ DATA_FOLDER = Path(".gatepost")
 
 def quiet_settings() -> "Settings":
     """The settings, with the process's log on stderr: stdout belongs to the command's output."""
+    from gatepost.environment import load_settings
     from gatepost.logging.logs import Logs
-    from gatepost.settings import load_settings
 
     settings = load_settings(os.environ)
     Logs(settings, descriptor=2)
@@ -37,7 +37,7 @@ def database_settings() -> Generator["Settings"]:
         yield settings
         return
     from gatepost.cli.embedded_database import embedded_database
-    from gatepost.settings import load_settings
+    from gatepost.environment import load_settings
 
     with embedded_database(DATA_FOLDER) as dsn:
         os.environ["DATABASE_URL"] = dsn

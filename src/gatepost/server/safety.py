@@ -6,9 +6,10 @@ Whether the values work (a readable key, a reachable database) is checked where 
 from collections.abc import Mapping
 
 from gatepost.alerting.channels import unsafe_alert_settings
+from gatepost.environment import unknown_variables
 from gatepost.errors import ConfigurationError
 from gatepost.logging.console import print_warning
-from gatepost.settings import Settings, unknown_variables
+from gatepost.settings import Settings
 
 
 def refuse_unsafe(settings: Settings) -> None:

@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 
+from gatepost.environment import load_settings
 from gatepost.events import Events
 from gatepost.logging.logs import Logs
 from gatepost.logging.streams import StandardStreams
@@ -12,7 +13,7 @@ from gatepost.server.listening import listen
 from gatepost.server.loading import preload, reference_of
 from gatepost.server.monitoring import Monitoring, make_monitoring
 from gatepost.server.safety import refuse_unsafe, warn_of_unknown
-from gatepost.settings import Settings, load_settings
+from gatepost.settings import Settings
 
 
 def serve_app(reference: str | None, environ: Mapping[str, str], streams: StandardStreams) -> None:

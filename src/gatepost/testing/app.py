@@ -10,9 +10,9 @@ from typing import Any
 from gatepost.accounts.new_users import add_user, token_of
 from gatepost.app import App
 from gatepost.declaring.provided import Provide
+from gatepost.environment import load_settings, unknown_settings
 from gatepost.errors import ConfigurationError
 from gatepost.events import RequestFailed
-from gatepost.settings import load_settings, unknown_settings
 from gatepost.testing.client import Client
 
 _shown: weakref.WeakSet[App] = weakref.WeakSet()

@@ -11,9 +11,10 @@ from transaction_app import app, until
 
 from gatepost.database.database import Database
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.environment import load_settings
 from gatepost.errors import Problem
 from gatepost.events import DatabaseLost, DatabaseRestored, Events
-from gatepost.settings import DatabaseSettings, load_settings
+from gatepost.settings import DatabaseSettings
 from gatepost.testing import TestApp
 
 

@@ -12,7 +12,7 @@ from transaction_app import app, until
 from gatepost.asgi import Message
 from gatepost.call import Call
 from gatepost.database.listener import UNNOTIFIED
-from gatepost.settings import load_settings
+from gatepost.environment import load_settings
 from gatepost.testing import ClientResponse, TestApp
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"

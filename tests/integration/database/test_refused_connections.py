@@ -12,10 +12,11 @@ from gatepost.database.connection_errors import connection_error
 from gatepost.database.database import Database
 from gatepost.database.startup_check import connect_once
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
 from gatepost.events import DatabaseLost, Events, PoolLimited
 from gatepost.migrations.connections import opened
-from gatepost.settings import DatabaseSettings, load_settings
+from gatepost.settings import DatabaseSettings
 
 RULES = """
 local secret all scram-sha-256

@@ -16,9 +16,9 @@ from gatepost import Actor, App, Resource, Service, anyone
 from gatepost.backoff import Backoff
 from gatepost.cli.doctor_schema import examine_columns
 from gatepost.database.schema_watch import SchemaWatch
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
 from gatepost.events import SchemaChanged, SchemaRestored
-from gatepost.settings import load_settings
 from gatepost.testing import Client, ClientResponse, TestApp
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"

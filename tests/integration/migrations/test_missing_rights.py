@@ -16,13 +16,13 @@ from sqlalchemy.orm import Mapped
 from gatepost import App, Model, Resource, UserColumns, anyone
 from gatepost.cli.doctor_database import examine_database
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.file_commands import make, up
 from gatepost.migrations.record import RECORD_SCHEMA
 from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.models.base import NAMING
 from gatepost.models.schema_objects import add_object, extension
-from gatepost.settings import load_settings
 
 
 class Base(Model):

@@ -8,7 +8,8 @@ from outcomes_app import app, failures
 
 from gatepost.cli.doctor_row_security import examine_row_security
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
-from gatepost.settings import Settings, load_settings
+from gatepost.environment import load_settings
+from gatepost.settings import Settings
 from gatepost.testing import TestApp
 
 

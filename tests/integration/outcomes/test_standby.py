@@ -19,8 +19,8 @@ from gatepost import Actor, App, Model, Resource, Service, anyone
 from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS
 from gatepost.database.listener import STANDBY
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+from gatepost.environment import load_settings
 from gatepost.models.base import NAMING
-from gatepost.settings import load_settings
 from gatepost.testing import Client, TestApp
 
 

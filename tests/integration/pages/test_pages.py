@@ -10,10 +10,10 @@ from sqlalchemy import MetaData
 
 import gatepost.openapi.docs_page as docs
 from gatepost import App, Resource, anyone, role
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
 from gatepost.gateway.compression import BYTES_MIN
 from gatepost.server.safety import refuse_unsafe
-from gatepost.settings import load_settings
 from gatepost.testing import TestApp
 
 SCRIPTS = "script-src 'self'"

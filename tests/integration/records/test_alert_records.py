@@ -13,6 +13,7 @@ from tests.receivers import Received, receiving
 
 from gatepost.alerting.alerts import Alert
 from gatepost.alerting.reported_objectives import JudgedObjective, ObjectivesReported
+from gatepost.environment import load_settings
 from gatepost.events import ErrorGroupFound, ErrorGroupResolved, Events
 from gatepost.gateway.buckets.bucket_table import BucketTable
 from gatepost.logging.levels import LevelTable
@@ -30,7 +31,6 @@ from gatepost.records.changes import Changes
 from gatepost.records.record_files import RecordFiles
 from gatepost.records.records_database import RecordsDatabase
 from gatepost.records.reports import Reports
-from gatepost.settings import load_settings
 
 OBJECTIVE = JudgedObjective("reads", 0.99, ("scrolls.list",), 0.2)
 SCALE = "0.01"

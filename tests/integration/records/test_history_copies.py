@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table
 
+from gatepost.environment import load_settings
 from gatepost.events import Events, RecordsNotCopied
 from gatepost.gateway.buckets.bucket_table import BucketTable
 from gatepost.logging.levels import LevelTable
@@ -33,7 +34,6 @@ from gatepost.records.reports import Reports
 from gatepost.records.step_decoding import decoded
 from gatepost.records.step_encoding import encoded
 from gatepost.records.steps import Histogram, Step
-from gatepost.settings import load_settings
 
 NAME = REQUEST_SECONDS.name
 LABELS = (("operation", "scrolls.list"), ("class", "2xx"))

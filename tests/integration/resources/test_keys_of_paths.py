@@ -10,8 +10,8 @@ from resource_clients import FOUR, People, people_of
 from sqlalchemy import MetaData
 
 from gatepost import App, Field, Resource, anyone, authenticated, hidden, nobody
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
-from gatepost.settings import load_settings
 from gatepost.testing import TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -11,8 +11,8 @@ from resource_clients import FOUR, People, people_of
 from sqlalchemy import MetaData
 
 from gatepost import Actor, App, Resource, anyone
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError, NotFound
-from gatepost.settings import load_settings
 from gatepost.testing import TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from gatepost.auth.keys import KEY_FILE, development_key, load_signing_key, signing_key
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
-from gatepost.settings import AuthSettings, ServerSettings, Settings, load_settings
+from gatepost.settings import AuthSettings, ServerSettings, Settings
 
 KEY = OKPKey.generate_key("Ed25519")
 PEM = KEY.as_pem(private=True).decode()

@@ -4,7 +4,8 @@ import dataclasses
 from pathlib import Path
 
 from gatepost.cli.config import CONCERNS, reference_page, rows_of
-from gatepost.settings import Settings, load_settings
+from gatepost.environment import load_settings
+from gatepost.settings import Settings
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
 

@@ -34,8 +34,9 @@ from gatepost.cli.explained_walk import Walk
 from gatepost.cli.explanations import Explanation
 from gatepost.cli.sql_layout import laid_out
 from gatepost.database.statement_recording import RecordingDatabase
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
-from gatepost.settings import Settings, load_settings
+from gatepost.settings import Settings
 
 KEY = "01890a5d-ac96-774b-bcce-b302099a8057"
 

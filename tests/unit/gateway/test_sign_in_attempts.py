@@ -11,9 +11,9 @@ from gate_conversation import GateResponse, ask, parts, scope
 from gatepost.asgi import Receive, Scope, Send
 from gatepost.auth.keys import development_key
 from gatepost.declaring.rate_limits import RateLimit, minutes
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError, Header
 from gatepost.gateway import Gate, PathRules
-from gatepost.settings import load_settings
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

@@ -2,9 +2,9 @@
 
 import pytest
 
+from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
 from gatepost.server.safety import refuse_unsafe
-from gatepost.settings import load_settings
 
 SAFE = {
     "GATEPOST_ENV": "production",
