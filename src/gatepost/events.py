@@ -346,10 +346,11 @@ class StatementFinished(msgspec.Struct, gc=False):
 
 
 class StatementSlow(msgspec.Struct):
-    """A compiled statement took long, or failed after it did: `sql` is its text, without values. Emitted once a minute
-    for each statement of a process; `count` is how often it was slow since the last time."""
+    """The compiled statement of the name `statement` took long, or failed after it did: `sql` is its text, without
+    values. Emitted once a minute for each statement of a process; `count` is how often it was slow since the last
+    time."""
 
-    name: str
+    statement: str
     sql: str
     seconds: float
     count: int

@@ -27,4 +27,4 @@ class SlowStatements:
         if name not in self._told and len(self._told) >= STATEMENTS_MAX:
             return
         self._told[name] = now + QUIET_SECONDS, 0
-        self._events.emit(StatementSlow(name=name, sql=statement.sql, seconds=seconds, count=count + 1))
+        self._events.emit(StatementSlow(statement=name, sql=statement.sql, seconds=seconds, count=count + 1))

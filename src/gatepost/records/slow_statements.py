@@ -80,6 +80,6 @@ def report_slow_statements(source: Events, reports: Reports) -> None:
     """Tell the monitor of each that is slow. Call it before the application is started."""
 
     def report(event: StatementSlow) -> None:
-        reports.send(SlowStatement(event.name, event.sql, event.seconds, event.count, time.time()))
+        reports.send(SlowStatement(event.statement, event.sql, event.seconds, event.count, time.time()))
 
     source.subscribe(StatementSlow, report)
