@@ -194,6 +194,12 @@ def test_the_monitor_is_replaced_and_nothing_is_lost(served: tuple[Running, Path
     # Whoever connects meanwhile waits: the socket is the master's.
     assert metrics(path)[COUNT] == 2
     assert monitor_of(server).pid != first.pid
+    with admin(path) as client:
+        application = client.get("/application").json()
+    served = {row["operation"]: row for row in application["operations"]}
+    assert (served["notes.list"]["path"], served["notes.list"]["allow"]) == ("/api/notes", "anyone")
+    values = {row["variable"]: row["value"] for row in application["settings"]}
+    assert (values["DATABASE_URL"], values["GATEPOST_WORKERS"]) == ("***", "2")
     assert "monitor_died" in server.output
     server.send(signal.SIGTERM)
     assert server.wait() == 0

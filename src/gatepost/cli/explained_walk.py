@@ -16,7 +16,6 @@ from gatepost.call import SAFE, Call, Endpoint
 from gatepost.cli.explained_endpoints import parameters_of, reads_its_row_alone, transaction_of
 from gatepost.cli.explained_request import AskedRequest
 from gatepost.cli.explanations import ExplainedStatement, Explanation, Refusal
-from gatepost.cli.routes import handler_of, limit_of
 from gatepost.composition import Composition
 from gatepost.database.statement_recording import RecordedStatement, RecordingDatabase, RowsUnknown
 from gatepost.declaring.policies import decide
@@ -27,6 +26,7 @@ from gatepost.openapi.described import DescribedEndpoint
 from gatepost.openapi_composition import DerivedOperation
 from gatepost.operations import Operation, RouteRules
 from gatepost.routes.nearest_paths import NearestPaths
+from gatepost.server.operation_rows import handler_of, limit_of
 from gatepost.services.service_registry import ServiceRegistry
 
 _REFUSED_AT = {401: "policy", 403: "policy", 404: "path", 412: "If-Match", 428: "If-Match"}

@@ -12,6 +12,7 @@ from gatepost.events import Events
 from gatepost.monitor.admin import AdminServer
 from gatepost.monitor.alert_pages import AlertPages
 from gatepost.monitor.alert_records import AlertRecords
+from gatepost.monitor.application_record import ApplicationRecord
 from gatepost.monitor.change_records import ChangeRecords
 from gatepost.monitor.context import MonitorContext, Monitored, Part
 from gatepost.monitor.deployment_watch import DeploymentWatch
@@ -69,6 +70,7 @@ class Monitor:
             changes := ChangeRecords(context),
             ErrorRecords(context),
             SlowStatements(context),
+            ApplicationRecord(context),
             history,
             copies := HistoryCopies(context, history),
             alerts,

@@ -14,6 +14,7 @@ from gatepost.shared_files import shared_file
 
 MIB = 1024 * 1024
 SIZES: Mapping[str, int] = {
+    "application": 4 * MIB,
     "changes": 2 * MIB,
     "alerts": 4 * MIB,
     "deployment": 8192,

@@ -31,6 +31,7 @@ from gatepost.records.change_events import subscribe_changes
 from gatepost.records.error_reports import ErrorReporter
 from gatepost.records.slow_statements import report_slow_statements
 from gatepost.server.allocator import return_large_blocks
+from gatepost.server.application_report import application_report
 from gatepost.server.cpu_scheduling import BatchScheduling
 from gatepost.server.lifespan import Lifespan, RefusalApp
 from gatepost.server.listening import stop_accepting
@@ -142,6 +143,7 @@ class Worker:
             sampler.start(loop)
         if context.shared is not None:
             context.shared.reports.send(reported(app.objectives))
+            context.shared.reports.send(application_report(app.running, self.settings))
         context.reports.send(os.getpid())
         if self.introduce is not None:
             self.introduce(app)

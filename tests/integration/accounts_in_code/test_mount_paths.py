@@ -10,8 +10,8 @@ from mounts_app import HallUser, respond
 
 from gatepost import CORS, App, ConfigurationError, Mount, RateLimit, Settings
 from gatepost.asgi import Receive, Scope, Send
-from gatepost.cli.routes import rows_of
 from gatepost.gateway import PathRules
+from gatepost.server.operation_rows import operation_rows
 from gatepost.testing import Client, TestApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -117,7 +117,7 @@ async def test_limits_cors_and_probes_are_those_of_the_path(old: TestApp) -> Non
 
 async def test_routes_lists_the_mount_and_its_paths() -> None:
     settings = Settings()
-    rows = {row["path"]: row for row in rows_of(app.composed(settings), settings)}
+    rows = {row["path"]: row for row in operation_rows(app.composed(settings), settings)}
 
     assert rows["/old/*"]["operation"] == "mount /old"
     assert rows["/old/login"]["rate_limit"] == "5 / 15 min"

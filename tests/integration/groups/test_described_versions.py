@@ -14,9 +14,9 @@ from gatepost import Actor
 from gatepost.cli.explained_request import parse_request
 from gatepost.cli.explained_walk import Walk
 from gatepost.cli.explanations import Explanation
-from gatepost.cli.routes import rows_of
 from gatepost.database.statement_recording import RecordingDatabase
 from gatepost.openapi.breaking_changes import breaking_changes
+from gatepost.server.operation_rows import operation_rows
 from gatepost.settings import Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -115,7 +115,7 @@ async def test_what_breaks_clients_of_one_version_is_found_whatever_the_other_ha
 
 
 async def test_routes_are_listed_with_their_group() -> None:
-    rows = rows_of(app.composed(Settings()), Settings())
+    rows = operation_rows(app.composed(Settings()), Settings())
     assert any({"/api/v2/records", "v2.records.list"} <= {*map(str, row.values())} for row in rows)
 
 

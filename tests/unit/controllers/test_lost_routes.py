@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Mapped
 
 from gatepost import App, ConfigurationError, Controller, Model, Resource, anyone, delete, get, post
-from gatepost.cli.routes import rows_of
+from gatepost.server.operation_rows import operation_rows
 from gatepost.settings import Settings
 
 
@@ -158,7 +158,7 @@ class Beside(Controller):
 def test_the_routes_say_what_takes_the_place_of_a_derived_endpoint(app: App) -> None:
     settings = Settings()
 
-    handlers = [row["handler"] for row in rows_of(app.composed(settings), settings)]
+    handlers = [row["handler"] for row in operation_rows(app.composed(settings), settings)]
 
     said = ", in place of what is derived from Reel"
     assert [handler.split()[0] for handler in handlers if handler.endswith(said)] == ["Replacing.one"]

@@ -1,0 +1,53 @@
+"""`ApplicationRecord`: which operations the workers serve, and with which settings."""
+
+import asyncio
+
+import msgspec
+
+from gatepost.monitor.context import MonitorContext
+from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.records.application import ApplicationReported
+from gatepost.records.compression import compressed, decompressed
+
+
+class ApplicationRecord:
+    """Serves it at `/application`. A monitor that takes the place of another knows it from the file."""
+
+    def __init__(self, context: MonitorContext) -> None:
+        self._monitored = context.monitored
+        self._file = context.monitored.files.snapshot("application")
+        self._known = self._loaded()
+        context.handle(ApplicationReported, self._note)
+        context.pages.add("GET", "/application", self._page)
+
+    async def run(self) -> None:
+        """It has nothing to do but to listen."""
+        await asyncio.Event().wait()
+
+    def _note(self, reported: ApplicationReported) -> None:
+        self._known = reported
+        data = compressed(msgspec.msgpack.encode(reported))
+        if len(data) <= self._file.bytes_max:
+            self._file.save(data)
+
+    def _loaded(self) -> ApplicationReported:
+        saved = self._file.load()
+        try:
+            if saved is not None:
+                return msgspec.msgpack.decode(decompressed(saved), type=ApplicationReported)
+        except (ValueError, msgspec.DecodeError):
+            pass  # of another version
+        return ApplicationReported([], [])
+
+    def _page(self, request: Request) -> Page:
+        of = self._monitored
+        known = msgspec.to_builtins(self._known)
+        return json_page(
+            200,
+            {
+                "instance": of.instance,
+                "release": of.release,
+                "operations": known["operations"],
+                "settings": known["settings"],
+            },
+        )
