@@ -19,7 +19,7 @@ class RequestFinished(msgspec.Struct, gc=False):
     """A response has been sent, or the client has gone. `seconds` is wall time, `route` the pattern, not the path.
 
     `operation` is None where no endpoint was found, or another application responded. `database_seconds` and `rows`
-    are those of its compiled statements, 0 where nothing counts them; `pool_wait_seconds` is how
+    are those of its statements, 0 where nothing counts them; `pool_wait_seconds` is how
     long it waited for connections; `bytes` are those of the body, as sent.
     """
 
@@ -333,11 +333,10 @@ class ConnectionOpened(msgspec.Struct):
 
 
 class StatementFinished(msgspec.Struct, gc=False):
-    """A compiled statement has run, or failed: then `rows` is None.
+    """A statement has run, or failed: then `rows`, which it returned or changed, is None.
 
-    `name` is the resource's path and the action, as in the comment in its text, or the text where it has no name.
-    `seconds` is wall time from its sending to its rows. What a service sends through its session is SQLAlchemy's, and
-    not among these.
+    `name` is the resource's path and the action, as in the comment in its text, or the text where it has no name; what
+    a service sends through its session is `PATH.session`. `seconds` is wall time from its sending to its rows.
     """
 
     name: str
@@ -346,7 +345,7 @@ class StatementFinished(msgspec.Struct, gc=False):
 
 
 class StatementSlow(msgspec.Struct):
-    """The compiled statement of the name `statement` took long, or failed after it did: `sql` is its text, without
+    """The statement of the name `statement` took long, or failed after it did: `sql` is its text, without
     values. Emitted once a minute for each statement of a process; `count` is how often it was slow since the last
     time."""
 

@@ -12,7 +12,7 @@ from gatepost.bounded_cache import BoundedCache
 from gatepost.call import CURRENT_SPENT
 from gatepost.database.failures import SCHEMA_CHANGED, is_schema_change
 from gatepost.database.holders import Holder
-from gatepost.database.slow_statements import SlowStatements
+from gatepost.database.slow_statements import SessionStatement, SlowStatements
 from gatepost.database.statements import Statement
 from gatepost.events import CountStatement, Events, StatementFinished
 
@@ -22,7 +22,7 @@ Record = asyncpg.Record
 
 Check: TypeAlias = "Callable[[Statement, RawConnection], Awaitable[None]]"
 
-Measure: TypeAlias = "Callable[[Statement, int, int | None], None]"
+Measure: TypeAlias = "Callable[[Statement | SessionStatement, int, int | None], None]"
 """Takes a statement, the moment at which it was sent (of `perf_counter_ns`), and its rows, None where it failed."""
 
 PREPARED_MAX = 256
@@ -41,10 +41,12 @@ class PooledConnection:
     `needs_reset` is set where a service may have left something on it: the pool undoes that before it is lent again.
     `writer` is the task that has sent a COMMIT, or an autocommitted write, until its reply is read.
     `holder` is on whose behalf it is lent, or was lent last. `check` raises the refusal of a statement,
-    which it gets with the bare connection.
+    which it gets with the bare connection. `measure` takes what was sent over it; None where nobody measures.
     """
 
     __slots__ = ("_check", "holder", "needs_reset", "orm", "prepared", "raw", "writer")
+
+    measure: "Measure | None" = None
 
     def __init__(self, raw: RawConnection, check: Check) -> None:
         self.raw = raw
@@ -100,11 +102,11 @@ class PooledConnection:
 class MeasuredConnection(PooledConnection):
     """A connection whose statements are measured: those of transactions. Those outside of one are `Pool.run`'s."""
 
-    __slots__ = ("_measure",)
+    __slots__ = ("measure",)
 
     def __init__(self, raw: RawConnection, check: Check, measure: Measure) -> None:
         super().__init__(raw, check)
-        self._measure = measure
+        self.measure: Measure = measure
 
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """As without anybody who measures."""
@@ -115,7 +117,7 @@ class MeasuredConnection(PooledConnection):
             rows = len(records)
             return records
         finally:
-            self._measure(statement, sent_at, rows)
+            self.measure(statement, sent_at, rows)
 
 
 def measuring(events: Events, slow_seconds: float) -> "Measure | None":
@@ -134,7 +136,7 @@ def measuring(events: Events, slow_seconds: float) -> "Measure | None":
             counters[name] = count
         return count
 
-    def measure(statement: Statement, sent_at: int, rows: int | None) -> None:
+    def measure(statement: Statement | SessionStatement, sent_at: int, rows: int | None) -> None:
         took = perf_counter_ns() - sent_at
         if (spent := find_spent(None)) is not None:
             spent.database_ns += took

@@ -7,6 +7,7 @@ used.
 """
 
 from collections.abc import Awaitable, Callable
+from time import perf_counter_ns
 from typing import Any, Protocol, cast
 
 from asyncpg.exceptions import InFailedSQLTransactionError
@@ -28,6 +29,7 @@ from gatepost.database.guards import (
 )
 from gatepost.database.read_only_sql import only_reads
 from gatepost.database.session_listeners import session_class
+from gatepost.database.slow_statements import SessionStatement
 from gatepost.database.statements import COLSPECS
 from gatepost.exact_json import encode
 
@@ -39,7 +41,11 @@ PREPARED_MAX = 256
 
 
 class OwningTransaction(Protocol):
-    """The transaction that a session works in: it begins with the first statement that needs it."""
+    """The transaction that a session works in: it begins with the first statement that needs it. `resource` is that of
+    the request's path; None outside of requests."""
+
+    @property
+    def resource(self) -> str | None: ...
 
     async def begin(self) -> None: ...
 
@@ -62,9 +68,11 @@ class BorrowedConnection(AsyncAdapt_asyncpg_connection):
     session sends nothing. `is_spoiled` is set where SQLAlchemy's idea of the transaction and ours went apart: the bare
     connection goes on, with a new one of these. `is_known` is set while the dialect runs a statement, which it has
     weighed; whatever else is sent, or handed out to send something, may leave anything on the connection.
+    `statement_name` is what measurements call its statements.
     """
 
     transaction: OwningTransaction
+    statement_name: str
 
     only_reads = is_read = is_known = False
     has_written = is_unmet = False
@@ -78,6 +86,7 @@ class BorrowedConnection(AsyncAdapt_asyncpg_connection):
     def enter(self, transaction: OwningTransaction) -> None:
         """From now on statements belong to this transaction."""
         self.transaction = transaction
+        self.statement_name = "session" if transaction.resource is None else f"{transaction.resource}.session"
         self.has_written = self.is_unmet = self.was_rolled_back = self.is_over = False
 
     def weigh(self, statement: str, context: Any) -> None:
@@ -179,8 +188,12 @@ class BorrowedDialect(PGDialect_asyncpg):
         borrowed.is_read = borrowed.only_reads or only_reads(statement)
         borrowed.weigh(statement, context)
         borrowed.transaction.begin_statement(statement)
+        measure = borrowed.pooled.measure
+        sent_at = 0 if measure is None else perf_counter_ns()
+        rows: int | None = None
         try:
             execute(cursor, statement, *rest)
+            rows = max(0, cursor.rowcount)  # -1 where PostgreSQL does not say
         except Exception as error:
             if isinstance(error.__cause__, InFailedSQLTransactionError):
                 raise TransactionAborted from error
@@ -188,6 +201,8 @@ class BorrowedDialect(PGDialect_asyncpg):
         finally:
             borrowed.only_reads = borrowed.is_read = borrowed.is_known = False
             borrowed.transaction.end_statement()
+            if measure is not None:
+                measure(SessionStatement(borrowed.statement_name, statement), sent_at, rows)
 
     def do_rollback_to_savepoint(self, connection: Any, name: str) -> None:
         """Undo back to a savepoint, as long as there is one."""

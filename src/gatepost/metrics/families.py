@@ -37,7 +37,7 @@ REQUEST_DATABASE_SECONDS = Family(
     "gatepost_request_database_seconds_total",
     "counter",
     ("operation", "class"),
-    "Wall time that requests waited for their compiled statements.",
+    "Wall time that requests waited for their statements.",
 )
 REQUEST_POOL_WAIT_SECONDS = Family(
     "gatepost_request_pool_wait_seconds_total",
@@ -49,14 +49,14 @@ RESPONSE_BYTES = Family(
     "gatepost_response_body_bytes_total", "counter", ("operation", "class"), "Bytes of response bodies, as sent."
 )
 REFUSALS = Family("gatepost_refusals_total", "counter", ("code",), "Refusals and failures, by code.")
-STATEMENTS = Family("gatepost_statements_total", "counter", ("statement",), "Compiled statements that have run.")
+STATEMENTS = Family("gatepost_statements_total", "counter", ("statement",), "Statements that have run.")
 STATEMENT_FAILURES = Family(
-    "gatepost_statement_failures_total", "counter", ("statement",), "Compiled statements that have failed."
+    "gatepost_statement_failures_total", "counter", ("statement",), "Statements that have failed."
 )
-STATEMENT_SECONDS = Family(
-    "gatepost_statement_seconds_total", "counter", ("statement",), "Wall time of compiled statements."
+STATEMENT_SECONDS = Family("gatepost_statement_seconds_total", "counter", ("statement",), "Wall time of statements.")
+STATEMENT_ROWS = Family(
+    "gatepost_statement_rows_total", "counter", ("statement",), "Rows that statements returned or changed."
 )
-STATEMENT_ROWS = Family("gatepost_statement_rows_total", "counter", ("statement",), "Rows of compiled statements.")
 LIMIT_REFUSALS = Family("gatepost_limit_refusals_total", "counter", ("limit",), "Requests over a rate limit.")
 BUCKET_DECISIONS = Family(
     "gatepost_bucket_decisions_total",

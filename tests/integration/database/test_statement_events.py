@@ -1,4 +1,4 @@
-"""Every compiled statement tells subscribers how long it took; where there are none, no clock is read."""
+"""Every statement tells subscribers how long it took; where there are none, no clock is read."""
 
 import asyncio
 import itertools
@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import Integer, bindparam, func, select
+from sqlalchemy import Integer, bindparam, func, select, text
 
 from gatepost.call import CURRENT_SPENT, Spent
 from gatepost.database.connection import PooledConnection
@@ -14,7 +14,7 @@ from gatepost.database.database import Database
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.errors import Overloaded
-from gatepost.events import Events, StatementFinished
+from gatepost.events import Events, StatementFinished, StatementSlow
 from gatepost.settings import DatabaseSettings
 
 SERIES = Statement(select(func.generate_series(1, bindparam("count", type_=Integer()))))
@@ -81,6 +81,53 @@ async def test_statements_of_a_transaction_are_told_as_well(database_url: str) -
     assert [(event.name, event.rows) for event in emitted] == [(SERIES.name, 2), (SERIES.name, 4)]
 
 
+async def test_what_a_session_sends_is_told_under_the_name_of_its_resource(database_url: str) -> None:
+    spent = Spent()
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.session.execute(text("SELECT generate_series(1, 3)"))
+        await transaction.session.execute(select(func.pg_sleep(0.1)))
+        with pytest.raises(Exception, match="division by zero"):
+            await transaction.session.execute(text("SELECT 1 / 0"))
+
+    async def request() -> None:
+        CURRENT_SPENT.set(spent)
+        with pytest.raises(Exception, match="nothing of it was committed"):
+            await database.for_resource("orders").transact(work)
+
+    emitted: list[StatementFinished] = []
+    async with observed(database_url, emitted) as database:
+        await asyncio.create_task(request())
+
+    assert [(event.name, event.rows) for event in emitted] == [
+        ("orders.session", 3),
+        ("orders.session", 1),
+        ("orders.session", None),
+    ]
+    assert 0.1 <= emitted[1].seconds < 5
+    assert 0.1e9 <= spent.database_ns < 5e9
+    assert spent.rows == 4
+
+
+async def test_slow_texts_of_a_session_are_told_apart_and_without_their_values(database_url: str) -> None:
+    slow: list[StatementSlow] = []
+
+    async def work(transaction: Transaction) -> None:
+        for sql in ("SELECT pg_sleep(0.02), 'ada'", "SELECT pg_sleep(0.03), 'bob'", "SELECT pg_sleep(0.02)"):
+            await transaction.session.execute(text(sql))
+
+    events = Events()
+    events.subscribe(StatementFinished, lambda event: None)
+    events.subscribe(StatementSlow, slow.append)
+    database = Database(database_url, DatabaseSettings(pool_size=1, slow_seconds=0.01), events)
+    await database.for_resource("orders").transact(work)
+    await database.close()
+
+    assert [event.sql for event in slow] == ["SELECT pg_sleep(?), ?", "SELECT pg_sleep(?)"]
+    assert len({event.statement for event in slow}) == 2
+    assert all(event.statement.startswith("orders.session.") for event in slow)
+
+
 async def test_one_that_failed_has_no_rows(database_url: str) -> None:
     emitted: list[StatementFinished] = []
     async with observed(database_url, emitted) as database:
@@ -108,9 +155,11 @@ async def test_without_a_subscriber_nothing_is_timed(database_url: str, monkeypa
         raise AssertionError("a clock was read")
 
     monkeypatch.setattr("gatepost.database.connection.perf_counter_ns", unwanted)
+    monkeypatch.setattr("gatepost.database.sessions.perf_counter_ns", unwanted)
     monkeypatch.setattr("gatepost.database.pool.perf_counter_ns", itertools.count().__next__)
     database = Database(database_url, DatabaseSettings(pool_size=1), Events())
     assert len(await database.run(SERIES, counted(3))) == 3
     assert len(await database.transact(lambda transaction: transaction.read(SERIES, {"count": 2}))) == 2
+    await database.transact(lambda transaction: transaction.session.execute(select(1)))
     assert [type(connection) for connection in database.pool.open] == [PooledConnection]
     await database.close()
