@@ -19,6 +19,9 @@ AWAITED_AT_ONCE = {
     "inspection/examination.py",
     "routes/mounted_lifespan.py",
     "testing/client.py",
+    "monitor/alert_records.py",
+    "monitor/monitor.py",
+    "monitor/parts.py",
 }
 """Where a task is awaited by the one who made it."""
 
