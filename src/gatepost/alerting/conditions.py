@@ -146,7 +146,7 @@ class Conditions:
             "sign-ins",
             "page",
             holds=rate >= SIGN_INS_MIN and rate >= SIGN_INS_FACTOR * usual,
-            sentence=f"{rate:.0f} sign-ins failed within a minute; usual are {usual:.1f}. Somebody may try passwords.",
+            sentence=f"{rate:.0f} sign-ins failed within a minute; usually {usual:.1f}. Somebody may try passwords.",
             look_at="gatepost logs --category security --since 10m",
             clear_seconds=300.0,
         )

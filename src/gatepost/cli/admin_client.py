@@ -3,6 +3,7 @@
 import http.client
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 
 from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
-from gatepost.monitor.addresses import socket_path
+from gatepost.monitor.addresses import is_served, served_ports, socket_name, socket_path
 
 SECONDS = 10.0
 
@@ -42,8 +43,7 @@ def _asked(method: str, path: str, body: Any, port: int | None) -> tuple[int, An
         found = msgspec.json.decode(response.read())
     except (FileNotFoundError, ConnectionRefusedError):
         raise ConfigurationError(
-            f"No server that you run has the admin socket {place}.",
-            hint="Name its port with --port, or its socket with GATEPOST_ADMIN_SOCKET.",
+            f"No server that you run has the admin socket {place}.", hint=_hint_of(served_ports(place.parent))
         ) from None
     except PermissionError:
         raise ConfigurationError(f"You may not open {place}: be its owner, or in its group.") from None
@@ -55,11 +55,22 @@ def _asked(method: str, path: str, body: Any, port: int | None) -> tuple[int, An
 
 
 def _socket_of(port: int | None) -> Path:
+    """The socket of the server on this port; where none is named, the usual one, or else that of the only server."""
     settings = load_settings(os.environ)
     path = socket_path(settings, settings.server.port if port is None else port)
     if path is None:
         raise ConfigurationError("is none.", location="GATEPOST_ADMIN_SOCKET", hint="Name the socket of the server.")
-    return path
+    is_named = port is not None or settings.admin.socket is not None or "GATEPOST_PORT" in os.environ
+    if is_named or is_served(path):
+        return path
+    ports = served_ports(path.parent)
+    return path.with_name(socket_name(ports[0])) if len(ports) == 1 else path
+
+
+def _hint_of(ports: Sequence[int]) -> str:
+    if ports:
+        return f"Name its port with --port; there are servers on {', '.join(map(str, ports))}."
+    return "Name its port with --port, or its socket with GATEPOST_ADMIN_SOCKET."
 
 
 class _SocketConnection(http.client.HTTPConnection):

@@ -1,5 +1,6 @@
 """`gatepost logs`: the last lines of the log files, and those that come, for people or as they are."""
 
+import ipaddress
 import re
 import sys
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from gatepost.logging.text import escaped
 
 _SPAN = re.compile(r"(\d+)([smhd])$")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SENDERS = {"client": "client", "actor": "actor_id"}
 _SHOWN_APART = ("time", "level", "category", "source", "event", "exception", "logger")
 
 
@@ -66,6 +68,16 @@ def configured_folder() -> Path:
     return DATA_FOLDER / "logs" if folder is None else Path(folder)
 
 
+def check_client(text: str) -> None:
+    """Raises ConfigurationError for what is neither an address nor a network."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ConfigurationError(
+            f"{text!r} is no address.", location="--client", hint="Write 203.0.113.9 or 203.0.113.0/24."
+        ) from None
+
+
 def moment_of(text: str) -> str:
     """`10m`, `2h`, `3d` ago, or an ISO 8601 moment, as the lines have it. Raises ConfigurationError."""
     try:
@@ -101,7 +113,7 @@ def _request_words(fields: dict[str, Any]) -> str:
     seconds = fields.get("seconds")
     words = [fields.get("status"), fields.get("method"), fields.get("path")]
     words += [f"{seconds * 1000:.1f} ms" if isinstance(seconds, int | float) else None, fields.get("code")]
-    words += [f"actor={fields['actor_id']}" if fields.get("actor_id") is not None else None]
+    words += [f"{name}={fields[key]}" for name, key in _SENDERS.items() if fields.get(key) is not None]
     return " ".join([*(escaped(str(word)) for word in words if word is not None), f"[{_text(fields, 'request_id')}]"])
 
 

@@ -49,15 +49,18 @@ def read(  # noqa: PLR0913, PLR0917 - the options of a command
     route: Annotated[str | None, typer.Option(help="Only requests of this route or path.")] = None,
     actor: Annotated[str | None, typer.Option(help="Only requests of the user with this id.")] = None,
     request: Annotated[str | None, typer.Option(help="Only lines of the request with this id.")] = None,
+    client: Annotated[str | None, typer.Option(help="Only lines of this address or network.")] = None,
     since: Annotated[str | None, typer.Option(help="Only lines since then: 10m, 2h, 3d, or a moment.")] = None,
     json: JSONOption = False,
 ) -> None:
     """Print the last lines of the log files of this machine's servers, whichever process wrote them."""
     if context.invoked_subcommand is not None:
         return
-    from gatepost.cli.logs import moment_of, print_logs
+    from gatepost.cli.logs import check_client, moment_of, print_logs
     from gatepost.logging.reading import LineFilter
 
     moment = None if since is None else moment_of(since)
-    wanted = LineFilter(category, level, route, actor, request, moment)
+    if client is not None:
+        check_client(client)
+    wanted = LineFilter(category, level, route, actor, request, client, moment)
     print_logs(folder, wanted, count=count, follows=follows, as_json=json)

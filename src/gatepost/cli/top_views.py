@@ -40,9 +40,11 @@ def _state(wanted: Wanted) -> View:
     state = wanted.ask(f"/state?seconds={wanted.seconds}")
     firing = _firing(find("/alerts", port=wanted.port))
     changes = wanted.ask("/changes")["changes"][:SHOWN_CHANGES]
-    lines: list[str | Rows] = [f"{state['instance']}: {state['sentence']}"]
+    lines: list[str | Rows] = [f"{state['instance']}: {_first_sentence(state, firing)}"]
     lines += [f"  - {problem}" for problem in state["problems"][1:]]
-    lines += [f"  ! {alert['severity']}: {alert['sentence']} (since {alert['since']})" for alert in firing]
+    for alert in firing:
+        lines.append(f"  ! {alert['severity']}: {alert['sentence']}")
+        lines.append(f"    since {alert['since']}; look at: {alert['look_at']}")
     lines += [_pool_line(state), _codes_line(state), f"Release {state['release'] or 'unknown'}. {state['records']}"]
     lines.append(_operation_rows(state["operations"][:SHOWN_OPERATIONS]))
     if changes:
@@ -53,6 +55,7 @@ def _state(wanted: Wanted) -> View:
             )
         )
     found = {**state, "alerts": firing, "changes": changes}
+    lines.append("Next: gatepost top operations, operation NAME, database, clients or instances; gatepost db slow.")
     return View(found, lines, is_well=state["status"] == "ok" and not firing)
 
 
@@ -90,6 +93,7 @@ def _operation(wanted: Wanted) -> View:
     parts: list[str | Rows] = [_window_line(state), _operation_rows(now or known)]
     parts.append((("since", "requests", "errors", "refusals", "p50", "p95", "p99", "database"), steps))
     parts.append((("slowest, by request id", "took", "database"), slowest))
+    parts.append("Next: gatepost logs --request ID")
     found = {"operation": name, "now": now[0] if now else None, "since_start": known[0], "history": history}
     return View(found, parts)
 
@@ -128,6 +132,11 @@ def _clients(wanted: Wanted) -> View:
         ]
         if rows:
             parts.append(((kind, "requests", "refusals", "failed sign-ins"), rows))
+            if (left_out := len(found[kind]) - len(rows)) > 0:
+                parts.append(f"{left_out} more: --json")
+    if found["addresses"]:
+        client = found["addresses"][0]["client"]
+        parts.append(f"Next: gatepost logs --client {client} --since 10m; gatepost limits show {client}")
     return View(found, parts)
 
 
@@ -153,6 +162,15 @@ VIEWS: Mapping[str, Callable[[Wanted], View]] = {
 
 def _firing(alerts: Found | None) -> list[Found]:
     return [] if alerts is None else [each for each in alerts["alerts"] if each["state"] == "firing"]
+
+
+def _first_sentence(state: Found, firing: Sequence[Found]) -> str:
+    """That of the state; an alert outlasts what the last minute has, and then all is not well."""
+    sentence: str = state["sentence"]
+    if not firing or state["problems"]:
+        return sentence
+    count = "1 alert fires." if len(firing) == 1 else f"{len(firing)} alerts fire."
+    return sentence.replace("All is well.", count, 1)
 
 
 def _window_line(state: Found) -> str:

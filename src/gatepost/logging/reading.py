@@ -5,13 +5,14 @@ line that is not JSON is skipped by a filter, and shown escaped without one.
 """
 
 import contextlib
+import ipaddress
 import os
 import re
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -31,13 +32,15 @@ _decode = msgspec.json.Decoder().decode
 
 @dataclass(frozen=True, slots=True)
 class LineFilter:
-    """Which lines are wanted; None admits all. `since` is a moment as the lines have it, RFC 3339 in UTC."""
+    """Which lines are wanted; None admits all. `client` is an address or a network;
+    `since` a moment as the lines have it, RFC 3339 in UTC."""
 
     category: Category | None = None
     level: str | None = None
     route: str | None = None
     actor: str | None = None
     request_id: str | None = None
+    client: str | None = None
     since: str | None = None
 
     @property
@@ -60,6 +63,7 @@ class LineFilter:
             and (self.route is None or self.route in (line.get("route"), line.get("path")))
             and (self.actor is None or str(line.get("actor_id")) == self.actor)
             and (self.request_id is None or line.get("request_id") == self.request_id)
+            and (self.client is None or any(_is_of(self.client, line.get(name)) for name in ("client", "key")))
             and (self.since is None or str(line.get("time")) >= self.since)
         )
 
@@ -67,7 +71,7 @@ class LineFilter:
         """Whether a line that has not been decoded can be wanted: much faster, and right where it says no."""
         return all(
             text.encode() in line
-            for text in (self.category, self.actor, self.request_id)
+            for text in (self.category, self.actor, self.request_id, self.client)
             # Others may stand there with escapes.
             if text is not None and _PLAIN.fullmatch(text)
         )
@@ -127,6 +131,21 @@ def fields_of(line: bytes) -> dict[str, Any] | None:
     except msgspec.DecodeError:
         return None
     return cast("dict[str, Any]", found) if isinstance(found, dict) else None
+
+
+def _is_of(client: str, shown: object) -> bool:
+    """Whether what a line has is the client, or an address of its network."""
+    if shown is None or "/" not in client:
+        return shown == client
+    try:
+        return shown == client or ipaddress.ip_address(str(shown)) in _network(client)
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=1)
+def _network(client: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(client, strict=False)
 
 
 def _rank(level: object) -> int:

@@ -2,7 +2,9 @@
 
 import ipaddress
 import os
+import re
 import secrets
+import socket
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,13 +15,39 @@ from gatepost.settings import Settings
 NO_SOCKET = "none"
 TOKEN_LENGTH_MIN = 16
 
+_SOCKET_NAME = re.compile(r"admin-(\d+)\.sock")
+
 
 def socket_path(settings: Settings, port: int) -> Path | None:
     """The Unix socket of the instance on this port; None where the settings want none."""
     given = settings.admin.socket
     if given == NO_SOCKET:
         return None
-    return Path(given) if given is not None else _runtime_folder() / f"admin-{port}.sock"
+    return Path(given) if given is not None else _runtime_folder() / socket_name(port)
+
+
+def socket_name(port: int) -> str:
+    """The name of the file where no path is set."""
+    return f"admin-{port}.sock"
+
+
+def served_ports(folder: Path) -> list[int]:
+    """The ports whose sockets in this folder have a server, in order."""
+    names = (_SOCKET_NAME.fullmatch(path.name) for path in folder.glob("admin-*.sock"))
+    return sorted(int(name[1]) for name in names if name is not None and is_served(folder / name[0]))
+
+
+def is_served(path: Path) -> bool:
+    """Whether a server listens on a socket; also where only others may ask it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(1.0)
+        try:
+            client.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except OSError:
+            return True
+    return True
 
 
 def _runtime_folder() -> Path:

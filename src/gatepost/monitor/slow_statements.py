@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from gatepost.database.masked_sql import without_literals
+from gatepost.database.masked_sql import MASK, without_literals
 from gatepost.logging.text import shortened
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.error_pages import shown_moment
@@ -97,6 +97,10 @@ async def _explain(connection: RecordsConnection, kept: KeptStatement) -> None:
         explaining = await connection.prepare(f"EXPLAIN (GENERIC_PLAN) {kept.sql}")
         # The protocol wants values, the plan is made without them.
         rows: list[Any] = await explaining.fetch(*[None] * len(explaining.get_parameters()))
+    except asyncpg.PostgresSyntaxError as error:
+        masked = " Values in its text are masked as ?: bind them, and it has a plan." if MASK in kept.sql else ""
+        kept.plan = f"PostgreSQL does not explain it: {without_literals(str(error))}.{masked}"
+        return
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         kept.plan = f"PostgreSQL does not explain it: {without_literals(str(error))}"
         return

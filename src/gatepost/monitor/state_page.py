@@ -137,6 +137,8 @@ def problems_of(
     elif not ready:
         found.append("No worker is ready.")
     status: Status = "down" if found else "ok"
+    if workers and gauges.get("database_reachable", len(workers)) < max(1, len(ready)):
+        found.insert(0, "The database cannot be reached.")
     found += [
         f"Worker {worker.pid} has not reported for {worker.silent_seconds:.0f} s."
         for worker in workers
@@ -147,13 +149,11 @@ def problems_of(
     if requests.errors >= ERRORS_MIN and requests.errors / requests.requests >= ERROR_SHARE_MAX:
         found.append(f"{_share(requests.errors, requests.requests)} of the requests fail (5xx).")
     if counted["unexpected_errors"]:
-        found.append(f"{counted['unexpected_errors']:.0f} errors were unexpected: see `gatepost errors list`.")
+        found.append(f"Unexpected errors: {counted['unexpected_errors']:.0f}; see `gatepost errors list`.")
     if counted["worker_deaths"]:
-        found.append(f"{counted['worker_deaths']:.0f} workers died.")
+        found.append(f"Workers that died: {counted['worker_deaths']:.0f}; see `gatepost logs --level error`.")
     if counted["shed"]:
         found.append(f"{counted['shed']:.0f} requests were refused because of overload.")
-    if gauges.get("database_reachable", len(workers)) < len(ready):
-        found.append("The database cannot be reached.")
     if waiting := gauges.get("pool_waiting", 0):
         found.append(f"{waiting:.0f} requests wait for a connection to the database.")
     return found, status if status == "down" or not found else "degraded"

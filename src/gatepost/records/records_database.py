@@ -129,7 +129,7 @@ class RecordsDatabase:
             self._connection.terminate()
             self._connection = None
         self._retry_at = time.monotonic() + self._backoff.next_pause()
-        self.state = f"Records stay with this instance: {reason}."
+        self.state = f"Records stay with this instance: {reason.rstrip('.')}."
 
 
 async def _connect(dsn: str) -> RecordsConnection:

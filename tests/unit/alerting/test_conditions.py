@@ -88,7 +88,7 @@ def test_failed_sign_ins_are_compared_with_what_is_usual() -> None:
     few = [reading(failed_sign_ins=2 * minute) for minute in range(60)]
     assert look_through(Conditions(), few) == {}
     attacked = look_through(Conditions(), [*few, reading(failed_sign_ins=118 + 40)])
-    assert "40 sign-ins failed within a minute; usual are 2.0." in attacked["sign-ins"].sentence
+    assert "40 sign-ins failed within a minute; usually 2.0." in attacked["sign-ins"].sentence
     many = [reading(failed_sign_ins=25 * minute) for minute in range(60)]
     assert look_through(Conditions(), [*many, reading(failed_sign_ins=25 * 59 + 40)]) == {}
     # The counters of a server that has started anew begin at 0.

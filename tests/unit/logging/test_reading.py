@@ -58,6 +58,11 @@ def test_the_last_lines_come_from_as_many_files_as_it_takes(folder: Path) -> Non
         (LineFilter(route="/api/books"), [0, 1]),
         (LineFilter(route="/api/books/7"), [1]),
         (LineFilter(actor="7"), [2]),
+        (LineFilter(client="203.0.113.9"), [0, 3]),
+        (LineFilter(client="203.0.113.0/24"), [0, 1, 3]),
+        (LineFilter(client="203.0.113.9/32"), [0, 3]),
+        (LineFilter(client="2001:db8::/32"), [2]),
+        (LineFilter(client="203.0.113"), []),
         (LineFilter(request_id="r3"), [3, 5]),
         (LineFilter(since="2026-11-30T20:16"), [5]),
         (LineFilter(category="access", actor="7", route="/api/books"), []),
@@ -65,10 +70,10 @@ def test_the_last_lines_come_from_as_many_files_as_it_takes(folder: Path) -> Non
 )
 def test_a_filter_admits_what_it_says(tmp_path: Path, wanted: LineFilter, found: list[int]) -> None:
     lines = [
-        line_of(n=0, route="/api/books", path="/api/books"),
-        line_of(n=1, route="/api/books", path="/api/books/7"),
-        line_of(n=2, actor_id=7),
-        line_of(n=3, request_id="r3"),
+        line_of(n=0, route="/api/books", path="/api/books", client="203.0.113.9"),
+        line_of(n=1, route="/api/books", path="/api/books/7", client="203.0.113.0/24"),
+        line_of(n=2, actor_id=7, client="2001:db8::1"),
+        line_of(n=3, request_id="r3", key="203.0.113.9"),
         line_of(n=4, category="application"),
         line_of(n=5, category="application", level="warning", request_id="r3", time="2026-11-30T20:16:00.000Z"),
         b"no JSON\n",

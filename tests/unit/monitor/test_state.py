@@ -27,10 +27,18 @@ def figures(requests: int = 1000, errors: int = 0) -> RequestFigures:
         ([READY, BUSY], figures(), {}, {}, "degraded", "1 of 2 workers are not ready."),
         ([READY, HANGING], figures(), {}, {}, "degraded", "Worker 3 has not reported for 14 s."),
         ([READY], figures(), {"database_reachable": 0}, {}, "degraded", "The database cannot be reached."),
+        ([BUSY], figures(), {"database_reachable": 0}, {}, "down", "The database cannot be reached."),
         ([READY], figures(), {"database_reachable": 1}, {}, "ok", None),
         ([READY], figures(), {"pool_waiting": 3}, {}, "degraded", "3 requests wait for a connection to the database."),
         ([READY], figures(), {}, {"shed": 7}, "degraded", "7 requests were refused because of overload."),
-        ([READY], figures(), {}, {"worker_deaths": 2}, "degraded", "2 workers died."),
+        (
+            [READY],
+            figures(),
+            {},
+            {"worker_deaths": 2},
+            "degraded",
+            "Workers that died: 2; see `gatepost logs --level error`.",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_first(
