@@ -49,7 +49,7 @@ def check_instance(value: str) -> str | None:
     return "must be up to 100 letters and digits, with . _ : - between them"
 
 
-def _check_release(value: str) -> str | None:
+def check_release(value: str) -> str | None:
     """What is wrong with the name of a release: it stands in records, mails and the database."""
     return None if len(value) <= 100 and value.isprintable() else "must be up to 100 printable characters"
 

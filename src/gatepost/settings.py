@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.setting_fields import (
     DAY_SECONDS,
-    _check_release,
     between,
     check_base_url,
     check_demo_user,
     check_dsn,
     check_instance,
+    check_release,
     one_of,
     setting,
 )
@@ -385,7 +385,7 @@ class RecordsSettings:
         "GATEPOST_RELEASE",
         None,
         "which release of the application this is; by default the commit where the folder is a clone of Git",
-        check=_check_release,
+        check=check_release,
     )
     folder: str | None = setting(
         "GATEPOST_RECORDS_FOLDER",

@@ -46,8 +46,6 @@ class PooledConnection:
 
     __slots__ = ("_check", "holder", "needs_reset", "orm", "prepared", "raw", "writer")
 
-    measure: "Measure | None" = None
-
     def __init__(self, raw: RawConnection, check: Check) -> None:
         self.raw = raw
         self._check = check
@@ -56,6 +54,11 @@ class PooledConnection:
         self.orm: Any = None
         self.needs_reset = False
         self.writer: asyncio.Task[Any] | None = None
+
+    @property
+    def measure(self) -> "Measure | None":
+        """Takes what was sent over it."""
+        return None
 
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """Run a statement and return its rows. Prepares it at its first use on this connection."""
@@ -102,11 +105,16 @@ class PooledConnection:
 class MeasuredConnection(PooledConnection):
     """A connection whose statements are measured: those of transactions. Those outside of one are `Pool.run`'s."""
 
-    __slots__ = ("measure",)
+    __slots__ = ("_measure",)
 
     def __init__(self, raw: RawConnection, check: Check, measure: Measure) -> None:
         super().__init__(raw, check)
-        self.measure: Measure = measure
+        self._measure = measure
+
+    @property
+    def measure(self) -> Measure:
+        """Takes what was sent over it."""
+        return self._measure
 
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """As without anybody who measures."""
@@ -117,7 +125,7 @@ class MeasuredConnection(PooledConnection):
             rows = len(records)
             return records
         finally:
-            self.measure(statement, sent_at, rows)
+            self._measure(statement, sent_at, rows)
 
 
 def measuring(events: Events, slow_seconds: float) -> "Measure | None":
