@@ -97,7 +97,7 @@ class Instance:
             changes=Changes(self.files.snapshot("changes")),
             database=RecordsDatabase(self.dsn, list(RECORD_TABLES)),
             events=self.events,
-            pages=PageTable(),
+            pages=PageTable(self.events),
             loop=asyncio.get_running_loop(),
         )
         subscribe_changes(self.events, context.changes.add)
