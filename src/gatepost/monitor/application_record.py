@@ -1,4 +1,4 @@
-"""`ApplicationRecord`: which operations the workers serve, and with which settings."""
+"""`ApplicationRecord`: which operations the workers serve, of which release, and with which settings."""
 
 import asyncio
 
@@ -17,6 +17,8 @@ class ApplicationRecord:
         self._monitored = context.monitored
         self._file = context.monitored.files.snapshot("application")
         self._known = self._loaded()
+        if self._known.at > self._monitored.started_at:
+            self._monitored.release = self._known.release
         context.handle(ApplicationReported, self._note)
         context.pages.add("GET", "/application", self._page)
 
@@ -25,7 +27,7 @@ class ApplicationRecord:
         await asyncio.Event().wait()
 
     def _note(self, reported: ApplicationReported) -> None:
-        self._known = reported
+        self._known, self._monitored.release = reported, reported.release
         data = compressed(msgspec.msgpack.encode(reported))
         if len(data) <= self._file.bytes_max:
             self._file.save(data)

@@ -26,12 +26,13 @@ CALL_SECONDS_MAX = 8.0
 """How long a page may wait for the monitor's event loop."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Monitored:
     """An instance of a release, with what all its processes share. The master makes it before it starts them.
 
-    `buckets` are those of the rate limits that the workers keep on this machine. `admin_address` is where its admin
-    listener can be reached from other machines; None where it is a socket alone.
+    `release` is that of the start until workers report theirs: at SIGHUP they may load another. `buckets` are those of
+    the rate limits that the workers keep on this machine. `admin_address` is where its admin listener can be reached
+    from other machines; None where it is a socket alone.
     `started_at` (seconds since the epoch) tells its counters from those of the server before.
     """
 

@@ -5,7 +5,7 @@ https://docs.kernel.org/admin-guide/cgroup-v2.html, of which `cpu.stat` is read.
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,15 +27,17 @@ _CPU: Mapping[str, tuple[Family, float]] = {
 class HostReadings:
     """Those of the machine, or the container, that this process runs in."""
 
-    def __init__(self, settings: Settings, release: str | None, cgroups: Path = CGROUPS) -> None:
+    def __init__(self, settings: Settings, find_release: Callable[[], str | None], cgroups: Path = CGROUPS) -> None:
         self._log_folder = settings.log.folder
         self._cpu_stat = _cpu_stat_in(cgroups)
-        labels = (version("gatepost"), platform.python_version(), release or "")
-        self._build = tuple(zip(families.BUILD_INFO.labels, labels, strict=True))
+        self._versions = version("gatepost"), platform.python_version()
+        self._find_release = find_release
 
     def read(self) -> Summed:
         """As sums of what processes count."""
-        return {families.BUILD_INFO.name: {self._build: [1]}, **self._disk(), **self._throttling()}
+        labels = (*self._versions, self._find_release() or "")
+        build = tuple(zip(families.BUILD_INFO.labels, labels, strict=True))
+        return {families.BUILD_INFO.name: {build: [1]}, **self._disk(), **self._throttling()}
 
     def _disk(self) -> Summed:
         if self._log_folder is None:

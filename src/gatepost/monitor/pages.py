@@ -50,7 +50,7 @@ class Pages:
         self._memory = context.monitored.memory
         self._levels = context.monitored.levels
         self._events = context.events
-        self._host = HostReadings(context.monitored.settings, context.monitored.release)
+        self._host = HostReadings(context.monitored.settings, lambda: context.monitored.release)
         self._has_started = False
 
     def metrics(self, request: Request) -> Page:

@@ -26,7 +26,9 @@ class SettingRow(msgspec.Struct):
 
 
 class ApplicationReported(Report):
-    """What a worker serves. It stands in place of all before."""
+    """What a worker serves, of which release, `at` which moment. It stands in place of all before."""
 
     operations: list[OperationRow]
     settings: list[SettingRow]
+    release: str | None = None
+    at: float = 0.0

@@ -1,4 +1,6 @@
-"""Which instance of which release a server is. Read once, by the master, before it starts others."""
+"""Which instance of which release a server is. The master names the instance, before it starts others; each worker
+reads its release.
+"""
 
 import contextlib
 import socket

@@ -1,6 +1,7 @@
 """What a worker tells the monitor of its application."""
 
 import os
+import time
 
 import msgspec
 
@@ -11,9 +12,11 @@ from gatepost.server.setting_rows import setting_rows
 from gatepost.settings import Settings
 
 
-def application_report(composition: Composition, settings: Settings) -> ApplicationReported:
-    """Its operations and mounts, and the settings of this process."""
+def application_report(composition: Composition, settings: Settings, release: str | None) -> ApplicationReported:
+    """Its operations and mounts, the settings of this process, and its release."""
     return ApplicationReported(
         msgspec.convert(operation_rows(composition, settings), list[OperationRow]),
         msgspec.convert(list(setting_rows(settings, os.environ)), list[SettingRow]),
+        release,
+        time.time(),
     )

@@ -37,13 +37,12 @@ FOLDER_SETTING = "GATEPOST_RECORDS_FOLDER"
 @dataclass(frozen=True)
 class SharedMemory:
     """What all processes of a server have: the metrics, the levels of the log that operators change, the way of reports
-    to the monitor, the buckets of the rate limits, and which release it is."""
+    to the monitor, and the buckets of the rate limits."""
 
     metrics: MetricsMemory
     levels: LevelTable
     reports: Reports
     buckets: "BucketTable"
-    release: str | None
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,6 @@ def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
         LevelTable.shared(f"gatepost-levels-{port}"),
         Reports(),
         BucketTable.shared(f"gatepost-limits-{port}"),
-        release_name(settings, Path.cwd()),
     )
     address = admin_address(settings)
     with contextlib.ExitStack() as stack:
@@ -89,7 +87,7 @@ def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
     instance = instance_name(settings, port)
     monitored = Monitored(
         instance=instance,
-        release=shared.release,
+        release=release_name(settings, Path.cwd()),
         settings=settings,
         memory=shared.metrics,
         levels=shared.levels,

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from gatepost.alerting.reported_objectives import reported
@@ -29,6 +30,7 @@ from gatepost.metrics.sampler import Sampler
 from gatepost.own_metrics import REGISTRY
 from gatepost.records.change_events import subscribe_changes
 from gatepost.records.error_reports import ErrorReporter
+from gatepost.records.identity import release_name
 from gatepost.records.slow_statements import report_slow_statements
 from gatepost.server.allocator import return_large_blocks
 from gatepost.server.application_report import application_report
@@ -92,6 +94,7 @@ class Worker:
         logs = Logs(self.settings, has_files=True, level_table=levels)
         logs.start()
         logs.take_streams()
+        release = release_name(self.settings, Path.cwd())  # a clone of Git may have moved on since the start
         try:
             app = find_app(self.reference)
         except ConfigurationError as error:
@@ -105,7 +108,7 @@ class Worker:
         if shared is not None:
             subscribe_changes(app.events, shared.reports.send)
             report_slow_statements(app.events, shared.reports)
-            ErrorReporter(shared.reports.send, shared.release, masking.text).subscribe(app.events)
+            ErrorReporter(shared.reports.send, release, masking.text).subscribe(app.events)
         region = None if shared is None else shared.metrics.take()
         sampler: Sampler | None = None
         if region is not None:
@@ -122,7 +125,7 @@ class Worker:
             logs,
             prepare=None if self.prepare is None else partial(self.prepare, app, self.settings),
             refuse=lambda error: self._refuse(error, logs),
-            on_ready=partial(self._report_ready, context, app, region, sampler),
+            on_ready=partial(self._report_ready, context, app, release, region, sampler),
             on_over=None if sampler is None else sampler.finish,
         )
         return lifespan.serve
@@ -134,7 +137,14 @@ class Worker:
         logs.close()
         os._exit(EXIT_REFUSED)
 
-    def _report_ready(self, context: WorkerContext, app: "App", region: Region | None, sampler: Sampler | None) -> None:
+    def _report_ready(
+        self,
+        context: WorkerContext,
+        app: "App",
+        release: str | None,
+        region: Region | None,
+        sampler: Sampler | None,
+    ) -> None:
         loop = asyncio.get_running_loop()
         BatchScheduling().watch(loop)
         if region is not None and sampler is not None:
@@ -143,7 +153,7 @@ class Worker:
             sampler.start(loop)
         if context.shared is not None:
             context.shared.reports.send(reported(app.objectives))
-            context.shared.reports.send(application_report(app.running, self.settings))
+            context.shared.reports.send(application_report(app.running, self.settings, release))
         context.reports.send(os.getpid())
         if self.introduce is not None:
             self.introduce(app)
