@@ -22,7 +22,7 @@ FIGURES = {
     "pool_wait_seconds": 0.0,
     "bytes": 1000,
 }
-STATE = {
+STATE: dict[str, Any] = {
     "instance": "here",
     "release": None,
     "status": "ok",
