@@ -41,13 +41,18 @@ class Received:
         return "250 queued as 7"
 
 
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
 @contextlib.contextmanager
 def receiving() -> Iterator[Received]:
     """Both receivers, as long as the block lasts."""
     received = Received()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        received.mail_port = free.getsockname()[1]
+    received.mail_port = free_port()
     mail = Controller(received, hostname="127.0.0.1", port=received.mail_port)
     hook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(received))
     received.hook_url = f"http://127.0.0.1:{hook.server_port}/hook?of=shop"

@@ -54,6 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
         "test-an-app",
         "authenticate-in-other-ways",
         "watch-a-server",
+        "alerts",
     ],
 )
 def test_a_page_works(page: str, tmp_path: Path, server: EmbeddedPostgreSQL) -> None:

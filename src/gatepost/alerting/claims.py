@@ -5,10 +5,8 @@ that it fires, and the last that it is resolved; a lock of the transaction keeps
 """
 
 from gatepost.alerting.alerts import Alert
+from gatepost.alerting.conditions import SILENT_SECONDS
 from gatepost.records.records_database import RecordsConnection
-
-SILENT_SECONDS = 60.0
-"""An instance that has not been heard of for so long does not count."""
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('gatepost.alert_claims ' || $1, 0))"
 _OTHERS = """

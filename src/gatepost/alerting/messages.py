@@ -57,7 +57,7 @@ def message_of(alert: Alert, instance: str, release: str | None, note: str | Non
     )
 
 
-def test_message(instance: str, operator: str) -> AlertMessage:
+def message_of_test(instance: str, operator: str) -> AlertMessage:
     """What `gatepost alerts test` sends."""
     said = f"This is a test of alerts, which {operator} asked for. Nothing is wrong."
     data = {"name": "test", "state": "test", "sentence": said, "instance": instance}

@@ -9,7 +9,7 @@ from gatepost import events
 from gatepost.alerting.alerts import REASON_LENGTH_MAX, SILENCE_SECONDS_MAX, Alert
 from gatepost.alerting.channels import Channel
 from gatepost.alerting.deliveries import OUTCOME_LENGTH_MAX, Delivery
-from gatepost.alerting.messages import new_id, shown_time, test_message
+from gatepost.alerting.messages import message_of_test, new_id, shown_time
 from gatepost.alerting.texts import one_line
 from gatepost.alerting.undelivered import Undelivered
 from gatepost.errors import ConfigurationError
@@ -91,7 +91,7 @@ class AlertPages:
     def _test(self, request: Request) -> Page:
         async def sent() -> list[dict[str, Any]]:
             operator, records = request.operator, self._records
-            message = test_message(self._context.monitored.instance, operator)
+            message = message_of_test(self._context.monitored.instance, operator)
             found = await asyncio.gather(*(_outcome(channel, message) for channel in records.deliveries.channels))
             said = ", ".join(f"{each['channel']}: {each['outcome']}" for each in found) or "there is no channel"
             self._context.events.emit(events.AlertsTested(said, operator))
