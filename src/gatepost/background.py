@@ -37,6 +37,14 @@ def is_failure(error: BaseException) -> bool:
     return not isinstance(error, KeyboardInterrupt)
 
 
+def stop_if_cancelled() -> None:
+    """End the running task where it was cancelled, and what it awaited did not say so: `asyncio.wait_for` of Python
+    3.11, which libraries call, returns instead if what it waits for comes at the same moment. For endless loops."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def report(name: str, error: BaseException, events: Events) -> None:
     """Report an error of a task that itself goes on."""
     if not events.emit(TaskFailed(task=name, error=error)):

@@ -16,6 +16,7 @@ from gatepost.alerting.channels import Channel
 from gatepost.alerting.messages import AlertMessage, new_id
 from gatepost.alerting.texts import one_line
 from gatepost.alerting.undelivered import Undelivered
+from gatepost.background import stop_if_cancelled
 
 DELIVERIES_MAX = 200
 PENDING_MAX = 100
@@ -99,6 +100,7 @@ class Deliveries:
             due = [each for each in self._first_of_each_alert(channel.name) if each.next_at <= now]
             for delivery in due:
                 await self._send(channel, delivery)
+                stop_if_cancelled()
             if not due:
                 later = min((each.next_at for each in self._first_of_each_alert(channel.name)), default=now + 3600.0)
                 try:

@@ -19,6 +19,7 @@ from gatepost.alerting.messages import message_of
 from gatepost.alerting.objective_counts import ObjectiveCounts
 from gatepost.alerting.readings import NAMES, reading_of
 from gatepost.alerting.reported_objectives import JudgedObjective, ObjectivesReported
+from gatepost.background import stop_if_cancelled
 from gatepost.metrics.exposition import sums
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.instances import BEAT_SECONDS, InstanceBeats
@@ -123,6 +124,7 @@ class AlertRecords:
                     message = message_of(alert, of.instance, of.release, note)
                     self.deliveries.add(alert.id, alert.name, message)
                 self._untold.pop(0)
+                stop_if_cancelled()
                 self._save()
             await self._must_tell.wait()
             self._must_tell.clear()
@@ -155,11 +157,13 @@ class AlertRecords:
                 now = time.monotonic()
                 here_since = now if here_since is None else here_since
                 self._others = [OtherInstance(row["name"], row["seconds"], now - here_since) for row in rows]
+            stop_if_cancelled()
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _copy(self) -> None:
         instance = self._context.monitored.instance
         while True:
+            stop_if_cancelled()
             await asyncio.sleep(COPY_SECONDS)
             if new := self.deliveries.uncopied():
                 try:

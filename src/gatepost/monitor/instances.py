@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from gatepost.background import stop_if_cancelled
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.records.records_database import RecordsAway
@@ -64,6 +65,7 @@ class InstanceBeats:
             except RecordsAway:
                 self.clock_offset_seconds = None
             self.has_tried.set()
+            stop_if_cancelled()
             await asyncio.sleep(BEAT_SECONDS)
 
     async def stop(self) -> None:

@@ -188,7 +188,7 @@ async def test_a_new_monitor_knows_what_fires_and_what_was_counted(
     async with one.monitor() as records:
         await asyncio.sleep(0.8)
         one.count(good=100, bad=60)
-        await until(lambda: len(received.mails) == 2)
+        await until(lambda: [each.state for each in records.deliveries.newest_first()] == ["delivered"] * 2)
     one.count(bad=40)
     async with one.monitor(reports=False) as records:
         assert firing(records) == {READS, f"{READS}:budget"}
