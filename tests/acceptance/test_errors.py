@@ -114,9 +114,13 @@ def test_an_error_is_grouped_kept_resolved_and_comes_back(
     wait_for(lambda: slow() and slow()[0]["plan"], "its plan")
     assert slow()[0]["longest_seconds"] >= 0.8
     assert "on notes" in slow()[0]["plan"]
+    assert '"event":"statement_slow","statement":"' in server.output
+    assert "subscriber_failed" not in server.output
     assert "on notes" in (shown := command("db", "slow", environ=environ).stdout)
     assert "word of the program" not in shown
     assert "secret" not in shown
 
-    assert command("errors", "show", "ffff", environ=environ).returncode == 2
+    for name in ("ffff", "", "é/ \n"):
+        refused = command("errors", "show", name, environ=environ)
+        assert (refused.returncode, "There is no error" in refused.stderr) == (2, True)
     assert os.stat(tmp_path / "records" / "one" / "errors").st_mode & 0o007 == 0

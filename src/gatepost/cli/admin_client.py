@@ -40,7 +40,7 @@ def _asked(method: str, path: str, body: Any, port: int | None) -> tuple[int, An
     try:
         connection.request(method, path, None if body is None else msgspec.json.encode(body))
         response = connection.getresponse()
-        found = msgspec.json.decode(response.read())
+        found = msgspec.json.decode(response.read(), type=dict[str, Any])
     except (FileNotFoundError, ConnectionRefusedError):
         raise ConfigurationError(
             f"No server that you run has the admin socket {place}.", hint=_hint_of(served_ports(place.parent))

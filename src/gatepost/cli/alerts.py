@@ -83,7 +83,7 @@ def resolve_alert(alert: str, reason: str, *, port: int | None, as_json: bool) -
 
 def send_test(*, port: int | None, as_json: bool) -> bool:
     """Send a test on all channels. Whether it arrived on each."""
-    found: list[dict[str, Any]] = ask("PUT", "/alerts/test", {}, port=port)["deliveries"]
+    found: list[dict[str, Any]] = ask("PUT", "/alert-test", {}, port=port)["deliveries"]
     if as_json:
         print_json(found)
     if not found:

@@ -2,6 +2,7 @@
 
 import sys
 from typing import Any
+from urllib.parse import quote
 
 from gatepost.cli.admin_client import ask
 from gatepost.cli.output import print_json, print_rows
@@ -33,7 +34,7 @@ def list_errors(state: str, *, port: int | None, as_json: bool) -> None:
 
 def show_error(identifier: str, *, port: int | None, as_json: bool) -> None:
     """Print a group with its samples. Raises ConfigurationError where there is none."""
-    group = ask("GET", f"/errors/{identifier}", port=port)
+    group = ask("GET", _path(identifier), port=port)
     if as_json:
         print_json(group)
         return
@@ -47,7 +48,7 @@ def show_error(identifier: str, *, port: int | None, as_json: bool) -> None:
 
 def resolve_error(identifier: str, *, port: int | None, as_json: bool) -> None:
     """Have a group resolved. Raises ConfigurationError where there is none."""
-    group = ask("PUT", f"/errors/{identifier}", {"state": "resolved"}, port=port)
+    group = ask("PUT", _path(identifier), {"state": "resolved"}, port=port)
     if as_json:
         print_json(group)
         return
@@ -56,6 +57,10 @@ def resolve_error(identifier: str, *, port: int | None, as_json: bool) -> None:
     print_success(f"{group['id']} is resolved {where}. If it comes back, it is open again, and says so.")
     if reason is not None:
         print_warning(reason)
+
+
+def _path(identifier: str) -> str:
+    return f"/errors/{quote(identifier, safe='')}"
 
 
 def _fields(values: dict[str, Any], names: tuple[str, ...]) -> list[str]:

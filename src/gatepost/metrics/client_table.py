@@ -64,7 +64,7 @@ class ClientTable:
 
     def add(self, key: str, counts: ClientCounts) -> None:
         """Count for a client. Of a key that is too long, the beginning counts."""
-        text = key.encode()[:KEY_BYTES]
+        text = key.encode(errors="replace")[:KEY_BYTES]
         number = self._numbers.get(text)
         if number is not None:
             found = self._counts[number].plus(counts)

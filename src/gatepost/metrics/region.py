@@ -221,7 +221,9 @@ class Region:
 
     def _make(self, family: Family, values: tuple[str, ...]) -> int:
         state, pid, length, cells, folded, since = self._head()
-        labels = dict(zip(family.labels, values, strict=True))
+        # Values may be a client's: what is not UTF-8 has a question mark for it.
+        texts = [value.encode(errors="replace").decode() for value in values]
+        labels = dict(zip(family.labels, texts, strict=True))
         said = family.help if family.is_own else ""  # of ours, who reads knows it
         line = msgspec.json.encode((family.name, family.kind, labels, cells, said)) + b"\n"
         size = CELLS[family.kind]

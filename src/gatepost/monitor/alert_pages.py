@@ -39,7 +39,7 @@ class AlertPages:
         context.pages.add("GET", "/alerts", self._list)
         context.pages.add("GET", "/alerts/", self._show)
         context.pages.add("PUT", "/alerts/", self._change)
-        context.pages.add("PUT", "/alerts/test", self._test)
+        context.pages.add("PUT", "/alert-test", self._test)
 
     def _list(self, request: Request) -> Page:
         async def found() -> Any:

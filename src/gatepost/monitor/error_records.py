@@ -126,7 +126,7 @@ class ErrorRecords:
 
     def _found(self, request: Request) -> "tuple[ErrorGroup, list[str]] | Page":
         groups = merged(self._context.wait_for(self._of_all()))
-        found = [each for each in groups if each[0].fingerprint.startswith(request.name)]
+        found = [each for each in groups if request.name and each[0].fingerprint.startswith(request.name)]
         if len(found) == 1:
             return found[0]
         said = f"Several errors begin with {request.name!r}." if found else f"There is no error {request.name!r}."

@@ -112,7 +112,7 @@ class ErrorReporter:
             message=message_text(error, MESSAGE_LENGTH_MAX, self._mask),
             count=1,
             last_at=time.time(),
-            actors=[] if actor is None else [blake2b(str(actor).encode(), digest_size=8).digest()],
+            actors=[] if actor is None else [blake2b(str(actor).encode(errors="replace"), digest_size=8).digest()],
         )
         if self._may_sample(fingerprint):
             seen.sample = self._sample(event, error)

@@ -267,8 +267,10 @@ async def test_operators_act_by_pages(instances: list[Instance], received: Recei
         ):
             assert (await one.ask("PUT", path, body)).status == status, body
         assert (await one.ask("GET", "/alerts/nothing")).status == 404
-        tested = json.loads((await one.ask("PUT", "/alerts/test", {})).body)["deliveries"]
+        tested = json.loads((await one.ask("PUT", "/alert-test", {})).body)["deliveries"]
         assert [(each["channel"], each["is_delivered"]) for each in tested] == [("mail", True)]
+        named = await one.ask("PUT", "/alerts/test", {"state": "silenced", "reason": "an alert of this name"})
+        assert (named.status, json.loads(named.body)) == (200, {"alert": None})
         said = [change.summary for change in one.context.changes.newest_first()]
         assert any("Silenced for 1 min by uid 7: error:a1b2. known" in each for each in said)
         assert any("uid 7 had alerts tested: mail: " in each for each in said)

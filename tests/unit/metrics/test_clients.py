@@ -151,3 +151,10 @@ def test_what_killed_processes_have_counted_stays(memory: MetricsMemory, monkeyp
     assert (shown.addresses[0].client, shown.addresses[0].requests) == ("192.0.2.1", 2100)
     assert (shown.users[0].client, shown.users[0].requests) == ("1", 4200)
     assert sum(client.requests for client in shown.networks) == 4200
+
+
+def test_a_user_whose_name_is_not_utf8_is_counted(memory: MetricsMemory) -> None:
+    made, events = recorder(memory)
+    events.emit(request("192.0.2.7", "ada\ud800"))
+    made.tend()
+    assert found(memory)["user"] == {"ada?": ClientCounts(1)}

@@ -159,3 +159,10 @@ def test_none_is_lost_between_threads(metrics: Metrics) -> None:
     for thread in threads:
         thread.join()
     assert sum(series.total for series in counter.series.values()) == 16_000
+
+
+def test_a_value_that_is_not_utf8_is_counted(registry: Registry, metrics: Metrics) -> None:
+    placed = metrics.counter("orders_placed", labels=("kind",))
+    page(registry)
+    placed.add(kind="a\udc80b")
+    assert 'app_orders_placed_total{kind="a?b"} 1' in page(registry)
