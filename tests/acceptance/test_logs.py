@@ -93,6 +93,12 @@ def records(folder: Path, log: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / f"{log}.log").read_bytes().splitlines()]
 
 
+def requests_in(path: Path) -> set[str]:
+    """The ids of the requests whose access lines are in a file that is written."""
+    lines = [json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    return {line["request_id"] for line in lines if line["category"] == "access"}
+
+
 def test_files_get_every_line_of_every_process_whatever_stdout_gets(
     start: Start, migrated: Environ, tmp_path: Path
 ) -> None:
@@ -100,7 +106,7 @@ def test_files_get_every_line_of_every_process_whatever_stdout_gets(
     environ = {**migrated, "GATEPOST_LOG": "none", "GATEPOST_LOG_FOLDER": str(folder), "GATEPOST_WORKERS": "2"}
     server = start("serve", "--port", "0", environ=environ).ready()
     ids = [create(server, f"title {number}") for number in range(20)]
-    wait_for(lambda: all(one in (folder / "combined.log").read_text() for one in ids), "all lines")
+    wait_for(lambda: set(ids) <= requests_in(folder / "combined.log"), "all lines of requests, which are the last")
     server.workers()[0].kill()
     wait_for(lambda: "worker_died" in (folder / "error.log").read_text(), "the line of the master")
     for _ in range(8):
@@ -145,8 +151,12 @@ def test_gatepost_logs_prints_what_is_asked_for(
     events = [json.loads(line)["event"] for line in found.stdout.splitlines()]
     assert sorted(events) == ["committed first", "noted again", "noted first", "request"]
     shown = command("logs", "--category", "access", "-n", "1", environ=environ).stdout
-    assert re.fullmatch(r"\S+Z info     201 POST /api/notes \d+\.\d ms \[\S+\]\n", shown)
-    assert command("logs", "--since", "never", environ=environ).returncode == 2
+    assert re.fullmatch(r"\S+Z info     201 POST /api/notes \d+\.\d ms client=127\.0\.0\.1 \[\S+\]\n", shown)
+    assert command("logs", "--client", "127.0.0.0/8", "-n", "1", environ=environ).stdout == shown
+    none = command("logs", "--client", "192.0.2.1", environ=environ)
+    assert (none.returncode, none.stdout, "No line" in none.stderr) == (0, "", True)
+    for wrong in (("--since", "never"), ("--client", "nobody")):
+        assert command("logs", *wrong, environ=environ).returncode == 2
     missing = command("logs", "--folder", str(tmp_path / "none"), environ=environ)
     assert missing.returncode == 2
     assert "GATEPOST_LOG_FOLDER" in missing.stderr

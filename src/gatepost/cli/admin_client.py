@@ -35,7 +35,7 @@ def find(path: str, *, port: int | None = None) -> Any:
 
 
 def _asked(method: str, path: str, body: Any, port: int | None) -> tuple[int, Any]:
-    place = _socket_of(port)
+    place = socket_of(port, may_be_any=method == "GET")
     connection = _SocketConnection(place)
     try:
         connection.request(method, path, None if body is None else msgspec.json.encode(body))
@@ -54,14 +54,18 @@ def _asked(method: str, path: str, body: Any, port: int | None) -> tuple[int, An
     return response.status, found
 
 
-def _socket_of(port: int | None) -> Path:
-    """The socket of the server on this port; where none is named, the usual one, or else that of the only server."""
+def socket_of(port: int | None, *, may_be_any: bool) -> Path:
+    """The socket of the server on this port; where none is named, the usual one.
+
+    Where that has no server, and with `may_be_any`, that of the only server on the machine. It may be of another
+    project, so what changes something needs its port.
+    """
     settings = load_settings(os.environ)
     path = socket_path(settings, settings.server.port if port is None else port)
     if path is None:
         raise ConfigurationError("is none.", location="GATEPOST_ADMIN_SOCKET", hint="Name the socket of the server.")
     is_named = port is not None or settings.admin.socket is not None or "GATEPOST_PORT" in os.environ
-    if is_named or is_served(path):
+    if is_named or not may_be_any or is_served(path):
         return path
     ports = served_ports(path.parent)
     return path.with_name(socket_name(ports[0])) if len(ports) == 1 else path

@@ -31,8 +31,11 @@ def print_logs(folder: Path | None, wanted: LineFilter, *, count: int, follows: 
         )
     is_colourful = is_coloured(sys.stdout)
     try:
-        for line in last_lines(found, wanted, count):
+        lines = last_lines(found, wanted, count)
+        for line in lines:
             _print(line, as_json=as_json, is_colourful=is_colourful)
+        if not lines and not follows and not as_json and count:
+            sys.stderr.write(f"No line of the log files in {escaped(str(found))} is like that.\n")
         if follows:
             sys.stdout.flush()
             for line in follow(found, wanted):
