@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 from asyncpg import exceptions as pg
 
+from gatepost.background import stop_if_cancelled
 from gatepost.backoff import Backoff
 from gatepost.database.connection_errors import connection_error
 from gatepost.database.hosts import connect_first, split_hosts
@@ -75,6 +76,7 @@ class RecordsDatabase:
                 # Broken off in the middle: what it would reply next is nobody's.
                 self._give_up("a statement was broken off")
                 raise
+            stop_if_cancelled()
 
     @asynccontextmanager
     async def other_connection(self) -> AsyncGenerator[RecordsConnection]:
@@ -90,6 +92,7 @@ class RecordsDatabase:
             yield connection
         finally:
             connection.terminate()
+        stop_if_cancelled()
 
     async def close(self) -> None:
         """End the connection."""
