@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         token = self.server.token
         if token is None:
             return None
-        if not _is_own_host(self.headers.get("host", "")) or "origin" in self.headers:
+        if not is_own_host(self.headers.get("host", "")) or "origin" in self.headers:
             return Page(403, "text/plain", b"Not from a page of another origin.\n")
         given = self.headers.get("authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), token.encode()):
@@ -162,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
 
-def _is_own_host(host: str) -> bool:
+def is_own_host(host: str) -> bool:
     """An address, this machine's name, or localhost: none of them can be a domain that somebody else points here."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
@@ -173,12 +173,12 @@ def _is_own_host(host: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return name == _full_name()
+        return name == full_name()
     return True
 
 
 @functools.cache
-def _full_name() -> str:
+def full_name() -> str:
     """This machine's name in the DNS, which is asked once: no client may have each request wait for it."""
     return socket.getfqdn().lower()
 

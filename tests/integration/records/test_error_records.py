@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -78,7 +79,7 @@ async def test_errors_are_listed_whatever_others_have_written_and_however_slow_t
     context = context_of(database_url, reports)
     ErrorRecords(context)
     context.handlers[ErrorsSeen](ErrorsSeen("a1b2", "KeyError", "shop.pay", "KeyError: gone", 1, 1.0, []))
-    connection = await asyncpg.connect(database_url)
+    connection: Any = await asyncpg.connect(database_url)
     await connection.execute(
         "INSERT INTO gatepost.error_groups VALUES ('two', 'c3d4', now(), now(), 1, NULL, '\\x93a161'), "
         "('three', 'e5f6', now(), now(), 1, NULL, 'of another release')"

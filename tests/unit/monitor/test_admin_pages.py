@@ -152,17 +152,17 @@ def test_no_length_of_a_body_is_read_beyond_the_bound(served: Served, tmp_path: 
 def test_strange_hosts_make_no_request_wait_for_the_dns(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[None] = []
 
-    def full_name() -> str:
+    def asked_name() -> str:
         asked.append(None)
         return "Web-1.example"
 
-    monkeypatch.setattr(socket, "getfqdn", full_name)
-    admin._full_name.cache_clear()
-    assert admin._is_own_host("127.0.0.1:9000")
-    assert admin._is_own_host("localhost")
-    assert admin._is_own_host(socket.gethostname())
+    monkeypatch.setattr(socket, "getfqdn", asked_name)
+    admin.full_name.cache_clear()
+    assert admin.is_own_host("127.0.0.1:9000")
+    assert admin.is_own_host("localhost")
+    assert admin.is_own_host(socket.gethostname())
     assert not asked
-    assert admin._is_own_host("web-1.example:9000")
-    assert not any(admin._is_own_host(f"evil{number}.example") for number in range(20))
+    assert admin.is_own_host("web-1.example:9000")
+    assert not any(admin.is_own_host(f"evil{number}.example") for number in range(20))
     assert len(asked) == 1
-    admin._full_name.cache_clear()
+    admin.full_name.cache_clear()

@@ -3,7 +3,7 @@
 import os
 import random
 import resource
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -62,7 +62,7 @@ def test_bytes_of_somebody_else_are_no_value() -> None:
 
 
 @contextmanager
-def no_room_beyond(size: int) -> Iterator[None]:
+def no_room_beyond(size: int) -> Generator[None]:
     """Writes beyond it are refused, as a full disk refuses them."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
