@@ -152,7 +152,9 @@ class Declaration:
         check_alike([*chain.from_iterable(declared.endpoints for declared in self.all)], mistakes)
         check_paths(self.own, self.groups, mistakes)
         check_names(self.own, self.groups, mistakes)
-        self.objectives = measured_objectives(objectives, [*self._measured_operations()], mistakes, source)
+        # What is refused has no operations that an objective could name.
+        measured = None if mistakes else [*self._measured_operations()]
+        self.objectives = measured_objectives(objectives, measured, mistakes, source)
         mistakes.raise_any()
         self.expected_tables = ExpectedTables([*self._expected_tables(is_default_users=users is None)])
 

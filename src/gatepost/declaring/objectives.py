@@ -85,9 +85,12 @@ class Objective(Declared):
                 f"Write from {FASTER_THAN_SECONDS_MIN:.5f} to {FASTER_THAN_SECONDS_MAX:g} s: faster_than=seconds(0.2).",
             )
 
-    def measured(self, operations: Sequence[MeasuredOperation], mistakes: Mistakes) -> MeasuredObjective:
-        """With the operations that it is about; what it names in vain becomes a mistake."""
+    def measured(self, operations: Sequence[MeasuredOperation] | None, mistakes: Mistakes) -> MeasuredObjective:
+        """With the operations that it is about; what it names in vain becomes a mistake. None are known where the
+        declaration has other mistakes."""
         found: dict[str, None] = {}
+        if operations is None:
+            return MeasuredObjective(self.name, self.share, (), self.faster_than)
         for each in self.of:
             names = _named(each, operations)
             if not names:
@@ -128,11 +131,14 @@ def _named(given: Any, operations: Iterable[MeasuredOperation]) -> list[str]:
 
 
 def measured_objectives(
-    given: Sequence[Objective] | None, operations: Sequence[MeasuredOperation], mistakes: Mistakes, source: str
+    given: Sequence[Objective] | None, operations: Sequence[MeasuredOperation] | None, mistakes: Mistakes, source: str
 ) -> tuple[MeasuredObjective, ...]:
-    """Those that an app declares, or the default ones where it declares none (None; an empty list is no objective)."""
+    """Those that an app declares, or the default ones where it declares none (None; an empty list is no objective).
+
+    Without `operations`, because the declaration has other mistakes, what objectives are of is not looked at.
+    """
     if given is None:
-        return tuple(default_objectives(operations))
+        return tuple(default_objectives(operations or ()))
     found: dict[str, MeasuredObjective] = {}
     for each in cast("Sequence[Any]", given):
         if not isinstance(each, Objective):
