@@ -59,7 +59,7 @@ async def test_a_refusal_costs_no_token_and_reaches_no_application() -> None:
 
 
 async def test_a_request_that_waits_is_refused_as_overload_and_not_for_its_time() -> None:
-    guarded: GateMiddleware = gate(responding(), api_count=100, queue_seconds=60, request_seconds=0.2)
+    guarded: GateMiddleware = gate(responding(), api_count=100, queue_seconds=60, request_seconds=1)
     guarded._queue.running = RULE.limit_max + 1
     refused = await asyncio.gather(*(ask(guarded) for _ in range(20)))
     assert {(response.status, response.problem["code"]) for response in refused} == {(503, "overloaded")}
