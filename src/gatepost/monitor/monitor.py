@@ -26,6 +26,7 @@ from gatepost.monitor.limits import add_limit_pages
 from gatepost.monitor.page_table import PageTable
 from gatepost.monitor.pages import add_pages
 from gatepost.monitor.parts import ReportReader, run_parts
+from gatepost.monitor.pulse import BEAT_SECONDS, Pulse
 from gatepost.monitor.slow_statements import SlowStatements
 from gatepost.monitor.state_page import StatePage
 from gatepost.record_tables import RECORD_TABLES
@@ -36,12 +37,13 @@ from gatepost.records.records_database import RecordsDatabase
 
 class Monitor:
     """The admin listener on these sockets, and behind it the parts that keep records. With a `token`, those sockets
-    that are ports want it."""
+    that are ports want it. `pulse` tells the master that it runs."""
 
     def __init__(self, monitored: Monitored, listeners: "list[socket.socket]", token: str | None) -> None:
         self._monitored = monitored
         self._listeners = listeners
         self._token = token
+        self.pulse = Pulse()
 
     def run(self, events: Events) -> None:
         """Serve, and keep records, until SIGTERM. `events` get what operators do, and are those of this process."""
@@ -81,6 +83,7 @@ class Monitor:
             AdminServer(listener, context.pages.find, token).start()
         reader = ReportReader(context)
         running = asyncio.ensure_future(run_parts([*kept, reader], events))
+        self._beat(context.loop)
         if until_told:
             context.loop.add_signal_handler(signal.SIGTERM, running.cancel)
         with contextlib.suppress(asyncio.CancelledError):
@@ -90,6 +93,10 @@ class Monitor:
         await changes.copy()
         await copies.copy()
         await beats.stop()
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.pulse.beat()
+        loop.call_later(BEAT_SECONDS, self._beat, loop)
 
     def _context(self, events: Events) -> MonitorContext:
         of = self._monitored

@@ -24,6 +24,9 @@ NAME = "gatepost-mon"
 LOOK_SECONDS = 1.0
 STOP_SECONDS = 2.0
 
+HUNG_SECONDS = 60.0
+"""A monitor whose event loop has not run for so long is killed: another one takes its place."""
+
 WatchParent = Callable[[Callable[[], None]], None]
 
 
@@ -62,8 +65,13 @@ class MonitorSupervisor:
             pause = self._backoff.next_pause()
             self._start_at = time.monotonic() + pause
             ended_by = ending_of(process.exitcode or 0)
+            if self._monitor.pulse.silent_seconds > HUNG_SECONDS:
+                ended_by += f": it had not responded for {HUNG_SECONDS:g} s"
             self._events.emit(MonitorDied(pid=process.pid or 0, ended_by=ended_by, replaced_in_seconds=pause))
+        elif process is not None and self._monitor.pulse.silent_seconds > HUNG_SECONDS:
+            process.kill()
         if self._process is None and time.monotonic() >= self._start_at:
+            self._monitor.pulse.beat()
             self._process = multiprocessing.get_context().Process(target=self._run, name="gatepost-monitor")
             self._process.start()
 
