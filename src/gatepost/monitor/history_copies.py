@@ -47,6 +47,10 @@ DELETE FROM gatepost.history WHERE (step_seconds, at, instance) IN (
 )
 """
 
+SAID_AT = 4
+"""It is said when copying has failed so often since the start, once in STEP_SECONDS: the tables may be about to be
+made."""
+
 _LENGTHS = tuple(KEPT_SECONDS)
 _TOLERANCE_SECONDS = 0.0005
 """Databases keep microseconds, the ring milliseconds."""
@@ -63,7 +67,7 @@ class HistoryCopies:
         self._copied_to: dict[int, float] | None = None
         """By length, when the last step began that the database has; None while that is not known."""
         self._rounds = 0
-        self._has_said = False
+        self._failures = 0
 
     async def run(self) -> None:
         """Copy, without end."""
@@ -82,13 +86,13 @@ class HistoryCopies:
                     return
         except RecordsAway as error:
             self._copied_to = None  # it may come back as it was a while ago
-            if not self._has_said:
-                self._has_said = True
+            self._failures += 1
+            if self._failures == SAID_AT:
                 self._events.emit(RecordsNotCopied(str(error)))
 
     async def _copy_some(self, connection: RecordsConnection) -> bool:
         """Copy up to ROWS_MAX steps. True where that was all."""
-        self._has_said = True
+        self._failures = SAID_AT  # what comes later is said by others: the database is away
         if self._copied_to is None:
             self._copied_to = {length: await self._last(connection, length) for length in _LENGTHS}
         found = await self._copy_ring(connection, self._copied_to)
