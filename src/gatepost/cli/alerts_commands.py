@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.cli.options import JSONOption
+from gatepost.cli.options import JSONOption, PortOption
 
 alerts = typer.Typer(
     help="See what is wrong at a server, and act on it.",
@@ -13,7 +13,6 @@ alerts = typer.Typer(
 )
 
 IDArgument = Annotated[str, typer.Argument(metavar="ALERT", help="The id or the name of an alert.")]
-PortOption = Annotated[int | None, typer.Option("--port", help="The port of the server (GATEPOST_PORT).")]
 
 
 @alerts.command(name="list", epilog="Example: gatepost alerts list --json | jq '.alerts[].sentence'")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.cli.options import FOLDER, AppOption, FolderOption, JSONOption
+from gatepost.cli.options import FOLDER, AppOption, FolderOption, JSONOption, PortOption
 
 db = typer.Typer(
     help="Look at the database of an app: indexes, waits, sizes.",
@@ -79,7 +79,7 @@ def sizes(
 
 @db.command(epilog="Example: gatepost db slow --json")
 def slow(
-    port: Annotated[int | None, typer.Option("--port", help="The port of the server (GATEPOST_PORT).")] = None,
+    port: PortOption = None,
     json: JSONOption = False,
 ) -> None:
     """Print the statements of a running server that took longer than GATEPOST_DATABASE_SLOW_SECONDS, with their plans.

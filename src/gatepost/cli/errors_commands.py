@@ -4,9 +4,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from gatepost.cli.options import JSONOption
+from gatepost.cli.options import JSONOption, PortOption
 
-PortOption = Annotated[int | None, typer.Option("--port", help="The port of the server (GATEPOST_PORT).")]
 ErrorArgument = Annotated[str, typer.Argument(metavar="ID", help="The error's id, or how it begins.")]
 
 errors = typer.Typer(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gatepost.cli.options import JSONOption
+from gatepost.cli.options import JSONOption, PortOption
 
 logs = typer.Typer(help="Read the log files of this machine's servers.")
 
@@ -15,9 +15,6 @@ CategoryOption = Annotated[
 LevelOption = Annotated[
     Literal["debug", "info", "warning", "error"] | None, typer.Option(help="Only lines of this level or above.")
 ]
-
-
-PortOption = Annotated[int | None, typer.Option("--port", help="The port of the server (GATEPOST_PORT).")]
 
 
 @logs.command(epilog="Example: gatepost logs level access debug --for 30m")

@@ -11,6 +11,7 @@ AppArgument = Annotated[
 ]
 AppOption = Annotated[str | None, typer.Option("--app", help="The App, as MODULE:ATTRIBUTE.")]
 FolderOption = Annotated[Path, typer.Option("--folder", help="Folder of the migration files.")]
+PortOption = Annotated[int | None, typer.Option("--port", help="The port of the server (GATEPOST_PORT).")]
 JSONOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 FOLDER = Path("migrations")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gatepost.cli.options import JSONOption
+from gatepost.cli.options import JSONOption, PortOption
 
 
 def top(  # noqa: PLR0913, PLR0917 - the options of a command
@@ -15,7 +15,7 @@ def top(  # noqa: PLR0913, PLR0917 - the options of a command
     name: Annotated[str | None, typer.Argument(help="With `operation`: which one, such as books.list.")] = None,
     seconds: Annotated[int, typer.Option("--seconds", min=10, max=3600, help="Of how long the figures are.")] = 60,
     once: Annotated[bool, typer.Option("--once", help="Print it once, on a terminal as well.")] = False,
-    port: Annotated[int | None, typer.Option("--port", help="The port of the server (GATEPOST_PORT).")] = None,
+    port: PortOption = None,
     json: JSONOption = False,
 ) -> None:
     """Show how a server on this machine is.
