@@ -5,17 +5,13 @@ leaves less. Both are in Python's own library from 3.14 on.
 """
 
 import re
-import sys
 import zlib
 from collections.abc import Callable
 from functools import lru_cache
 
 import msgspec
 
-if sys.version_info >= (3, 14):
-    from compression.zstd import ZstdCompressor
-else:
-    from backports.zstd import ZstdCompressor
+from gatepost.zstandard import zstd
 
 ACCEPT_BYTES_MAX = 256
 """No client needs a longer `Accept-Encoding`; it gets the response uncompressed."""
@@ -42,12 +38,12 @@ class KeptBody(bytes):
         return known[coding.name]
 
 
-_zstd = ZstdCompressor(level=1)
+_zstd = zstd.ZstdCompressor(level=1)
 
 
 def _as_zstd(body: bytes) -> bytes:
     # One compressor for all responses: a new one would cost as much as coding a page.
-    return _zstd.compress(body, ZstdCompressor.FLUSH_FRAME)
+    return _zstd.compress(body, zstd.ZstdCompressor.FLUSH_FRAME)
 
 
 def _as_gzip(body: bytes) -> bytes:

@@ -91,7 +91,7 @@ def _make_room(folder: Path, bytes_max: int) -> None:
 
 
 def _compress(path: Path) -> None:
-    from backports import zstd
+    from gatepost.zstandard import zstd
 
     target = path.with_name(f"{path.name}.zst")
     partial = path.with_name(f".{target.name}.partial")

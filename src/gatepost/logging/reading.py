@@ -166,7 +166,7 @@ def _newest_first(folder: Path, wanted: LineFilter) -> Iterator[Path]:
 def _lines_of(path: Path) -> Iterator[bytes]:
     """The lines of a file, as far as it can be read: one that is being deleted has none, and one that was cut off ends
     there. Raises OSError for what cannot be read at all."""
-    from backports import zstd
+    from gatepost.zstandard import zstd
 
     with contextlib.suppress(FileNotFoundError, EOFError, zstd.ZstdError):
         opened: Any = zstd.open(path, "rb") if path.suffix == ".zst" else path.open("rb")

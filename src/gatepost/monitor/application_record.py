@@ -7,7 +7,7 @@ import msgspec
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.records.application import ApplicationReported
-from gatepost.records.compression import compressed, decompressed
+from gatepost.zstandard import compressed, decompressed
 
 
 class ApplicationRecord:

@@ -10,9 +10,9 @@ from typing import Literal
 
 import msgspec
 
-from gatepost.records.compression import compressed, decompressed
 from gatepost.records.error_reports import ErrorSample, ErrorsSeen
 from gatepost.records.snapshots import Snapshot
+from gatepost.zstandard import compressed, decompressed
 
 GROUPS_MAX = 1000
 NEW_A_MINUTE_MAX = 20

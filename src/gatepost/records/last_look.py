@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from gatepost.metrics.exposition import Summed
-from gatepost.records.compression import compressed, decompressed
 from gatepost.records.snapshots import Snapshot
+from gatepost.zstandard import compressed, decompressed
 
 LEVEL = 1
 """Of zstd: most counts are 0."""

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gatepost.metrics.region import Labels
-from gatepost.records.compression import decompressed
 from gatepost.records.step_encoding import VERSION, decoded_name, is_scaled, unscaled
 from gatepost.records.steps import Gauge, Histogram, Step
+from gatepost.zstandard import decompressed
 
 LabelValues = tuple[str, ...]
 """The values of a series' labels, in the order of its family."""

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from gatepost.metrics.region import Labels
-from gatepost.records.compression import compressed
 from gatepost.records.steps import Step
+from gatepost.zstandard import compressed
 
 VERSION = 1
 LEVEL = 10

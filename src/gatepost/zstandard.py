@@ -1,4 +1,4 @@
-"""zstd, for what is kept."""
+"""zstd: the module of Python 3.14, or its backport before, and whole values compressed by it. A foundation."""
 
 import sys
 
@@ -6,6 +6,8 @@ if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
+
+__all__ = ["compressed", "decompressed", "zstd"]
 
 LEVEL = 3
 
