@@ -21,13 +21,7 @@ class AlertState(msgspec.Struct):
 
 def load_state(file: Snapshot) -> AlertState:
     """What was saved; nothing where that cannot be read."""
-    saved = file.load()
-    if saved is None:
-        return AlertState()
-    try:
-        return msgspec.msgpack.decode(saved, type=AlertState)
-    except msgspec.DecodeError:
-        return AlertState()
+    return file.load_as(AlertState) or AlertState()
 
 
 def save_state(file: Snapshot, state: AlertState) -> None:

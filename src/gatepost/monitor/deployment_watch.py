@@ -39,11 +39,7 @@ class DeploymentWatch:
         self._context = context
         self._beats = beats
         self._file = context.monitored.files.snapshot("deployment")
-        saved = self._file.load()
-        self._known: Deployment | None = None
-        if saved is not None:
-            with suppress(msgspec.DecodeError):
-                self._known = msgspec.msgpack.decode(saved, type=Deployment)
+        self._known = self._file.load_as(Deployment)
 
     async def run(self) -> None:
         """Look every LOOK_SECONDS."""

@@ -46,11 +46,7 @@ class Changes:
 
     def __init__(self, file: Snapshot) -> None:
         self._file = file
-        saved = file.load()
-        try:
-            found = [] if saved is None else msgspec.msgpack.decode(saved, type=list[Change])
-        except msgspec.DecodeError:
-            found = []
+        found = file.load_as(list[Change]) or []
         self._kept = deque(found, maxlen=min(CHANGES_MAX, file.bytes_max // _ROOM))
         # Those of a monitor before: which of them it has copied it cannot say any more.
         self.uncopied = deque(found, maxlen=CHANGES_MAX)

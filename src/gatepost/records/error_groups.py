@@ -61,7 +61,7 @@ class ErrorGroups:
     def __init__(self, file: Snapshot, clock: Callable[[], float] = time.time) -> None:
         self._file = file
         self._clock = clock
-        self._groups = {group.fingerprint: group for group in _loaded(file)}
+        self._groups = {group.fingerprint: group for group in file.load_as(list[ErrorGroup]) or []}
         self._new: list[float] = []
         self.changed: set[str] = set(self._groups)
         self.left_out = 0
@@ -142,11 +142,3 @@ def _add_sample(group: ErrorGroup, sample: ErrorSample) -> None:
 
 def _encoded(groups: Iterable[ErrorGroup]) -> bytes:
     return msgspec.msgpack.encode(list(groups))
-
-
-def _loaded(file: Snapshot) -> list[ErrorGroup]:
-    saved = file.load()
-    try:
-        return [] if saved is None else msgspec.msgpack.decode(saved, type=list[ErrorGroup])
-    except msgspec.DecodeError:
-        return []

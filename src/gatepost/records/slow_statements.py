@@ -42,11 +42,7 @@ class KeptStatements:
 
     def __init__(self, file: Snapshot) -> None:
         self._file = file
-        saved = file.load()
-        try:
-            found = [] if saved is None else msgspec.msgpack.decode(saved, type=list[KeptStatement])
-        except msgspec.DecodeError:
-            found = []
+        found = file.load_as(list[KeptStatement]) or []
         self._kept = {statement.name: statement for statement in found}
 
     def add(self, slow: SlowStatement) -> None:

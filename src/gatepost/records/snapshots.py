@@ -7,6 +7,11 @@ It is written by the system's calls: what a full disk refuses there would end th
 import os
 import struct
 import zlib
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
 
 _head = struct.Struct("<QII")  # number, bytes, CRC-32 of number and bytes
 
@@ -24,6 +29,14 @@ class Snapshot:
         """The value that was saved last and whole; None where there is none."""
         found = [saved for start in (0, self._half) if (saved := self._read(start)) is not None]
         return max(found)[1] if found else None
+
+    def load_as(self, type: type[T]) -> T | None:
+        """The value as MessagePack of this type; None also where it is that of another version."""
+        saved = self.load()
+        try:
+            return None if saved is None else msgspec.msgpack.decode(saved, type=type)
+        except msgspec.DecodeError:
+            return None
 
     def save(self, value: bytes) -> bool:
         """Put it in the place of the value before last. False where the disk does not take it: the last one stays.
