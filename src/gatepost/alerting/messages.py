@@ -1,13 +1,13 @@
 """What is said of an alert that has changed: the subject and text of a mail, the JSON of a webhook."""
 
 import os
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from gatepost.alerting.alerts import Alert
 from gatepost.alerting.texts import one_line, sendable
+from gatepost.records.moments import shown_time
 
 SUBJECT_LENGTH_MAX = 150
 
@@ -67,11 +67,6 @@ def message_of_test(instance: str, operator: str) -> AlertMessage:
 def subject_of(text: str) -> str:
     """A subject that every mail library takes: in one line, without control characters, not too long."""
     return one_line(text, SUBJECT_LENGTH_MAX)
-
-
-def shown_time(seconds: float) -> str:
-    """A moment in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def new_id() -> str:

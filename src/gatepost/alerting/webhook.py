@@ -19,9 +19,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from gatepost.alerting.loopback import is_loopback
-from gatepost.alerting.messages import AlertMessage, shown_time
+from gatepost.alerting.messages import AlertMessage
 from gatepost.alerting.undelivered import Undelivered
 from gatepost.errors import ConfigurationError
+from gatepost.records.moments import shown_time
 
 SECONDS_MAX = 10.0
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets of webhooks begin with

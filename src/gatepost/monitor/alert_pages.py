@@ -9,13 +9,14 @@ from gatepost import events
 from gatepost.alerting.alerts import REASON_LENGTH_MAX, SILENCE_SECONDS_MAX, Alert
 from gatepost.alerting.channels import Channel
 from gatepost.alerting.deliveries import OUTCOME_LENGTH_MAX, Delivery
-from gatepost.alerting.messages import message_of_test, new_id, shown_time
+from gatepost.alerting.messages import message_of_test, new_id
 from gatepost.alerting.texts import one_line
 from gatepost.alerting.undelivered import Undelivered
 from gatepost.errors import ConfigurationError
 from gatepost.monitor.alert_records import AlertRecords
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.records.moments import shown_time
 
 DELIVERIES_SHOWN = 50
 TEST_SECONDS_MAX = 7.0

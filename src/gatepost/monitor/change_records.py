@@ -8,6 +8,7 @@ from itertools import islice
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.records.changes import Change
+from gatepost.records.moments import shown_moment
 from gatepost.records.records_database import RecordsAway
 
 COPY_SECONDS = 5.0
@@ -56,7 +57,7 @@ class ChangeRecords:
     def _page(self, request: Request) -> Page:
         found = [
             {
-                "at": datetime.fromtimestamp(change.at, UTC).isoformat(timespec="milliseconds"),
+                "at": shown_moment(change.at),
                 "kind": change.kind,
                 "summary": change.summary,
             }

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
 from gatepost.metrics.client_table import WINDOW_SECONDS, ClientCounts
 from gatepost.metrics.clients import ADDRESS, NETWORK, USER, WINDOWS, clients_of
 from gatepost.metrics.memory import MetricsMemory
+from gatepost.records.moments import shown_time
 
 SHOWN_MAX = 50
 
@@ -38,8 +38,7 @@ def busiest_clients(memory: MetricsMemory) -> BusiestClients:
     with memory.regions() as regions:
         found = clients_of((series for region in regions for series in region.series()), now)
     began = (int(now // WINDOW_SECONDS) - WINDOWS + 1) * WINDOW_SECONDS
-    since = datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return BusiestClients(since, *(_busiest(found[kind]) for kind in (ADDRESS, NETWORK, USER)))
+    return BusiestClients(shown_time(began), *(_busiest(found[kind]) for kind in (ADDRESS, NETWORK, USER)))
 
 
 def _busiest(counts: Mapping[str, ClientCounts]) -> list[Client]:

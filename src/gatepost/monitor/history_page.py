@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import asdict
 
-from gatepost.alerting.messages import shown_time
 from gatepost.metrics import families
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_copies import KEPT_SECONDS
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.request_sums import RequestSums
+from gatepost.records.moments import shown_time
 from gatepost.records.records_database import RecordsAway
 from gatepost.records.step_decoding import OpenedStep, opened
 from gatepost.records.step_encoding import encoded

@@ -13,8 +13,8 @@ import asyncpg
 from gatepost.database.masked_sql import MASK, without_literals
 from gatepost.logging.text import shortened
 from gatepost.monitor.context import MonitorContext
-from gatepost.monitor.error_pages import shown_moment
 from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.records.moments import shown_moment
 from gatepost.records.records_database import RecordsAway, RecordsConnection
 from gatepost.records.slow_statements import KeptStatement, KeptStatements, SlowStatement
 

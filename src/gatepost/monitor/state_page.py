@@ -10,7 +10,6 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from msgspec.structs import asdict
 
-from gatepost.alerting.messages import shown_time
 from gatepost.metrics import families
 from gatepost.metrics.families import Family
 from gatepost.monitor.context import MonitorContext
@@ -18,6 +17,7 @@ from gatepost.monitor.history_records import HistoryRecords
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.request_sums import RequestFigures, RequestSums, sums_by_operation, sums_of_all
 from gatepost.monitor.workers import Worker, workers_in
+from gatepost.records.moments import shown_time
 from gatepost.records.steps import Step, merged
 
 SECONDS = 60
