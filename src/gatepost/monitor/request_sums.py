@@ -1,4 +1,4 @@
-"""`RequestSums`: what steps of the history say of requests: how many, how many failed, how long they took."""
+"""`RequestSums`: what metrics, or steps of the history, say of requests: how many, how many failed, how long they took."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -7,6 +7,7 @@ import msgspec
 
 from gatepost.metrics import families
 from gatepost.metrics.buckets import BUCKETS, percentile
+from gatepost.metrics.exposition import Summed
 from gatepost.records.step_decoding import OpenedStep
 from gatepost.records.steps import Step
 
@@ -18,6 +19,9 @@ _COUNTERS = (
 )
 # All of them have these two labels, in this order.
 _OPERATION, _CLASS = map(families.REQUEST_SECONDS.labels.index, ("operation", "class"))
+
+NAMES = frozenset({_HISTOGRAM, *_COUNTERS})
+"""The metrics that requests are added up from."""
 
 PERCENTS = (50, 95, 99)
 
@@ -103,6 +107,18 @@ def sums_by_operation(steps: Iterable[Step]) -> dict[str, RequestSums]:
             for labels, value in step.counters.get(name, {}).items():
                 found[labels[_OPERATION][1]].add_total(name, value)
     return found
+
+
+def sums_of_counts(found: Summed) -> dict[str, RequestSums]:
+    """The requests of all processes since the server began, by operation."""
+    by_operation: defaultdict[str, RequestSums] = defaultdict(RequestSums)
+    for labels, cells in found.get(_HISTOGRAM, {}).items():
+        counts = enumerate(map(int, cells[:BUCKETS]))
+        by_operation[labels[_OPERATION][1]].add_histogram(labels[_CLASS][1], counts, cells[BUCKETS])
+    for name in _COUNTERS:
+        for labels, cells in found.get(name, {}).items():
+            by_operation[labels[_OPERATION][1]].add_total(name, cells[0])
+    return by_operation
 
 
 def sums_of_all(by_operation: Mapping[str, RequestSums]) -> RequestSums:
