@@ -25,7 +25,7 @@ def load_state(file: Snapshot) -> AlertState:
 
 
 def save_state(file: Snapshot, state: AlertState) -> None:
-    """Keep it. Where there is no room for all, counts of minutes are left out: alerts are worth more."""
+    """Save it. If it does not all fit, the counts by minute are left out: alerts matter more."""
     data = msgspec.msgpack.encode(state)
     if len(data) > file.bytes_max:
         data = msgspec.msgpack.encode(msgspec.structs.replace(state, counts={}))

@@ -23,6 +23,7 @@ DEATHS_SECONDS = 600.0
 INSTANCE = "instance:"
 """What the names of alerts about other instances begin with."""
 SILENT_SECONDS = 60.0
+"""An instance that has not been ended and has not been heard of for so long is missing."""
 SILENT_SECONDS_MIN = 25.0
 """However windows are scaled: an instance writes that it is there every ten seconds."""
 LOST_LINES_MINUTES = 5

@@ -133,7 +133,7 @@ class Region:
         struct.pack_into("<I", self._memory, self._start + 16, count)
 
     def place(self, family: Family, values: tuple[str, ...]) -> int:
-        """Where the cells of a series begin, which is made at its first use; NOWHERE where there is no room for it."""
+        """Where the cells of a series begin, made at the first call; NOWHERE if the region is full."""
         key = (family.name, values)
         found = self._places.get(key)
         if found is None:

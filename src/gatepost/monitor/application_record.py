@@ -1,7 +1,5 @@
 """`ApplicationRecord`: which operations the workers serve, of which release, and with which settings."""
 
-import asyncio
-
 import msgspec
 
 from gatepost.monitor.context import MonitorContext
@@ -21,10 +19,6 @@ class ApplicationRecord:
             self._monitored.release = self._known.release
         context.handle(ApplicationReported, self._note)
         context.pages.add("GET", "/application", self._page)
-
-    async def run(self) -> None:
-        """It has nothing to do but to listen."""
-        await asyncio.Event().wait()
 
     def _note(self, reported: ApplicationReported) -> None:
         self._known, self._monitored.release = reported, reported.release

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from gatepost.alerting.conditions import SILENT_SECONDS
 from gatepost.background import stop_if_cancelled
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.page_table import Page, Request, json_page
@@ -17,8 +18,6 @@ BEAT_SECONDS = 10.0
 FORGOTTEN_DAYS = 35
 """An instance that has been gone for so long is no longer listed: its history is gone as well."""
 
-SILENT_SECONDS = 60.0
-"""An instance that has not been ended and has not been heard of for so long is missing."""
 GONE_SECONDS = 86_400.0
 """After so long nobody misses it any more."""
 

@@ -64,6 +64,7 @@ class Monitor:
         history = HistoryRecords(context)
         alerts = AlertRecords(context, beats)
         AlertPages(context, alerts)
+        ApplicationRecord(context)
         HistoryPage(context, history)
         StatePage(context, history)
         kept: list[Part] = [
@@ -72,7 +73,6 @@ class Monitor:
             changes := ChangeRecords(context),
             ErrorRecords(context),
             SlowStatements(context),
-            ApplicationRecord(context),
             history,
             copies := HistoryCopies(context, history),
             alerts,

@@ -1,4 +1,4 @@
-"""How the parts of a monitor run: each in a task of its own, and what fails in one is no matter of the others."""
+"""How the parts of a monitor run: each in a task of its own, so that a failure in one does not affect the others."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`RequestSums`: what metrics, or steps of the history, say of requests: how many, how many failed, how long they took."""
+"""`RequestSums`: what metrics, or steps of the history, say of requests: how many, how many failed, how long."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping

@@ -55,7 +55,7 @@ class ErrorGroup(msgspec.Struct):
 
 
 class ErrorGroups:
-    """The groups in a file. `left_out` counts errors of groups that there was no room for; `changed` are the
+    """The groups in a file. `left_out` counts errors whose groups did not fit; `changed` are the
     fingerprints of those that others have not been told of."""
 
     def __init__(self, file: Snapshot, clock: Callable[[], float] = time.time) -> None:

@@ -149,7 +149,7 @@ class ErrorReporter:
         if not self._waiting:
             try:
                 asyncio.get_running_loop().call_later(COUNT_SECONDS, self._flush)
-            except RuntimeError:  # there is no loop that could tell it later
+            except RuntimeError:  # without a loop nothing would send it later
                 self._send(seen)
                 return
         elif seen.fingerprint not in self._waiting and len(self._waiting) >= GROUPS_MAX:
