@@ -2,18 +2,16 @@
 
 import http.client
 import os
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from gatepost.console.forwarding import AdminConnection
 from gatepost.environment import load_settings
 from gatepost.errors import ConfigurationError
 from gatepost.monitor.addresses import is_served, served_ports, socket_name, socket_path
-
-SECONDS = 10.0
 
 
 def ask(method: str, path: str, body: Any = None, *, port: int | None = None) -> Any:
@@ -36,7 +34,7 @@ def find(path: str, *, port: int | None = None) -> Any:
 
 def _asked(method: str, path: str, body: Any, port: int | None) -> tuple[int, Any]:
     place = socket_of(port, may_be_any=method == "GET")
-    connection = _SocketConnection(place)
+    connection = AdminConnection(place)
     try:
         connection.request(method, path, None if body is None else msgspec.json.encode(body))
         response = connection.getresponse()
@@ -75,14 +73,3 @@ def _hint_of(ports: Sequence[int]) -> str:
     if ports:
         return f"Name its port with --port; there are servers on {', '.join(map(str, ports))}."
     return "Name its port with --port, or its socket with GATEPOST_ADMIN_SOCKET."
-
-
-class _SocketConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("admin", timeout=SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(SECONDS)
-        self.sock.connect(str(self._path))

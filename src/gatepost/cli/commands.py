@@ -13,7 +13,7 @@ from gatepost.cli.logs_commands import logs
 from gatepost.cli.migrate import migrate
 from gatepost.cli.monitoring_commands import monitoring
 from gatepost.cli.openapi_commands import openapi
-from gatepost.cli.options import AppArgument, AppOption, JSONOption
+from gatepost.cli.options import AppArgument, AppOption, JSONOption, PortOption
 from gatepost.cli.top_commands import top
 from gatepost.cli.users import users
 
@@ -185,6 +185,26 @@ def eject(  # noqa: PLR0913, PLR0917 - the options of a command
     if force and to is None:
         raise typer.BadParameter("Write --to FILE --force.", param_hint="--force")
     write_ejected(parse_asked(part, verb or [], group), Destination(to, is_forced=force), app, as_json=json)
+
+
+@gatepost.command(
+    epilog="Example: gatepost console   or, from another machine: "
+    "ssh -L 9000:127.0.0.1:9000 shop gatepost console --listen 9000"
+)
+def console(
+    port: PortOption = None,
+    listen: Annotated[
+        int, typer.Option("--listen", min=0, max=65_535, help="The port to open on 127.0.0.1; 0 for any free one.")
+    ] = 0,
+    json: JSONOption = False,
+) -> None:
+    """Open the console of a server on this machine in a browser, until Ctrl-C.
+
+    It prints an address that works once. What is done there is logged as done by you. It needs no database.
+    """
+    from gatepost.cli.console_command import open_console
+
+    open_console(port=port, listen=listen, as_json=json)
 
 
 @config.command(epilog="Example: gatepost config show --json")

@@ -17,12 +17,15 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
+from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
+from gatepost.console.forwarding import OPERATOR
 from gatepost.errors import ConfigurationError
+from gatepost.logging.text import escaped
 from gatepost.monitor.page_table import Page, Request
 
 CONNECTIONS_MAX = 64
@@ -31,11 +34,15 @@ BODY_BYTES_MAX = 65_536
 LENGTH_DIGITS_MAX = 10
 SOCKET_MODE = 0o660
 NEW_SECONDS = 60.0
+OPERATOR_LENGTH_MAX = 200
 PATH_BYTES_MAX = 100
 """Systems take 104 to 108 bytes for the path of a socket."""
 
+TEXT = "text/plain; charset=utf-8"
+
 FindPage = Callable[[Request], Page]
 
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff", "connection": "close"}
 
 _credentials = struct.Struct("iII")  # process, user, group (Linux, unix(7))
 
@@ -89,6 +96,17 @@ class AdminServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that has gone is no failure."""
 
+    def refusal(self, method: str, path: str, headers: Message) -> Page | None:
+        """What is sent in place of the page; None where the client may have it."""
+        if self.token is None:
+            return None
+        if not is_own_host(headers.get("host", "")) or "origin" in headers:
+            return Page(403, TEXT, b"Not from a page of another origin.\n")
+        given = headers.get("authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), self.token.encode()):
+            return Page(401, TEXT, b"Send the token of GATEPOST_ADMIN_TOKEN: Authorization: Bearer ...\n")
+        return None
+
     def start(self) -> None:
         """Serve in a thread."""
         threading.Thread(target=self.serve_forever, name="gatepost-admin", daemon=True).start()
@@ -108,20 +126,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self._body()
-        page = body if isinstance(body, Page) else self._refusal() or self._found(body)
+        page = body if isinstance(body, Page) else self._page(body)
         self.close_connection = True
         self.send_response(page.status)
-        self.send_header("content-type", page.content_type)
-        self.send_header("content-length", str(len(page.body)))
-        self.send_header("cache-control", "no-store")
-        self.send_header("connection", "close")
+        headers = {"content-type": page.content_type, **_HEADERS, **page.headers}
+        if page.status != 304:  # which would have to tell the length of what it does not send
+            headers["content-length"] = str(len(page.body))
         if page.status == 401:
-            self.send_header("www-authenticate", "Bearer")
+            headers["www-authenticate"] = "Bearer"
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(page.body)
 
-    do_HEAD = do_PUT = do_GET  # noqa: N815 - the names that the standard library looks for
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - the names that the standard library looks for
 
     def log_message(self, format: str, *args: object) -> None:
         """Not logged: a scrape every few seconds is no news."""
@@ -130,15 +149,25 @@ class _Handler(BaseHTTPRequestHandler):
         """The whole body, before anything is said: what is left unread would reset the connection."""
         lengths = self.headers.get_all("content-length", ["0"])
         if "transfer-encoding" in self.headers or len(lengths) > 1 or not lengths[0].isdecimal():
-            return Page(400, "text/plain", b"State the length of the body, once.\n")
+            return Page(400, TEXT, b"State the length of the body, once.\n")
         if len(lengths[0]) > LENGTH_DIGITS_MAX or (length := int(lengths[0])) > BODY_BYTES_MAX:
-            return Page(413, "text/plain", b"The body is too long.\n")
+            return Page(413, TEXT, b"The body is too long.\n")
         return self.rfile.read(length)
 
-    def _found(self, body: bytes) -> Page:
+    def _page(self, body: bytes) -> Page:
+        refusal = self.server.refusal(self.command, self.path, self.headers)
+        if refusal is not None:
+            return refusal
         path, _, query = self.path.partition("?")
         request = Request(
-            self.command, path, self.headers.get("accept", ""), body, self._operator(), dict(parse_qsl(query))
+            self.command,
+            path,
+            self.headers.get("accept", ""),
+            body,
+            self._operator(),
+            dict(parse_qsl(query)),
+            access="socket" if self.server.token is None else "token",
+            headers={name.lower(): value for name, value in self.headers.items()},
         )
         return self.server.find(request)
 
@@ -148,18 +177,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not hasattr(socket, "SO_PEERCRED"):
             return "the socket"
         _, uid, _ = _credentials.unpack(self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        return f"uid {uid}"
-
-    def _refusal(self) -> Page | None:
-        token = self.server.token
-        if token is None:
-            return None
-        if not is_own_host(self.headers.get("host", "")) or "origin" in self.headers:
-            return Page(403, "text/plain", b"Not from a page of another origin.\n")
-        given = self.headers.get("authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), token.encode()):
-            return Page(401, "text/plain", b"Send the token of GATEPOST_ADMIN_TOKEN: Authorization: Bearer ...\n")
-        return None
+        named = self.headers.get(OPERATOR)
+        return f"uid {uid}" if named is None else f"{escaped(unquote(named))[:OPERATOR_LENGTH_MAX]}, by uid {uid}"
 
 
 def is_own_host(host: str) -> bool:

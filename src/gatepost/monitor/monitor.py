@@ -14,6 +14,7 @@ from gatepost.monitor.alert_pages import AlertPages
 from gatepost.monitor.alert_records import AlertRecords
 from gatepost.monitor.application_record import ApplicationRecord
 from gatepost.monitor.change_records import ChangeRecords
+from gatepost.monitor.console_pages import ConsolePages
 from gatepost.monitor.context import MonitorContext, Monitored, Part
 from gatepost.monitor.deployment_watch import DeploymentWatch
 from gatepost.monitor.error_records import ErrorRecords
@@ -65,6 +66,7 @@ class Monitor:
         alerts = AlertRecords(context, beats)
         AlertPages(context, alerts)
         ApplicationRecord(context)
+        ConsolePages(context)
         HistoryPage(context, history)
         StatePage(context, history)
         kept: list[Part] = [

@@ -1,7 +1,7 @@
 """`PageTable`: which page the admin listener serves at which path."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
@@ -10,18 +10,22 @@ from gatepost.events import Events, TaskFailed
 
 JSON = "application/json"
 
+Access = Literal["socket", "token"]
+
 
 class Page(NamedTuple):
-    """A response."""
+    """A response. `headers` are sent besides those that every response has, or in their place."""
 
     status: int
     content_type: str
     body: bytes
+    headers: Mapping[str, str] = {}
 
 
 class Request(NamedTuple):
-    """What is asked, and by whom: `operator` says it in words. `name` is the end of the path, where the page is one of
-    many; `query` has the last value of each parameter."""
+    """What is asked, and by whom: `operator` says it in words, and `access` how they came: by the socket, or with the
+    token. `name` is the end of the path, where the page is one of many; `query` has the last value of each parameter,
+    `headers` those of the request, by their names in lower case."""
 
     method: str
     path: str
@@ -30,6 +34,8 @@ class Request(NamedTuple):
     operator: str
     query: Mapping[str, str] = {}
     name: str = ""
+    access: Access = "socket"
+    headers: Mapping[str, str] = {}
 
 
 Respond = Callable[[Request], Page]
@@ -42,13 +48,20 @@ class PageTable:
     def __init__(self, events: Events) -> None:
         self._events = events
         self._pages: dict[str, dict[str, Respond]] = {}
+        self._trees: dict[str, Respond] = {}
 
     def add(self, method: str, path: str, respond: Respond) -> None:
         """Serve a page. A path that ends in a slash stands for all one segment longer, the request's `name`."""
         self._pages.setdefault(path, {})[method] = respond
 
+    def add_tree(self, path: str, respond: Respond) -> None:
+        """Have `respond` serve whatever is asked at a path of one segment and below it, where no page is."""
+        self._trees[path] = respond
+
     def find(self, request: Request) -> Page:
         """The response to a request."""
+        if (tree := self._tree_of(request)) is not None:
+            return self._made(tree, request)
         base, _, name = request.path.rpartition("/")
         by_method = self._pages.get(request.path)
         if by_method is None and name:
@@ -59,12 +72,21 @@ class PageTable:
         respond = by_method.get("GET" if request.method == "HEAD" else request.method)
         if respond is None:
             return json_page(405, {"detail": f"{request.path} takes {', '.join(by_method)}."})
+        return self._made(respond, request)
+
+    def _tree_of(self, request: Request) -> Respond | None:
+        if request.path in self._pages or not request.path.startswith("/"):
+            return None
+        return self._trees.get(f"/{request.path[1:].partition('/')[0]}")
+
+    def _made(self, respond: Respond, request: Request) -> Page:
         try:
             return respond(request)
         except TimeoutError:
             return json_page(503, {"detail": "The monitor does not respond in time: try again."})
         except Exception as error:
-            self._events.emit(TaskFailed(task=f"monitor: the page {base}/", error=error))
+            above = request.path.rpartition("/")[0]
+            self._events.emit(TaskFailed(task=f"monitor: the page {above}/", error=error))
             return json_page(500, {"detail": "The page cannot be made: `gatepost logs --level error` says why."})
 
 

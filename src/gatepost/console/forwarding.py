@@ -1,0 +1,86 @@
+"""`Forwarding`: what is asked of the console elsewhere, asked of the admin listener of a server on this machine.
+
+It blocks: it is for threads. Whoever asks is known to the listener by the process that does; in whose name it does so is
+said by `operator`, which the listener believes on its socket alone.
+"""
+
+import http.client
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from gatepost.console.console_files import HEADERS
+
+SECONDS = 10.0
+OPERATOR = "gatepost-operator"
+"""The header that names the user for whom a worker asks."""
+
+PASSED_ON = ("accept", "content-type", "if-none-match")
+"""Headers of requests that the listener needs. What could say who is looking is not passed on."""
+PASSED_BACK = ("cache-control", "etag", "gatepost-before", *HEADERS)
+
+
+class Forwarded(NamedTuple):
+    """The response: its status, its type, those of its headers that are passed back, and its body."""
+
+    status: int
+    content_type: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class AdminConnection(http.client.HTTPConnection):
+    """HTTP over the Unix socket at a path."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("admin", timeout=SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        """Open it. Raises OSError."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(SECONDS)
+        self.sock.connect(str(self._path))
+
+
+class Forwarding:
+    """Asks the listener at the socket of this path."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def ask(  # noqa: PLR0913 - a request
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        operator: str | None = None,
+    ) -> Forwarded:
+        """What it responds. Where it does not, a response says so: 502, or 504 after SECONDS."""
+        passed = {name: headers[name] for name in PASSED_ON if name in headers}
+        if operator is not None:
+            passed[OPERATOR] = quote(operator)
+        connection = AdminConnection(self._path)
+        try:
+            connection.request(method, f"{path}?{urlencode(query)}" if query else path, body or None, passed)
+            response = connection.getresponse()
+            found = response.read()
+        except TimeoutError:
+            return _failure(504, "The monitor of the server does not respond in time.")
+        except (OSError, http.client.HTTPException):
+            return _failure(502, "The monitor of the server does not respond.")
+        finally:
+            connection.close()
+        back = {name: value for name in PASSED_BACK if (value := response.getheader(name)) is not None}
+        return Forwarded(response.status, response.getheader("content-type", "text/plain"), back, found)
+
+
+def _failure(status: int, detail: str) -> Forwarded:
+    return Forwarded(status, "application/json", {"cache-control": "no-store"}, msgspec.json.encode({"detail": detail}))

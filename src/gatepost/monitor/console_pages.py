@@ -1,0 +1,59 @@
+"""The console on the admin listener: its page and files, and the data that it shows.
+
+The data is at `/console/api/` and the path of a page of the listener, so that a browser asks at the same addresses
+here, through `gatepost console`, and at a public listener.
+"""
+
+from gatepost.console.console_files import ASSETS, DATA, HEADERS, ROOT, ConsoleFile, console_files
+from gatepost.monitor.context import MonitorContext
+from gatepost.monitor.page_table import Page, Request, json_page
+
+
+class ConsolePages:
+    """Serves them."""
+
+    def __init__(self, context: MonitorContext) -> None:
+        self._monitored = context.monitored
+        self._pages = context.pages
+        context.pages.add("GET", f"{DATA}session", self._session)
+        context.pages.add_tree(ROOT, self._respond)
+
+    def _respond(self, request: Request) -> Page:
+        if request.path.startswith(DATA):
+            return self._data(request)
+        if request.method not in {"GET", "HEAD"}:
+            return json_page(405, {"detail": "The console is read; what changes something is below /console/api/."})
+        if request.path.startswith(ASSETS):
+            file = console_files().find(request.path.removeprefix(ASSETS))
+            return _missing(request) if file is None else _file_page(file, request)
+        return _file_page(console_files().index, request)
+
+    def _data(self, request: Request) -> Page:
+        path = f"/{request.path.removeprefix(DATA)}"
+        if path == ROOT or path.startswith(f"{ROOT}/"):
+            return _missing(request)
+        return self._pages.find(request._replace(path=path))
+
+    def _session(self, request: Request) -> Page:
+        """Who is looking, and how they came: everyone who reaches the admin listener may write."""
+        return json_page(
+            200,
+            {
+                "name": request.operator,
+                "may_write": True,
+                "how": request.access,
+                "instance": self._monitored.instance,
+                "environment": self._monitored.settings.server.environment,
+            },
+        )
+
+
+def _file_page(file: ConsoleFile, request: Request) -> Page:
+    headers = {**HEADERS, "etag": file.tag, "cache-control": "no-cache"}
+    if file.is_known(request.headers.get("if-none-match", "")):
+        return Page(304, file.content_type, b"", headers)
+    return Page(200, file.content_type, file.body, headers)
+
+
+def _missing(request: Request) -> Page:
+    return json_page(404, {"detail": f"There is nothing at {request.path}."})

@@ -1,0 +1,130 @@
+"""The console on the admin listener, asked over a real socket: its page, its files, and the data below it."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gatepost.console.console_files import POLICY, ConsoleFile
+from gatepost.events import Events
+from gatepost.gateway.buckets import BucketTable
+from gatepost.logging.levels import LevelTable
+from gatepost.metrics.memory import MetricsMemory
+from gatepost.monitor.admin import AdminServer, open_socket
+from gatepost.monitor.change_records import ChangeRecords
+from gatepost.monitor.console_pages import ConsolePages
+from gatepost.monitor.context import MonitorContext, Monitored
+from gatepost.monitor.page_table import PageTable
+from gatepost.monitor.pages import add_pages
+from gatepost.records.changes import Changes
+from gatepost.records.record_files import RecordFiles
+from gatepost.records.records_database import RecordsDatabase
+from gatepost.records.reports import Reports
+from gatepost.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of an admin listener with the console and a few pages."""
+    memory, table, files = MetricsMemory.shared("test-console", 1), BucketTable.private(16), RecordFiles()
+    levels, reports, events = LevelTable.shared("test-console"), Reports(), Events()
+    monitored = Monitored("shop:8000", None, Settings(), memory, levels, reports, table, files)
+    loop = asyncio.new_event_loop()
+    changes = Changes(files.snapshot("changes"))
+    context = MonitorContext(monitored, changes, RecordsDatabase(None, []), events, PageTable(events), loop)
+    add_pages(context)
+    ChangeRecords(context)
+    ConsolePages(context)
+    path = tmp_path_factory.mktemp("console") / "admin.sock"
+    server = AdminServer(open_socket(path), context.pages.find, None)
+    server.start()
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://admin", timeout=30) as client:
+        yield client
+    server.shutdown()
+    server.server_close()
+    reports.close()
+    loop.close()
+
+
+def test_every_address_of_the_console_is_the_page_under_its_policy(client: httpx.Client) -> None:
+    page = client.get("/console")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert page.headers["content-security-policy"] == POLICY
+    assert page.headers["x-content-type-options"] == "nosniff"
+    for path in ("/console/", "/console/traffic", "/console/operations/books.list", "/console?range=1h"):
+        other = client.get(path)
+        assert (other.status_code, other.content) == (200, page.content)
+    assert client.get("/consoles").status_code == 404
+
+
+def test_each_file_that_the_page_names_is_there_and_asked_for_once(client: httpx.Client) -> None:
+    page = client.get("/console")
+    tag = page.headers["etag"]
+    again = client.get("/console", headers={"if-none-match": tag})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    named = re.findall(r'(?:src|href)="(/console/assets/[^"]+)"', page.text)
+    for path in named:
+        file = client.get(path)
+        assert file.status_code == 200, path
+        assert file.headers["content-type"] in {"text/javascript; charset=utf-8", "text/css; charset=utf-8"}
+        assert client.get(path, headers={"if-none-match": file.headers["etag"]}).status_code == 304
+
+
+@pytest.mark.parametrize("name", ["", "index.html", "../__init__.py", "..%2f__init__.py", "/etc/passwd", "missing.js"])
+def test_nothing_else_is_a_file_of_the_console(client: httpx.Client, name: str) -> None:
+    url = httpx.URL("http://admin", raw_path=f"/console/assets/{name}".encode())
+    response = client.send(client.build_request("GET", url))
+    assert (response.status_code, response.headers["content-type"]) == (404, "application/json")
+
+
+def test_the_data_is_that_of_the_admin_listener(client: httpx.Client) -> None:
+    for path in ("operations", "clients", "logs/levels", "changes"):
+        assert client.get(f"/console/api/{path}").json().keys() == client.get(f"/{path}").json().keys()
+    changed = client.put("/console/api/logs/levels/access", json={"level": "debug", "seconds": 60})
+    assert changed.json() == client.get("/logs/levels").json()
+    assert changed.headers["cache-control"] == "no-store"
+    assert client.get("/console/api/planets").status_code == 404
+    assert client.get("/console/api/console/api/operations").status_code == 404
+    assert client.get("/console/api/" + "console/api/" * 4000).status_code == 404
+
+
+def test_everyone_who_reaches_the_socket_may_write(client: httpx.Client) -> None:
+    session = client.get("/console/api/session").json()
+    assert session.pop("name").startswith("uid ")
+    assert session == {"may_write": True, "how": "socket", "instance": "shop:8000", "environment": "development"}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_the_page_is_read_alone(client: httpx.Client, method: str) -> None:
+    assert client.request(method, "/console/traffic").status_code == 405
+    assert client.request(method, "/console/api/operations").status_code == 405
+
+
+def test_a_request_for_no_path_is_refused(client: httpx.Client) -> None:
+    url = httpx.URL("http://admin", raw_path=b"*")
+    assert client.send(client.build_request("GET", url)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_known"),
+    [
+        ('"a"', True),
+        ('W/"a"', True),
+        ('"b", "a"', True),
+        ('"a-gzip"', True),
+        ("*", True),
+        ("", False),
+        ('"b"', False),
+        ('""', False),
+    ],
+)
+def test_a_tag_is_known_by_each_form_of_the_condition(condition: str, is_known: bool) -> None:
+    assert ConsoleFile(b"", "text/css", '"a"').is_known(condition) is is_known
+
+
+def test_who_asks_for_another_is_named_with_whom_they_ask_for(client: httpx.Client) -> None:
+    named = client.get("/console/api/session", headers={"gatepost-operator": "Ada%20%C3%9F%1B%5B2J"}).json()["name"]
+    assert named.startswith("Ada ß\\x1b[2J, by uid ")
