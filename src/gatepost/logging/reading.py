@@ -82,7 +82,7 @@ def last_lines(folder: Path, wanted: LineFilter, count: int) -> list[bytes]:
     found: deque[bytes] = deque()
     for path in _newest_first(folder, wanted):
         room = count - len(found)
-        found.extendleft(reversed(deque(filter(partial(is_wanted, wanted=wanted), _lines_of(path)), maxlen=room)))
+        found.extendleft(reversed(deque(filter(partial(is_wanted, wanted=wanted), lines_of(path)), maxlen=room)))
         if len(found) >= count:
             break
     return list(found)
@@ -163,7 +163,7 @@ def _newest_first(folder: Path, wanted: LineFilter) -> Iterator[Path]:
         yield file.path
 
 
-def _lines_of(path: Path) -> Iterator[bytes]:
+def lines_of(path: Path) -> Iterator[bytes]:
     """The lines of a file, as far as it can be read: one that is being deleted has none, and one that was cut off ends
     there. Raises OSError for what cannot be read at all."""
     from gatepost.zstandard import zstd

@@ -29,9 +29,11 @@ class ConsolePages:
         return _file_page(console_files().index, request)
 
     def _data(self, request: Request) -> Page:
-        path = f"/{request.path.removeprefix(DATA)}"
-        if path == ROOT or path.startswith(f"{ROOT}/"):
+        kind, *names = request.path.removeprefix(DATA).split("/", 2)
+        if f"/{kind}" == ROOT:
             return _missing(request)
+        # The last name is what follows: networks have a slash, which no proxy lets through as an escape.
+        path = "/".join(("", kind, *names[:1], *(each.replace("/", "%2F") for each in names[1:])))
         return self._pages.find(request._replace(path=path))
 
     def _session(self, request: Request) -> Page:

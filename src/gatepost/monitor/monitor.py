@@ -24,6 +24,7 @@ from gatepost.monitor.history_page import HistoryPage
 from gatepost.monitor.history_records import HistoryRecords
 from gatepost.monitor.instances import InstanceBeats
 from gatepost.monitor.limits import add_limit_pages
+from gatepost.monitor.log_pages import LogPages
 from gatepost.monitor.page_table import PageTable
 from gatepost.monitor.pages import add_pages
 from gatepost.monitor.parts import ReportReader, run_parts
@@ -68,6 +69,7 @@ class Monitor:
         ApplicationRecord(context)
         ConsolePages(context)
         HistoryPage(context, history)
+        LogPages(context, history)
         StatePage(context, history)
         kept: list[Part] = [
             Folding(context),

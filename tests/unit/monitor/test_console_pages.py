@@ -1,6 +1,7 @@
 """The console on the admin listener, asked over a real socket: its page, its files, and the data below it."""
 
 import asyncio
+import http.client
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from gatepost.console.console_files import POLICY, ConsoleFile
+from gatepost.console.forwarding import AdminConnection
 from gatepost.events import Events
 from gatepost.gateway.buckets import BucketTable
 from gatepost.logging.levels import LevelTable
@@ -41,12 +43,23 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     path = tmp_path_factory.mktemp("console") / "admin.sock"
     server = AdminServer(open_socket(path), context.pages.find, None)
     server.start()
-    with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://admin", timeout=30) as client:
+    transport, headers = httpx.HTTPTransport(uds=str(path)), {"x-socket": str(path)}
+    with httpx.Client(transport=transport, base_url="http://admin", timeout=30, headers=headers) as client:
         yield client
     server.shutdown()
     server.server_close()
     reports.close()
     loop.close()
+
+
+def asked(client: httpx.Client, path: str) -> http.client.HTTPResponse:
+    """The response to a path as it is written, which httpx would make another one of."""
+    connection = AdminConnection(Path(client.headers["x-socket"]))
+    connection.request("GET", path)
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response
 
 
 def test_every_address_of_the_console_is_the_page_under_its_policy(client: httpx.Client) -> None:
@@ -75,9 +88,8 @@ def test_each_file_that_the_page_names_is_there_and_asked_for_once(client: httpx
 
 @pytest.mark.parametrize("name", ["", "index.html", "../__init__.py", "..%2f__init__.py", "/etc/passwd", "missing.js"])
 def test_nothing_else_is_a_file_of_the_console(client: httpx.Client, name: str) -> None:
-    url = httpx.URL("http://admin", raw_path=f"/console/assets/{name}".encode())
-    response = client.send(client.build_request("GET", url))
-    assert (response.status_code, response.headers["content-type"]) == (404, "application/json")
+    response = asked(client, f"/console/assets/{name}")
+    assert (response.status, response.headers["content-type"]) == (404, "application/json")
 
 
 def test_the_data_is_that_of_the_admin_listener(client: httpx.Client) -> None:
@@ -104,8 +116,7 @@ def test_the_page_is_read_alone(client: httpx.Client, method: str) -> None:
 
 
 def test_a_request_for_no_path_is_refused(client: httpx.Client) -> None:
-    url = httpx.URL("http://admin", raw_path=b"*")
-    assert client.send(client.build_request("GET", url)).status_code == 404
+    assert asked(client, "*").status == 404
 
 
 @pytest.mark.parametrize(

@@ -88,35 +88,45 @@ def test_what_the_server_needs_is_passed_on_and_nothing_that_names_somebody(
         json={"state": "resolved"},
         headers={**sent, "origin": console.origin},
     )
-    assert (found.status_code, found.json(), found.headers["etag"]) == (418, {"path": "/console/api/errors/a%2Fb"}, '"a"')
+    assert (found.status_code, found.json(), found.headers["etag"]) == (
+        418,
+        {"path": "/console/api/errors/a%2Fb"},
+        '"a"',
+    )
     assert "set-cookie" not in found.headers
     [request] = console.asked
     assert (request.method, request.query) == ("PUT", {"since": "1h", "route": "/a b"})
     assert request.body == b'{"state":"resolved"}'
     assert request.operator.startswith("uid ")
-    assert set(request.headers) == {"host", "accept-encoding", "content-length", "accept", "content-type", "if-none-match"}
+    assert set(request.headers) == {
+        "host",
+        "accept-encoding",
+        "content-length",
+        "accept",
+        "content-type",
+        "if-none-match",
+    }
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"host": "evil.example"},
-        {"host": "127.0.0.1"},
-        {"host": ""},
-        {"origin": "http://evil.example"},
-        {"origin": "null"},
-        {"origin": "http://127.0.0.1:1"},
-        {"sec-fetch-site": "cross-site"},
-        {"sec-fetch-site": "same-site"},
-    ],
-    ids=str,
+FOREIGN = (
+    {"host": "evil.example"},
+    {"host": "127.0.0.1"},
+    {"host": ""},
+    {"origin": "http://evil.example"},
+    {"origin": "null"},
+    {"origin": "http://127.0.0.1:1"},
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "same-site"},
 )
-@pytest.mark.parametrize("method", ["GET", "PUT"])
+
+
 def test_pages_of_others_are_refused_although_the_browser_sends_the_cookie(
-    console: Console, browser: httpx.Client, method: str, headers: dict[str, str]
+    console: Console, browser: httpx.Client
 ) -> None:
-    refused = browser.request(method, "/console/api/state", headers=headers)
-    assert (refused.status_code, refused.text) == (403, "Not from a page of another origin.\n")
+    for method in ("GET", "PUT"):
+        for headers in FOREIGN:
+            refused = browser.request(method, "/console/api/state", headers=headers)
+            assert (refused.status_code, refused.text) == (403, "Not from a page of another origin.\n"), headers
     assert console.asked == []
 
 
@@ -126,11 +136,9 @@ def test_a_change_names_its_origin(console: Console, browser: httpx.Client) -> N
 
 
 def test_nothing_but_the_console_is_opened(console: Console, browser: httpx.Client) -> None:
-    for path in ("/", "/metrics", "/state", "/consoles", "/console/../state"):
-        url = httpx.URL(console.origin, raw_path=path.encode())
-        status = browser.send(browser.build_request("GET", url)).status_code
-        assert status == (418 if path.startswith("/console/") else 404), path
-    assert [request.path for request in console.asked] == ["/console/../state"]
+    for path in ("/", "/metrics", "/state", "/consoles", "/x/console"):
+        assert browser.get(path).status_code == 404, path
+    assert console.asked == []
 
 
 def test_a_server_that_has_gone_is_said_to_have_gone(console: Console, browser: httpx.Client, tmp_path: Path) -> None:

@@ -1,0 +1,149 @@
+"""`/logs` of the admin listener: lines of the log files, page by page, and how many there were of each level.
+
+The same lines as `gatepost logs --json` prints. Their counts are those of the history, which knows of lines whose files
+are gone, and of those that were lost.
+"""
+
+import re
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from gatepost.logging.levels import LEVEL_NAMES
+from gatepost.logging.lines import CATEGORIES
+from gatepost.logging.paged_reading import LogPlace, read_page
+from gatepost.logging.reading import LEVELS, LineFilter, fields_of
+from gatepost.metrics import families
+from gatepost.monitor.context import MonitorContext
+from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
+from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.records.moments import shown_time
+from gatepost.records.step_decoding import opened
+from gatepost.records.step_encoding import encoded
+
+T = TypeVar("T", bound=str)
+
+COUNT = 200
+COUNT_MAX = 1000
+HISTOGRAM_STEPS = 60
+NDJSON = "application/x-ndjson"
+
+_NUMBER = re.compile(r"\d{1,6}")
+_SPAN = re.compile(r"(\d{1,9})([smhd])")
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_NAMES = ("category", "level", "route", "actor", "request", "client", "since", "count", "before", "after")
+
+
+class _Asked(NamedTuple):
+    wanted: LineFilter
+    lines_max: int
+    before: LogPlace | None
+    after: LogPlace | None
+
+
+class LogPages:
+    """Serves them. Files are read in the thread of the request, a few MiB at most."""
+
+    def __init__(self, context: MonitorContext, history: HistoryRecords) -> None:
+        folder = context.monitored.settings.log.folder
+        self._folder = None if folder is None else Path(folder)
+        self._memory = context.monitored.memory
+        self._history = history
+        context.pages.add("GET", "/logs", self._page)
+        context.pages.add("GET", "/logs/histogram", self._histogram)
+
+    def _page(self, request: Request) -> Page:
+        if self._folder is None:
+            hint = "Set GATEPOST_LOG_FOLDER, and the server writes them."
+            return json_page(404, {"detail": f"This server writes no log files. {hint}"})
+        try:
+            asked = _asked(request.query, time.time())
+        except ValueError as error:
+            return json_page(422, {"detail": str(error)})
+        try:
+            found = read_page(self._folder, asked.wanted, asked.lines_max, before=asked.before, after=asked.after)
+        except OSError as error:
+            return json_page(503, {"detail": f"{error.filename} cannot be read: {error.strerror}."})
+        before = None if found.before is None else str(found.before)
+        if NDJSON in request.accept:
+            headers = {} if before is None else {"gatepost-before": before}
+            return Page(200, NDJSON, b"".join(found.lines), headers)
+        lines = [_shown(line) for line in found.lines]
+        return json_page(200, {"lines": lines, "before": before, "newest": str(found.newest)})
+
+    def _histogram(self, request: Request) -> Page:
+        now = time.time()
+        try:
+            since = _moment(request.query.get("since", "1h"), now)
+            category = _one_of(request.query.get("category"), CATEGORIES, "category")
+        except ValueError as error:
+            return json_page(422, {"detail": str(error)})
+        since = max(since, now - 86_400)
+        step = max(1, round((now - since) / HISTOGRAM_STEPS / STEP_SECONDS)) * STEP_SECONDS
+        counts: defaultdict[float, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+        lost: defaultdict[float, int] = defaultdict(int)
+        kept = (each.data for each in self._history.ring.steps(since, now))
+        for data in (*kept, encoded(self._history.unfinished())):
+            found = opened(data)
+            at = found.middle // step * step
+            for (line_category, level), value in found.counters(families.LOG_LINES.name):
+                if category is None or line_category == category:
+                    counts[at][level] += round(value)
+            lost[at] += round(sum(value for _, value in found.counters(families.LOG_LINES_LOST.name)))
+        steps = [{"at": shown_time(at), "levels": counts[at], "lost": lost[at]} for at in sorted({*counts, *lost})]
+        return json_page(200, {"since": shown_time(since), "step_seconds": step, "category": category, "steps": steps})
+
+
+def _shown(line: bytes) -> dict[str, Any]:
+    fields = fields_of(line)
+    return {"raw": line.decode(errors="backslashreplace").rstrip("\n")} if fields is None else fields
+
+
+def _asked(query: Mapping[str, str], now: float) -> _Asked:
+    for name in query:
+        if name not in _NAMES:
+            raise ValueError(f"There is no parameter {name}: there are {', '.join(_NAMES)}.")
+    count = query.get("count", str(COUNT))
+    if not _NUMBER.fullmatch(count) or not 1 <= int(count) <= COUNT_MAX:
+        raise ValueError(f"count={count} is not a number from 1 to {COUNT_MAX}.")
+    since = None if "since" not in query else _line_time(_moment(query["since"], now))
+    wanted = LineFilter(
+        _one_of(query.get("category"), CATEGORIES, "category"),
+        _one_of(query.get("level"), (*LEVEL_NAMES, LEVELS[-1]), "level"),
+        query.get("route"),
+        query.get("actor"),
+        query.get("request"),
+        query.get("client"),
+        since,
+    )
+    return _Asked(wanted, int(count), _place(query.get("before")), _place(query.get("after")))
+
+
+def _place(given: str | None) -> LogPlace | None:
+    return None if given is None else LogPlace.parse(given)
+
+
+def _one_of(given: str | None, names: "tuple[T, ...]", parameter: str) -> "T | None":
+    if given is None:
+        return None
+    for name in names:
+        if name == given:
+            return name
+    raise ValueError(f"{parameter}={given} is none of {', '.join(names)}.")
+
+
+def _moment(given: str, now: float) -> float:
+    if match := _SPAN.fullmatch(given):
+        return max(0.0, now - int(match[1]) * _UNIT_SECONDS[match[2]])
+    try:
+        return max(0.0, datetime.fromisoformat(given).astimezone(UTC).timestamp())
+    except (ValueError, OverflowError):
+        raise ValueError(f"since={given} is not a moment: write 90s, 6h, 7d or 2026-11-30T20:15Z.") from None
+
+
+def _line_time(moment: float) -> str:
+    """As the lines have it: they are compared as texts."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
