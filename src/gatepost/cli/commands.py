@@ -198,9 +198,9 @@ def console(
     ] = 0,
     json: JSONOption = False,
 ) -> None:
-    """Open the console of a server on this machine in a browser, until Ctrl-C.
+    """Open the console of a running server for a browser.
 
-    It prints an address that works once. What is done there is logged as done by you. It needs no database.
+    It prints an address that works once, until Ctrl-C. What is done there is logged as done by you. It needs no database.
     """
     from gatepost.cli.console_command import open_console
 
