@@ -200,7 +200,8 @@ def console(
 ) -> None:
     """Open the console of a running server for a browser.
 
-    It prints an address that works once, until Ctrl-C. What is done there is logged as done by you. It needs no database.
+    It prints an address that works once, until Ctrl-C. What is done there is logged as done by you. No database is
+    needed.
     """
     from gatepost.cli.console_command import open_console
 
