@@ -1,0 +1,137 @@
+// One operation: how it answers over the range, how long it takes, what it sends to the database, its slowest requests.
+
+import { html } from "../vendor/libraries.js";
+import { useChanges, useData, useRangeHistory } from "../data.js";
+import { bytes, duration, fullMoment, number, percent, share, shortKey, visible } from "../format.js";
+import { Moment, Route, toCode, toErrors, toLogs, toRequest, toStatements } from "../links.js";
+import { to } from "../store.js";
+import { useCopies } from "../copy.js";
+import { PageHead } from "../frame.js";
+import { Bar, Table } from "../table.js";
+import { LatencyChart, RequestsChart } from "../request_charts.js";
+import { Histogram } from "../histogram.js";
+import { useOperations } from "../operations.js";
+
+export default function Operation({ name }) {
+  const application = useData("application", { every: 60 }).data;
+  const own = useData(`operations/${encodeURIComponent(name)}`, { every: 10 });
+  const { operations, covered } = useOperations();
+  const { changes } = useChanges();
+  const history = useRangeHistory(name).data;
+  useCopies({ path: `operations/${encodeURIComponent(name)}`, command: `gatepost top operation ${name}` });
+  const route = application?.operations.find((each) => each.operation === name);
+  const figures = operations?.find((each) => each.operation === name);
+  return html`
+    <${PageHead} title=${route ? html`<${Route} method=${route.method} path=${visible(route.path)} />` : visible(name)}>
+      <a href=${to("traffic")}>All operations</a>
+    <//>
+    <${Figures} figures=${figures} covered=${covered} name=${name} />
+    <div class="charts block">
+      <${RequestsChart} history=${history} changes=${changes} operation=${name} />
+      <${LatencyChart} history=${history} changes=${changes} operation=${name} />
+    </div>
+    <div class="columns block">
+      <${Declared} route=${route} name=${name} />
+      <${Distribution} data=${own.data} error=${own.error} />
+    </div>
+    <div class="columns block">
+      <${Statements} data=${own.data} name=${name} />
+      <${Answers} data=${own.data} />
+    </div>
+    <${Slowest} data=${own.data} />
+  `;
+}
+
+function Figures({ figures, covered, name }) {
+  const failing = share(figures?.errors, figures?.requests);
+  const facts = [
+    ["Requests", figures && number(figures.requests), covered ? `${number(figures?.requests / covered)} per second` : "since the server began", toLogs({ operation: name })],
+    ["Failing", figures && percent(failing ?? 0), figures && `${number(figures.errors)} answered 5xx`, toErrors(), failing > 0],
+    ["p50 · p99", figures && html`${duration(figures.seconds.p50)}<small> · ${duration(figures.seconds.p99)}</small>`, figures && `p95 ${duration(figures.seconds.p95)}`],
+    ["Share of time", figures && percent(figures.share_of_time), figures && `${percent(share(figures.database_seconds, figures.seconds_total))} of it in the database`, toStatements(name)],
+    ["Per response", figures && bytes(share(figures.bytes, figures.requests)), figures && `${bytes(figures.bytes)} together`],
+  ];
+  return html`<dl class="figures-row">
+    ${facts.map(
+      ([label, value, note, href, isBad]) => html`<div class=${isBad ? "is-bad" : ""}><dt>${label}</dt>
+        <dd><b>${href && value !== undefined ? html`<a href=${href}>${value}</a>` : (value ?? " ")}</b><span class="quiet">${note ?? " "}</span></dd></div>`,
+    )}
+  </dl>`;
+}
+
+function Declared({ route, name }) {
+  return html`<section class="section" aria-labelledby="declared">
+    <div class="section-head"><h2 id="declared">What it is</h2></div>
+    <dl class="facts">
+      <dt>Name</dt><dd><code>${name}</code></dd>
+      ${route &&
+      html`<dt>Who may</dt><dd><code>${visible(route.allow)}</code></dd>
+        <dt>Limit</dt><dd>${visible(route.rate_limit)}</dd>
+        <dt>Code</dt><dd><code>${visible(route.handler)}</code></dd>`}
+    </dl>
+  </section>`;
+}
+
+function Distribution({ data, error }) {
+  return html`<section class="section" aria-labelledby="histogram">
+    <div class="section-head"><h2 id="histogram">How long</h2><span class="quiet">all requests since the server began</span></div>
+    ${data?.buckets ? html`<${Histogram} buckets=${data.buckets} />` : error && html`<p class="quiet">${error.message}</p>`}
+  </section>`;
+}
+
+function Statements({ data, name }) {
+  const rows = data?.statements ?? [];
+  const all = rows.reduce((sum, each) => sum + each.seconds_total, 0);
+  return html`<section class="section" aria-labelledby="statements">
+    <div class="section-head"><h2 id="statements">Statements</h2></div>
+    ${data &&
+    html`<${Table} label="Statements" rows=${rows} keyOf=${(row) => row.statement} hrefOf=${(row) => toStatements(row.statement)} param="statements"
+      initial="-seconds" empty=${html`<p class="quiet">None has run for it.</p>`}
+      columns=${[
+        { key: "statement", label: "Statement", of: (row) => row.statement, show: (row) => visible(row.statement) },
+        { key: "seconds", label: "Time", of: (row) => row.seconds_total, show: (row) => html`<${Bar} share=${share(row.seconds_total, all)} text=${duration(row.seconds_total)} />` },
+        { key: "count", label: "Runs", align: "right", of: (row) => row.count, show: (row) => number(row.count) },
+        { key: "each", label: "Each", align: "right", of: (row) => share(row.seconds_total, row.count), show: (row) => duration(share(row.seconds_total, row.count)) },
+        { key: "failures", label: "Failed", align: "right", of: (row) => row.failures, show: (row) => number(row.failures) },
+      ]} />`}
+    ${(data?.sql ?? []).map((each) => html`<details><summary><code>${visible(each.name ?? name)}</code></summary><pre class="sql" tabindex="0">${visible(each.sql ?? each)}</pre></details>`)}
+  </section>`;
+}
+
+function Answers({ data }) {
+  const statuses = Object.entries(data?.statuses ?? {});
+  const codes = Object.entries(data?.codes ?? {});
+  const all = statuses.reduce((sum, [, count]) => sum + count, 0);
+  return html`<section class="section" aria-labelledby="answers">
+    <div class="section-head"><h2 id="answers">Answers</h2></div>
+    <table aria-label="Answers by status">
+      <tbody>
+        ${statuses.map(
+          ([status, count]) => html`<tr><th scope="row">${status}</th><td><${Bar} share=${share(count, all)} text=${percent(share(count, all))} tone=${status.startsWith("5") ? "fail" : "ink"} /></td>
+            <td class="right">${number(count)}</td></tr>`,
+        )}
+        ${codes.map(
+          ([code, count]) => html`<tr><th scope="row"><a href=${toCode(code)}><code>${visible(code)}</code></a></th><td></td><td class="right">${number(count)}</td></tr>`,
+        )}
+      </tbody>
+    </table>
+    ${data && !statuses.length && html`<p class="quiet">None yet.</p>`}
+  </section>`;
+}
+
+function Slowest({ data }) {
+  const rows = data?.slowest ?? [];
+  return html`<section class="section block" aria-labelledby="slowest">
+    <div class="section-head"><h2 id="slowest">Slowest</h2><span class="quiet">of the last hour</span></div>
+    ${data &&
+    html`<${Table} label="Slowest requests" rows=${rows} keyOf=${(row) => row.request_id + row.at} hrefOf=${(row) => toRequest(row.request_id)} param="slowest"
+      initial="-seconds" empty=${html`<p class="quiet">No request in the last hour.</p>`}
+      columns=${[
+        { key: "id", label: "Request", of: (row) => row.request_id, show: (row) => html`<code title=${row.request_id}>${shortKey(row.request_id)}</code>` },
+        { key: "at", label: "When", of: (row) => row.at, show: (row) => html`<${Moment} at=${row.at} seconds />` },
+        { key: "seconds", label: "Took", align: "right", of: (row) => row.seconds, show: (row) => html`<span title=${fullMoment(row.at)}>${duration(row.seconds)}</span>` },
+        { key: "database", label: "In database", align: "right", of: (row) => row.database_seconds, show: (row) => duration(row.database_seconds) },
+        { key: "part", label: "", show: (row) => html`<${Bar} share=${share(row.database_seconds, row.seconds)} text=${percent(share(row.database_seconds, row.seconds))} />` },
+      ]} />`}
+  </section>`;
+}
