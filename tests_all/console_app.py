@@ -32,7 +32,7 @@ class Placed(Struct):
     copies: int
 
 
-class SoldOut(Exception):  # noqa: N818 - what has happened
+class SoldOut(Exception):
     """Nobody expects it."""
 
 
