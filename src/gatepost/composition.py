@@ -272,6 +272,7 @@ class Composition:
             "requests_in_flight": running,
             "requests_waiting": waiting,
             "pool_connections": pool.size,
+            "pool_connections_max": pool.reachability.size_max,
             "pool_connections_in_use": pool.in_use,
             "pool_waiting": len(pool.waiting),
             "worker_ready": self.readiness.is_ready,

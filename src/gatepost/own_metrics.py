@@ -126,7 +126,7 @@ class Gauge(OwnMetric):
             if found.write is not None:
                 found.write(value)
 
-    def add(self, amount: float, /, **labels: LabelValue) -> None:
+    def add(self, amount: float = 1, /, **labels: LabelValue) -> None:
         """Let it rise, or fall. Raises `ValueError` for labels that are not those of the metric."""
         with self._registry.lock:
             found = self._found(labels)
@@ -244,7 +244,7 @@ class Metrics:
 def _check(kind: type[OwnMetric], name: str, labels: Sequence[str]) -> None:
     given: Any = labels  # a string is a sequence as well, of what nobody means
     if not _NAME.fullmatch(name):
-        raise _refusal(kind, name, "is no name of a metric.", "Write lower case, digits and _: orders_placed.")
+        raise _refusal(kind, name, "is not a valid name of a metric.", "Write lower case, digits and _: orders_placed.")
     if name.endswith(_ENDINGS):
         raise _refusal(kind, name, "ends as Prometheus ends names by itself.", f"Leave out {name[name.rindex('_') :]}.")
     if kind is Histogram and not name.endswith("_seconds"):

@@ -166,7 +166,7 @@ def test_a_user_with_columns_of_its_own_is_made(gatepost: Gatepost, project: Pat
         "floor=...`, in tests `running.user(floor=...)`.\n",
     )
     assert gatepost(*arguments, "--set", "flor=3", stdin="correct horse\n")[2] == (
-        "Error: Employee: 'flor' is no column of the model. Did you mean 'floor'?\n"
+        "Error: Employee: 'flor' is not a column of the model. Did you mean 'floor'?\n"
     )
     assert gatepost(*arguments, "--set", "floor=high", stdin="correct horse\n")[2].startswith("Error: Employee.floor: ")
     assert gatepost(*arguments, "--set", "floor=3", stdin="correct horse\n")[0] == 0

@@ -55,7 +55,7 @@ def refusal_of(entity: Entity, address: str, problem: Problem, user: Any) -> Con
 def _read(entity: Entity, name: str, value: Any, settable: Mapping[str, Attribute]) -> Any:
     attribute = settable.get(name)
     if attribute is None:
-        reason = "is not set by hand" if name in entity.attributes else "is no column of the model"
+        reason = "is not set by hand" if name in entity.attributes else "is not a column of the model"
         hint = did_you_mean(name, settable).strip() or f"Columns that can be set: {', '.join(settable) or 'none'}."
         raise ConfigurationError(f"{name!r} {reason}.", location=entity.name, hint=hint)
     if not isinstance(value, str):

@@ -7,7 +7,7 @@ import msgspec
 
 from gatepost.alerting.alerts import Alert
 from gatepost.alerting.texts import one_line, sendable
-from gatepost.records.moments import shown_time
+from gatepost.moments import shown_moment, shown_moment_or_none
 
 SUBJECT_LENGTH_MAX = 150
 
@@ -30,10 +30,10 @@ def message_of(alert: Alert, instance: str, release: str | None, note: str | Non
         "",
         f"Alert     {alert.name} ({alert.id}), {alert.severity}",
         f"Instance  {instance}" + (f", release {release}" if release else ""),
-        f"Since     {shown_time(alert.since)}",
+        f"Since     {shown_moment(alert.since)}",
     ]
     if alert.resolved_at is not None:
-        lines.append(f"Resolved  {shown_time(alert.resolved_at)}" + (f", by {alert.by}" if alert.by else ""))
+        lines.append(f"Resolved  {shown_moment(alert.resolved_at)}" + (f", by {alert.by}" if alert.by else ""))
     lines.append(f"Look at   {alert.look_at}")
     if kind == "firing":
         lines.append(f'Silence   gatepost alerts silence {alert.id} --for 2h --reason "..."')
@@ -46,8 +46,8 @@ def message_of(alert: Alert, instance: str, release: str | None, note: str | Non
         "state": alert.state,
         "sentence": sendable(alert.sentence),
         "look_at": alert.look_at,
-        "since": shown_time(alert.since),
-        "resolved_at": None if alert.resolved_at is None else shown_time(alert.resolved_at),
+        "since": shown_moment(alert.since),
+        "resolved_at": shown_moment_or_none(alert.resolved_at),
         "instance": instance,
         "release": release,
         "note": note,

@@ -22,7 +22,7 @@ from gatepost.alerting.loopback import is_loopback
 from gatepost.alerting.messages import AlertMessage
 from gatepost.alerting.undelivered import Undelivered
 from gatepost.errors import ConfigurationError
-from gatepost.records.moments import shown_time
+from gatepost.moments import shown_moment
 
 SECONDS_MAX = 10.0
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets of webhooks begin with
@@ -78,7 +78,7 @@ class WebhookSender:
         """Post a message. Returns the status. Raises Undelivered, also for a redirection: it would lead what is meant
         for one receiver to another."""
         now = int(time.time())
-        body = msgspec.json.encode({"type": message.type, "timestamp": shown_time(now), "data": message.data})
+        body = msgspec.json.encode({"type": message.type, "timestamp": shown_moment(now), "data": message.data})
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "gatepost",

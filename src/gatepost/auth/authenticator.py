@@ -114,7 +114,7 @@ def _check(given: Any) -> None:
         raise ConfigurationError("is a class.", location=location, hint=f"Write {given.__name__}().")
     if not isinstance(given, Authenticator | UserAuthenticator):
         raise ConfigurationError(
-            "is not an authenticator: it is no UserAuthenticator, and has not all of challenge, headers,"
+            "is not an authenticator: it is not a UserAuthenticator, and lacks some of challenge, headers,"
             " is_ambient, find and load.",
             location=location,
             hint=_HINT,

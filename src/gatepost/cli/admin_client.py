@@ -61,7 +61,11 @@ def socket_of(port: int | None, *, may_be_any: bool) -> Path:
     settings = load_settings(os.environ)
     path = socket_path(settings, settings.server.port if port is None else port)
     if path is None:
-        raise ConfigurationError("is none.", location="GATEPOST_ADMIN_SOCKET", hint="Name the socket of the server.")
+        raise ConfigurationError(
+            "is `none`: there is no socket to ask.",
+            location="GATEPOST_ADMIN_SOCKET",
+            hint="Name the socket of the server.",
+        )
     is_named = port is not None or settings.admin.socket is not None or "GATEPOST_PORT" in os.environ
     if is_named or not may_be_any or is_served(path):
         return path

@@ -61,7 +61,9 @@ class PythonGenerator(Generator):
         """A package is imported by its name."""
         if not name.isidentifier() or keyword.iskeyword(name):
             raise ConfigurationError(
-                "is no name of a Python package.", location=f"--python {name}", hint="Write it like bookshop_client."
+                "is not a name of a Python package.",
+                location=f"--python {name}",
+                hint="Write it like bookshop_client.",
             )
 
     def read(self, document: dict[str, Any]) -> dict[str, Any]:

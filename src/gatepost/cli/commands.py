@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gatepost.cli.alerts_commands import alerts
+from gatepost.cli.changes_command import changes
 from gatepost.cli.db_commands import db
 from gatepost.cli.errors_commands import errors
 from gatepost.cli.limits_commands import limits
@@ -37,6 +38,7 @@ gatepost.add_typer(monitoring, name="monitoring")
 gatepost.add_typer(openapi, name="openapi")
 gatepost.add_typer(config, name="config")
 gatepost.command(epilog="Example: gatepost top operation books.list --once   or: gatepost top --json | jq .status")(top)
+gatepost.command(epilog="Example: gatepost changes --since 2h   or: gatepost changes --instance all --json")(changes)
 
 
 @gatepost.command(epilog="Example: gatepost new shop && cd shop && gatepost dev")

@@ -16,6 +16,7 @@ from gatepost.cli.sizes import shown_bytes, shown_count
 from gatepost.errors import ConfigurationError
 from gatepost.logging.console import YELLOW, print_success, print_warning
 from gatepost.models.schema_names import full_name, qualified
+from gatepost.moments import shown_moment, shown_moment_or_none
 from gatepost.server.loading import find_app, reference_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ MARK = {"missing": "MISSING  ", "unused": "UNUSED   ", "duplicate": "DUPLICATE",
 class IndexReport(msgspec.Struct, frozen=True):
     """What `--json` prints. `statistics_since` is when PostgreSQL began to count, None where it does not say."""
 
-    statistics_since: datetime | None
+    statistics_since: str | None
     advice: "Sequence[IndexAdvice]"
     notes: list[str]
     migration: str | None = None
@@ -55,7 +56,7 @@ def print_advice(reference: str | None, unused_days: int, message: str | None, f
         path = _write(folder, message, own) if own else None
         if len(own) < len(advice):
             notes.append("Statements on tables that no model is of are in no migration file: run them by hand.")
-    report = IndexReport(catalog.since, advice, notes, str(path) if path else None)
+    report = IndexReport(shown_moment_or_none(catalog.since), advice, notes, str(path) if path else None)
     if as_json:
         print_json(report)
         return bool(advice)
@@ -90,7 +91,7 @@ def _notes(catalog: "IndexCatalog", unused_for: timedelta) -> list[str]:
         notes.append("PostgreSQL does not say since when it counts the uses of indexes: unused ones are not listed.")
     elif datetime.now(UTC) - since < unused_for:
         notes.append(
-            f"PostgreSQL counts the uses of indexes since {since:%Y-%m-%d %H:%M} UTC, which is less than "
+            f"PostgreSQL counts the uses of indexes since {shown_moment(since)}, which is less than "
             f"{unused_for.days} days: unused ones are not listed."
         )
     if catalog.has_replicas:

@@ -1,16 +1,26 @@
-"""Durations as people write them in options: 90s, 30m, 2h, 7d."""
+"""Durations and moments as people write them in options: 90s, 30m, 2h, 7d; 2026-11-30T20:15Z."""
 
-import re
+import time
 
 from gatepost.errors import ConfigurationError
-
-_SPAN = re.compile(r"(\d{1,9})([smhd])")
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+from gatepost.moments import duration_seconds, moment_of
 
 
 def seconds_in(text: str, option: str) -> float:
     """The seconds of a duration. Raises ConfigurationError that names the option."""
-    match = _SPAN.fullmatch(text)
-    if match is None:
-        raise ConfigurationError(f"{text!r} is no duration.", location=option, hint="Write 90s, 30m, 2h or 7d.")
-    return int(match[1]) * _SECONDS[match[2]]
+    try:
+        return duration_seconds(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{text!r} is not a duration.", location=option, hint="Write 90s, 30m, 2h or 7d."
+        ) from None
+
+
+def moment_in(text: str, option: str) -> float:
+    """Seconds since the epoch of a moment, or of so long ago. Raises ConfigurationError that names the option."""
+    try:
+        return moment_of(text, time.time())
+    except ValueError:
+        raise ConfigurationError(
+            f"{text!r} is not a moment.", location=option, hint="Write 10m, 2h, 3d, or 2026-11-30T20:15Z."
+        ) from None

@@ -1,21 +1,19 @@
 """`gatepost logs`: the last lines of the log files, and those that come, for people or as they are."""
 
 import ipaddress
-import re
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gatepost.cli.durations import moment_in, seconds_in
 from gatepost.cli.settings import DATA_FOLDER
 from gatepost.errors import ConfigurationError
 from gatepost.logging.console import is_coloured, print_success, shown_level
 from gatepost.logging.reading import LineFilter, fields_of, follow, last_lines
 from gatepost.logging.records import shown_exception
 from gatepost.logging.text import escaped
+from gatepost.moments import shown_moment
 
-_SPAN = re.compile(r"(\d+)([smhd])$")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SENDERS = {"client": "client", "actor": "actor_id"}
 _SHOWN_APART = ("time", "level", "category", "source", "event", "exception", "logger")
 
@@ -51,10 +49,7 @@ def change_level(category: str, level: str | None, duration: str, *, port: int |
     """Change a level of the server on this port for as long as `duration` says. Raises ConfigurationError."""
     from gatepost.cli.admin_client import ask
 
-    match = _SPAN.match(duration)
-    if match is None:
-        raise ConfigurationError(f"{duration!r} is no duration.", location="--for", hint="Write 90s, 30m or 2h.")
-    seconds = timedelta(**{_UNITS[match[2]]: int(match[1])}).total_seconds()
+    seconds = seconds_in(duration, "--for")
     found = ask("PUT", f"/logs/levels/{category}", {"level": level, "seconds": seconds}, port=port)
     changed = found["changed"].get(category)
     if changed is None:
@@ -77,22 +72,13 @@ def check_client(text: str) -> None:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ConfigurationError(
-            f"{text!r} is no address.", location="--client", hint="Write 203.0.113.9 or 203.0.113.0/24."
+            f"{text!r} is not an address.", location="--client", hint="Write 203.0.113.9 or 203.0.113.0/24."
         ) from None
 
 
 def moment_of(text: str) -> str:
-    """`10m`, `2h`, `3d` ago, or an ISO 8601 moment, as the lines have it. Raises ConfigurationError."""
-    try:
-        if match := _SPAN.match(text):
-            moment = datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
-        else:
-            moment = datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ConfigurationError(
-            f"{text!r} is no moment.", location="--since", hint="Write 10m, 2h, 3d, or 2026-11-30T20:15."
-        ) from None
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}"
+    """`10m`, `2h`, `3d` ago, or a moment, as the lines have it. Raises ConfigurationError."""
+    return shown_moment(moment_in(text, "--since"))
 
 
 def _print(line: bytes, *, as_json: bool, is_colourful: bool) -> None:

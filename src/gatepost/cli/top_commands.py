@@ -14,6 +14,10 @@ def top(  # noqa: PLR0913, PLR0917 - the options of a command
     ] = None,
     name: Annotated[str | None, typer.Argument(help="With `operation`: which one, such as books.list.")] = None,
     seconds: Annotated[int, typer.Option("--seconds", min=10, max=3600, help="Of how long the figures are.")] = 60,
+    by: Annotated[
+        Literal["requests", "refusals", "failed-sign-ins"],
+        typer.Option("--by", help="With `clients`: whose most comes first."),
+    ] = "requests",
     once: Annotated[bool, typer.Option("--once", help="Print it once, on a terminal as well.")] = False,
     port: PortOption = None,
     json: JSONOption = False,
@@ -28,7 +32,7 @@ def top(  # noqa: PLR0913, PLR0917 - the options of a command
 
     if (view == "operation") != (name is not None):
         raise typer.BadParameter("Write: gatepost top operation books.list", param_hint="NAME")
-    wanted = Wanted(view or "state", name, seconds, port)
+    wanted = Wanted(view or "state", name, seconds, port, by.replace("-", "_"))
     if once or json or not is_terminal():
         raise typer.Exit(0 if print_view(wanted, as_json=json) else 1)
     watch_view(wanted)

@@ -16,12 +16,14 @@ Found = Mapping[str, Any]
 
 
 class Wanted(NamedTuple):
-    """What is asked for: the view, its operation, of how many seconds the figures are, and the server's port."""
+    """What is asked for: the view, its operation, of how many seconds the figures are, the server's port, and what
+    clients are ordered by."""
 
     view: str
     name: str | None
     seconds: int
     port: int | None
+    by: str = "requests"
 
     def ask(self, path: str) -> Any:
         """A page of the server."""
@@ -51,7 +53,7 @@ def _state(wanted: Wanted) -> View:
         lines.append(
             (
                 ("changed at", "kind", "what"),
-                [(f"{each['at'][:19]}Z", each["kind"], each["summary"]) for each in changes],
+                [(each["at"], each["kind"], each["summary"]) for each in changes],
             )
         )
     found = {**state, "alerts": firing, "changes": changes}
@@ -123,8 +125,8 @@ def _database(wanted: Wanted) -> View:
 
 
 def _clients(wanted: Wanted) -> View:
-    found = wanted.ask("/clients")
-    parts: list[str | Rows] = [f"The clients that have sent the most since {found['since']}."]
+    found = wanted.ask(f"/clients?by={wanted.by}")
+    parts: list[str | Rows] = [f"The clients that have {_ORDERS[wanted.by]} since {found['since']}."]
     for kind in ("addresses", "networks", "users"):
         rows = [
             (each["client"], each["requests"], each["refusals"], each["failed_sign_ins"])
@@ -134,16 +136,25 @@ def _clients(wanted: Wanted) -> View:
             parts.append(((kind, "requests", "refusals", "failed sign-ins"), rows))
             if (left_out := len(found[kind]) - len(rows)) > 0:
                 parts.append(f"{left_out} more: --json")
+    if not any(found[kind] for kind in ("addresses", "networks", "users")):
+        parts.append("None.")
     if found["addresses"]:
         client = found["addresses"][0]["client"]
         parts.append(f"Next: gatepost logs --client {client} --since 10m; gatepost limits show {client}")
     return View(found, parts)
 
 
+_ORDERS = {
+    "requests": "sent the most",
+    "refusals": "been refused most",
+    "failed_sign_ins": "failed most to sign in",
+}
+
+
 def _instances(wanted: Wanted) -> View:
     found = wanted.ask("/instances")
     silent = [each["name"] for each in found["instances"] if each["state"] == "silent"]
-    first = f"{', '.join(silent)} cannot be heard." if silent else f"{len(found['instances'])} instances are known."
+    first = f"Silent: {', '.join(silent)}." if silent else f"{len(found['instances'])} instances are known."
     columns = ("name", "state", "release", "version", "started_at", "silent_seconds", "clock_offset_seconds")
     rows = [[each[column] for column in columns] for each in found["instances"]]
     parts: list[str | Rows] = [first, str(found["records"]), ([column.replace("_", " ") for column in columns], rows)]
@@ -179,11 +190,11 @@ def _window_line(state: Found) -> str:
 
 def _pool_line(state: Found) -> str:
     gauges = state["gauges"]
-    open_, used = gauges.get("pool_connections", 0), gauges.get("pool_connections_in_use", 0)
+    used, limit = gauges.get("pool_connections_in_use", 0), gauges.get("pool_connections_max", 0)
     waiting, served = gauges.get("pool_waiting", 0), gauges.get("requests_in_flight", 0)
     return (
-        f"Pool: {used:.0f} of {open_:.0f} connections in use, {waiting:.0f} requests wait for one; "
-        f"{served:.0f} requests are being served."
+        f"Pool: {used:.0f} of at most {limit:.0f} connections in use, {gauges.get('pool_connections', 0):.0f} open, "
+        f"{waiting:.0f} requests wait for one; {served:.0f} requests are being served."
     )
 
 

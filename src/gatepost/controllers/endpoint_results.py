@@ -155,7 +155,7 @@ def _model_of(returned: Sequence[Any], catalog: Catalog, location: str) -> type[
         raise ConfigurationError(
             f"returns rows of {names} or other data.",
             location=location,
-            hint="Return one of the two; what is no row can be a Response.",
+            hint="Return one of the two; what is not a row can be a Response.",
         )
     return next(iter(models), None)
 

@@ -40,7 +40,7 @@ def read_streamed(parts: Sequence[Any], route: Route, location: str) -> Streamed
         raise ConfigurationError(
             "returns a stream or something else.",
             location=location,
-            hint="Return one Stream[...]; what is none can be None or a Response.",
+            hint="Return one Stream[...]; anything else has to be None or a Response.",
         )
     if route.cache_control is not None:
         raise ConfigurationError(
@@ -59,7 +59,7 @@ def sends_file(parts: Sequence[Any], route: Route, location: str) -> bool:
         raise ConfigurationError(
             "returns a file or something else.",
             location=location,
-            hint="Return File; what is none can be None or a Response.",
+            hint="Return File; anything else has to be None or a Response.",
         )
     if route.status is not None:
         raise ConfigurationError(

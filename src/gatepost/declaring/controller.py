@@ -146,7 +146,7 @@ def _check_answers(answers: Any, location: str) -> None:
         raise ConfigurationError(
             "is not a DTO.",
             location=f"{location}, answers={getattr(answers, '__name__', '...')})",
-            hint="Write a class of your own: class Card(DTO[...]), with the model. What is no row needs no answers=.",
+            hint="Write a class of your own: class Card(DTO[...]), with the model. Other answers need no answers=.",
         )
 
 

@@ -119,7 +119,7 @@ class LogFile:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
         self._descriptor = os.open(self._path, flags, _MODE)
         if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no file", str(self._path))
+            raise OSError(errno.EINVAL, "it is not a regular file", str(self._path))
 
     def take_closed(self) -> bool:
         """Whether a file was closed since this was last asked."""

@@ -21,6 +21,7 @@ import msgspec
 from gatepost.logging.archive import closed_files
 from gatepost.logging.levels import LEVEL_NAMES
 from gatepost.logging.lines import Category
+from gatepost.moments import shown_moment
 
 POLL_SECONDS = 0.2
 LEVELS = (*LEVEL_NAMES, "critical")
@@ -157,7 +158,7 @@ def _newest_first(folder: Path, wanted: LineFilter) -> Iterator[Path]:
     for file in reversed(closed_files(folder)):
         if file.log != wanted.log:
             continue
-        closed_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(file.closed_at + 1))
+        closed_at = shown_moment(file.closed_at + 1)
         if wanted.since is not None and closed_at < wanted.since:
             return
         yield file.path

@@ -7,6 +7,7 @@ access lines never loads it, which is why `RecordHandler` makes its formatter at
 import logging
 import sys
 import textwrap
+import time
 from collections.abc import Callable, MutableMapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -22,6 +23,7 @@ from gatepost.logging.lines import category_of, kind_of
 from gatepost.logging.masking import NO_MASKING, Masking
 from gatepost.logging.text import escaped
 from gatepost.logging.tracebacks import traceback_text
+from gatepost.moments import shown_moment
 
 Write = Callable[[bytes, int], None]
 """Takes a line and its kind."""
@@ -132,7 +134,7 @@ def _formatter(form: str, complete: Processor, mask: Processor, *, coloured: boo
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         complete,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _add_time,
         _shown_traceback,
         mask,
     ]
@@ -147,6 +149,11 @@ def _formatter(form: str, complete: Processor, mask: Processor, *, coloured: boo
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )
+
+
+def _add_time(logger: object, method: str, event: EventDict) -> EventDict:
+    event["time"] = shown_moment(time.time())
+    return event
 
 
 def _add_fields(logger: object, method: str, event: EventDict) -> EventDict:

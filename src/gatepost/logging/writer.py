@@ -12,13 +12,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from gatepost.logging.descriptor import Descriptor
 from gatepost.logging.lines import ERROR, ORDINARY, Sink
+from gatepost.moments import shown_moment
 
 LINES_MAX = 50_000
 BYTES_MAX = 64 * 1024 * 1024
@@ -233,6 +233,12 @@ def _rendered(entry: Entry) -> bytes:
 
 
 def _own_line(event: str, name: str, value: object) -> bytes:
-    moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
-    fields = {"time": moment, "level": "error", "category": "error", "source": "logging", "event": event, name: value}
+    fields = {
+        "time": shown_moment(time.time()),
+        "level": "error",
+        "category": "error",
+        "source": "logging",
+        "event": event,
+        name: value,
+    }
     return msgspec.json.encode(fields) + b"\n"

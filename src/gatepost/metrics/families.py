@@ -49,6 +49,12 @@ RESPONSE_BYTES = Family(
     "gatepost_response_body_bytes_total", "counter", ("operation", "class"), "Bytes of response bodies, as sent."
 )
 REFUSALS = Family("gatepost_refusals_total", "counter", ("code",), "Refusals and failures, by code.")
+FAILURES = Family(
+    "gatepost_request_failures_total",
+    "counter",
+    ("operation", "code"),
+    "Responses 5xx, by operation and code; the status where there is no code.",
+)
 STATEMENTS = Family("gatepost_statements_total", "counter", ("statement",), "Statements that have run.")
 STATEMENT_FAILURES = Family(
     "gatepost_statement_failures_total", "counter", ("statement",), "Statements that have failed."
@@ -98,6 +104,12 @@ LOG_LINES_LOST = Family(
 IN_FLIGHT = Family("gatepost_requests_in_flight", "gauge", ("pid",), "Requests that are being served.")
 WAITING = Family("gatepost_requests_waiting", "gauge", ("pid",), "Requests that wait for admission.")
 POOL_SIZE = Family("gatepost_pool_connections", "gauge", ("pid",), "Connections that are open or being opened.")
+POOL_LIMIT = Family(
+    "gatepost_pool_connections_max",
+    "gauge",
+    ("pid",),
+    "Connections that the pool may open: as the settings say, or fewer where PostgreSQL allows no more.",
+)
 POOL_IN_USE = Family("gatepost_pool_connections_in_use", "gauge", ("pid",), "Connections that are lent.")
 POOL_WAITING = Family("gatepost_pool_waiting", "gauge", ("pid",), "Requests that wait for a connection.")
 DATABASE_REACHABLE = Family(

@@ -29,6 +29,9 @@ NAMES_MAX = 500
 
 OTHER = "other"
 
+FAILED = 5
+"""The class of the status of a failure."""
+
 _CLASSES = tuple(f"{number}xx" for number in range(10))
 
 CountRequest = Callable[[events.RequestFinished], None]
@@ -59,6 +62,7 @@ class Recorder:
         self._requests: dict[tuple[str, int], CountRequest] = {}
         self._statements: dict[str, CountStatement] = {}
         self._codes: dict[str, int] = {}
+        self._failures: dict[tuple[str, str], int] = {}
         self._slowest: dict[str, SlowestRequests] = {}
         self._window = 0
         self._clients = ClientCounter(region, shown_client)
@@ -132,8 +136,24 @@ class Recorder:
             if took > slowest.above:
                 slowest.note(event)
 
-        self._requests[key] = count
-        return count
+        found = self._counting_failures(count, key[0]) if key[1] == FAILED else count
+        self._requests[key] = found
+        return found
+
+    def _counting_failures(self, count: CountRequest, operation: str) -> CountRequest:
+        def count_failure(event: events.RequestFinished) -> None:
+            count(event)
+            self._region.add(self._failure_place(operation, event.code or str(event.status)), 1)
+
+        return count_failure
+
+    def _failure_place(self, operation: str, code: str) -> int:
+        found = self._failures.get((operation, code))
+        if found is None:
+            if len(self._failures) >= NAMES_MAX:
+                operation = code = OTHER
+            found = self._failures[operation, code] = self._region.place(families.FAILURES, (operation, code))
+        return found
 
     def _statement_counter(self, name: str) -> CountStatement:
         """What adds a statement to its series. One without a name is known by its text, which is no label."""

@@ -21,6 +21,7 @@ READINGS: Mapping[str, tuple[families.Family, tuple[str, ...] | None]] = {
     "requests_in_flight": (families.IN_FLIGHT, None),
     "requests_waiting": (families.WAITING, None),
     "pool_connections": (families.POOL_SIZE, None),
+    "pool_connections_max": (families.POOL_LIMIT, None),
     "pool_connections_in_use": (families.POOL_IN_USE, None),
     "pool_waiting": (families.POOL_WAITING, None),
     "worker_ready": (families.READY, None),

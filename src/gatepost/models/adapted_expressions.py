@@ -26,7 +26,7 @@ def plain_expression(given: Any, location: str) -> sa.ColumnElement[Any]:
     found: Any = cast("Any", given).expression if isinstance(given, QueryableAttribute) else given
     if not isinstance(found, sa.ColumnElement):
         raise ConfigurationError(
-            f"is {given!r}, which is no SQL expression.",
+            f"is {given!r}, which is not an SQL expression.",
             location=location,
             hint="Write an expression over the model: a column, `Model.column > 0`, or `count(Model.relationship)`.",
         )

@@ -38,7 +38,7 @@ def check_value(value: Any, shape: Shape) -> None:
     if shape.form is Form.ARRAY and shape.items is not None:
         _check_items(value, shape.items)
     if shape.form is Form.ENUM and shape.python_type is str and value not in dict(shape.choices):
-        raise ValueError("it is none of the choices.")
+        raise ValueError("it is not one of the choices.")
     if shape.form is Form.DECIMAL and not is_text:
         _check_digits(Decimal(str(value)), shape.digits)
     for bound in shape.own:

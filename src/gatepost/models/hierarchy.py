@@ -68,7 +68,7 @@ def _check_identity(value: object, model: type[Any], column: Column[Any]) -> Non
         check_value(value, shape_of(column.type))
     except Exception as error:
         raise ConfigurationError(
-            f"has a polymorphic_identity {value!r}, which is no value of the column {column.name}: {error}",
+            f"has a polymorphic_identity {value!r}, which the column {column.name} cannot hold: {error}",
             location=model.__name__,
             hint="Write a value of the type that the column has in Python.",
         ) from None

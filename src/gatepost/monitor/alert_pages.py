@@ -13,10 +13,10 @@ from gatepost.alerting.messages import message_of_test, new_id
 from gatepost.alerting.texts import one_line
 from gatepost.alerting.undelivered import Undelivered
 from gatepost.errors import ConfigurationError
+from gatepost.moments import shown_moment, shown_moment_or_none
 from gatepost.monitor.alert_records import AlertRecords
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.page_table import Page, Request, json_page
-from gatepost.records.moments import shown_time
 
 DELIVERIES_SHOWN = 50
 TEST_SECONDS_MAX = 7.0
@@ -49,7 +49,7 @@ class AlertPages:
             return {
                 "alerts": [shown_alert(alert) for alert in records.alerts.newest_first()],
                 "silences": [
-                    {"name": each.name, "until": shown_time(each.until), "reason": each.reason, "by": each.by}
+                    {"name": each.name, "until": shown_moment(each.until), "reason": each.reason, "by": each.by}
                     for each in saved.silences
                 ],
                 "channels": [channel.name for channel in records.deliveries.channels],
@@ -105,7 +105,7 @@ def shown_alert(alert: Alert) -> dict[str, Any]:
     """An alert as JSON."""
     shown = msgspec.structs.asdict(alert)
     for name in ("since", "resolved_at", "silenced_until"):
-        shown[name] = None if shown[name] is None else shown_time(shown[name])
+        shown[name] = shown_moment_or_none(shown[name])
     del shown["is_told"], shown["is_local"]
     return shown
 
@@ -119,8 +119,8 @@ def _shown_delivery(delivery: Delivery) -> dict[str, Any]:
         "state": delivery.state,
         "attempts": delivery.attempts,
         "outcome": delivery.outcome,
-        "created_at": shown_time(delivery.created_at),
-        "ended_at": None if delivery.ended_at is None else shown_time(delivery.ended_at),
+        "created_at": shown_moment(delivery.created_at),
+        "ended_at": shown_moment_or_none(delivery.ended_at),
     }
 
 

@@ -15,13 +15,19 @@ class ApplicationRecord:
         self._monitored = context.monitored
         self._file = context.monitored.files.snapshot("application")
         self._known = self._loaded()
+        self._routes = _routes(self._known)
         if self._known.at > self._monitored.started_at:
             self._monitored.release = self._known.release
         context.handle(ApplicationReported, self._note)
         context.pages.add("GET", "/application", self._page)
 
+    def route_of(self, operation: str) -> str:
+        """`POST /api/orders`; the name of an operation that is not known."""
+        return self._routes.get(operation, operation)
+
     def _note(self, reported: ApplicationReported) -> None:
         self._known, self._monitored.release = reported, reported.release
+        self._routes = _routes(reported)
         data = compressed(msgspec.msgpack.encode(reported))
         if len(data) <= self._file.bytes_max:
             self._file.save(data)
@@ -47,3 +53,7 @@ class ApplicationRecord:
                 "settings": known["settings"],
             },
         )
+
+
+def _routes(known: ApplicationReported) -> dict[str, str]:
+    return {row.operation: f"{row.method} {row.path}" for row in known.operations}

@@ -59,17 +59,17 @@ class DeploymentWatch:
         if found == self._known:
             return
         if None not in (known.release, found.release) and found.release != known.release:
-            self._note("release", f"Release {found.release} runs; before it was {known.release}.")
+            self._note("release", f"Release {found.release} runs; before it was {known.release}.", found.release)
         if known.heads is not None and found.heads != known.heads:
             heads, before = found.heads or "none", known.heads or "none"
-            self._note("migration", f"The database is at the revision {heads}; before it was at {before}.")
+            self._note("migration", f"The database is at the revision {heads}; before it was at {before}.", found.heads)
         elif known.fingerprint is not None and found.fingerprint != known.fingerprint:
             self._note("migration", "The database has been brought to other models.")
         self._known = found
         self._file.save(msgspec.msgpack.encode(found))
 
-    def _note(self, kind: ChangeKind, summary: str) -> None:
-        self._context.changes.add(change(kind, summary))
+    def _note(self, kind: ChangeKind, summary: str, subject: str | None = None) -> None:
+        self._context.changes.add(change(kind, summary, subject=subject))
 
 
 async def _read(connection: RecordsConnection, found: Deployment) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from gatepost.moments import shown_moment, shown_moment_or_none
 from gatepost.records.error_groups import ACTORS_MAX, RELEASES_MAX, SAMPLES_MAX, ErrorGroup
-from gatepost.records.moments import shown_moment
 
 
 def merged(found: Iterable[tuple[str, ErrorGroup]]) -> list[tuple[ErrorGroup, list[str]]]:
@@ -30,8 +30,8 @@ def shown_group(group: ErrorGroup, instances: list[str]) -> dict[str, Any]:
         "users": min(len(group.actors), ACTORS_MAX),
         "first_at": shown_moment(group.first_at),
         "last_at": shown_moment(group.last_at),
-        "resolved_at": _shown(group.resolved_at),
-        "returned_at": _shown(group.returned_at),
+        "resolved_at": shown_moment_or_none(group.resolved_at),
+        "returned_at": shown_moment_or_none(group.returned_at),
         "releases": group.releases,
         "instances": instances,
     }
@@ -54,10 +54,6 @@ def shown_samples(group: ErrorGroup) -> list[dict[str, Any]]:
         }
         for sample in samples
     ]
-
-
-def _shown(moment: float | None) -> str | None:
-    return None if moment is None else shown_moment(moment)
 
 
 def _sum(one: ErrorGroup, other: ErrorGroup) -> ErrorGroup:

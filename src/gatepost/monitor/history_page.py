@@ -2,22 +2,20 @@
 
 import contextlib
 import math
-import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from msgspec.structs import asdict
 
 from gatepost.metrics import families
+from gatepost.moments import duration_seconds, shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_copies import KEPT_SECONDS
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
-from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.monitor.page_table import Page, Request, json_page, moment_asked
 from gatepost.monitor.request_sums import RequestSums
-from gatepost.records.moments import shown_time
 from gatepost.records.records_database import RecordsAway
 from gatepost.records.step_decoding import OpenedStep, opened
 from gatepost.records.step_encoding import encoded
@@ -36,6 +34,7 @@ GAUGES = (
     families.IN_FLIGHT.name,
     families.WAITING.name,
     families.POOL_IN_USE.name,
+    families.POOL_LIMIT.name,
     families.POOL_WAITING.name,
     families.READY.name,
     families.LOOP_LAG.name,
@@ -43,8 +42,6 @@ GAUGES = (
 )
 """Those that are shown of the whole instance."""
 
-_SPAN = re.compile(r"(\d{1,9})([smhd])")
-_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LENGTHS = (10, 60, 600, 3600, 21_600, 86_400)
 
 _ROWS = """
@@ -93,10 +90,10 @@ class HistoryPage:
             {
                 "instance": asked.instance or self._instance,
                 "operation": asked.operation,
-                "since": shown_time(asked.since),
+                "since": shown_moment(asked.since),
                 "step_seconds": asked.step_seconds,
                 "from": source,
-                "steps": [{"at": shown_time(at), **parts[at].shown()} for at in sorted(parts)],
+                "steps": [{"at": shown_moment(at), **parts[at].shown()} for at in sorted(parts)],
             },
         )
 
@@ -163,28 +160,15 @@ def _add(parts: "defaultdict[float, Part]", asked: Asked, data: bytes) -> float:
     return step.until
 
 
-def span_seconds(text: str, name: str) -> int:
-    """The seconds of `90s`, `30m`, `6h` or `7d`. Raises ValueError."""
-    match = _SPAN.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{name}={text} is no span of time: write 90s, 30m, 6h or 7d.")
-    return int(match[1]) * _UNIT_SECONDS[match[2]]
-
-
 def _asked(query: Mapping[str, str], now: float) -> Asked:
-    given = query.get("since", "1h")
-    if _SPAN.fullmatch(given):
-        since = now - span_seconds(given, "since")
-    else:
-        try:
-            since = datetime.fromisoformat(given).astimezone(UTC).timestamp()
-        except (ValueError, OverflowError):
-            raise ValueError(f"since={given} is no moment: write 90s, 6h, 7d or 2026-11-30T20:15Z.") from None
-    since = max(since, now - max(KEPT_SECONDS.values()))
+    since = max(moment_asked(query, "since", "1h", now), now - max(KEPT_SECONDS.values()))
     if "step" in query:
-        step = span_seconds(query["step"], "step")
+        try:
+            step = duration_seconds(query["step"])
+        except ValueError:
+            raise ValueError(f"step={query['step']} is not a duration: write 90s, 30m, 6h or 7d.") from None
         if step < STEP_SECONDS or step % STEP_SECONDS:
-            raise ValueError(f"step={query['step']} is no multiple of {STEP_SECONDS} s.")
+            raise ValueError(f"step={query['step']} is not a multiple of {STEP_SECONDS} s.")
     else:
         step = next((each for each in _LENGTHS if (now - since) / each <= SHOWN_STEPS), _LENGTHS[-1])
     if (now - since) / step > SHOWN_STEPS_MAX:

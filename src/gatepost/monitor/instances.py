@@ -10,6 +10,7 @@ from typing import Any
 
 from gatepost.alerting.conditions import SILENT_SECONDS
 from gatepost.background import stop_if_cancelled
+from gatepost.moments import shown_moment, shown_moment_or_none
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.records.records_database import RecordsAway
@@ -34,6 +35,7 @@ SELECT name, admin_address, release, version, started_at, beat_at, stopped_at,
   extract(epoch FROM now() - beat_at)::float8 AS silent_seconds
 FROM gatepost.instances ORDER BY name
 """
+_MOMENTS = ("started_at", "beat_at", "stopped_at")
 _STOP = "UPDATE gatepost.instances SET stopped_at = now() WHERE name = $1"
 _FORGET = "DELETE FROM gatepost.instances WHERE beat_at < now() - make_interval(days => $1)"
 
@@ -101,6 +103,7 @@ class InstanceBeats:
             found.append(
                 {
                     **row,
+                    **{name: shown_moment_or_none(row[name]) for name in _MOMENTS},
                     "silent_seconds": round(row["silent_seconds"], 1),
                     "state": _state_of(row),
                     "is_this": is_own,
@@ -116,7 +119,7 @@ class InstanceBeats:
             "admin_address": of.admin_address,
             "release": of.release,
             "version": version("gatepost"),
-            "started_at": self._started_at,
+            "started_at": shown_moment(self._started_at),
             "beat_at": None,
             "stopped_at": None,
             "silent_seconds": 0.0,

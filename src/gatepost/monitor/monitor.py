@@ -22,6 +22,7 @@ from gatepost.monitor.folding import Folding
 from gatepost.monitor.history_copies import HistoryCopies
 from gatepost.monitor.history_page import HistoryPage
 from gatepost.monitor.history_records import HistoryRecords
+from gatepost.monitor.incident_records import IncidentRecords
 from gatepost.monitor.instances import InstanceBeats
 from gatepost.monitor.limits import add_limit_pages
 from gatepost.monitor.log_pages import LogPages
@@ -66,11 +67,12 @@ class Monitor:
         history = HistoryRecords(context)
         alerts = AlertRecords(context, beats)
         AlertPages(context, alerts)
-        ApplicationRecord(context)
+        application = ApplicationRecord(context)
+        incidents = IncidentRecords(context, history, application.route_of)
         ConsolePages(context)
         HistoryPage(context, history)
         LogPages(context, history)
-        StatePage(context, history)
+        StatePage(context, history, incidents)
         kept: list[Part] = [
             Folding(context),
             beats,
@@ -78,6 +80,7 @@ class Monitor:
             ErrorRecords(context),
             SlowStatements(context),
             history,
+            incidents,
             copies := HistoryCopies(context, history),
             alerts,
             DeploymentWatch(context, beats),

@@ -8,7 +8,17 @@ import msgspec
 from gatepost.metrics.exposition import sums
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.slowest import SlowRequest, slowest_in
+from gatepost.moments import shown_moment
 from gatepost.monitor.request_sums import NAMES, RequestSums, sums_of_counts
+
+
+class ShownRequest(msgspec.Struct, frozen=True):
+    """A request that was among the slowest. `at` is when it was finished (RFC 3339)."""
+
+    request_id: str
+    at: str
+    seconds: float
+    database_seconds: float
 
 
 class OperationFigures(msgspec.Struct, frozen=True):
@@ -26,7 +36,7 @@ class OperationFigures(msgspec.Struct, frozen=True):
     database_seconds: float
     pool_wait_seconds: float
     bytes: int
-    slowest: Sequence[SlowRequest]
+    slowest: Sequence[ShownRequest]
 
 
 def operations_in(memory: MetricsMemory) -> list[OperationFigures]:
@@ -54,5 +64,5 @@ def _figures(
         figures.database_seconds,
         figures.pool_wait_seconds,
         figures.bytes,
-        slowest,
+        [ShownRequest(each.request_id, shown_moment(each.at), each.seconds, each.database_seconds) for each in slowest],
     )

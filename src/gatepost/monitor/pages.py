@@ -1,7 +1,6 @@
 """What the admin listener responds to which path: metrics, and the probes with what they depend on."""
 
 import logging
-from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -10,7 +9,8 @@ from gatepost.events import LogLevelChanged
 from gatepost.logging.levels import LEVEL_NAMES, level_number
 from gatepost.logging.lines import CATEGORIES, Category
 from gatepost.metrics.exposition import OPEN_METRICS, TEXT, exposed
-from gatepost.monitor.clients import busiest_clients
+from gatepost.moments import shown_moment
+from gatepost.monitor.clients import ORDERS, ClientOrder, busiest_clients
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.host import HostReadings
 from gatepost.monitor.operations import operations_in
@@ -65,8 +65,12 @@ class Pages:
         return json_page(200, {"operations": operations_in(self._memory)})
 
     def clients(self, request: Request) -> Page:
-        """Who sends the most."""
-        return json_page(200, busiest_clients(self._memory))
+        """Who sends the most, or is refused most, or fails most to sign in, as `?by=` says."""
+        given = request.query.get("by", ORDERS[0])
+        order: ClientOrder | None = next((order for order in ORDERS if order == given), None)
+        if order is None:
+            return json_page(422, {"detail": f"by={given} is not one of {', '.join(ORDERS)}."})
+        return json_page(200, busiest_clients(self._memory, order))
 
     def livez(self, request: Request) -> Page:
         """200 while every worker's event loop runs. At the start there is none, later that is a failure."""
@@ -92,7 +96,7 @@ class Pages:
         found = {
             category: {
                 "level": logging.getLevelName(change.level).lower(),
-                "until": datetime.fromtimestamp(change.until, UTC).isoformat(timespec="seconds"),
+                "until": shown_moment(change.until),
             }
             for category, change in changes.items()
         }

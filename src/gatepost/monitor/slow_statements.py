@@ -12,9 +12,9 @@ import asyncpg
 
 from gatepost.database.masked_sql import MASK, without_literals
 from gatepost.logging.text import shortened
+from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.page_table import Page, Request, json_page
-from gatepost.records.moments import shown_moment
 from gatepost.records.records_database import RecordsAway, RecordsConnection
 from gatepost.records.slow_statements import KeptStatement, KeptStatements, SlowStatement
 

@@ -1,34 +1,28 @@
-"""`/state` of the admin listener: how the instance is, in a sentence, with the figures of the last minute behind it.
+"""`/state` of the admin listener: how the instance is, in a sentence, since when, and the figures of the last minute.
 
 What the history has is of ten seconds ago; what has been counted since is added, so that it shows what happens now.
 """
 
-import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import asdict
 
 from gatepost.metrics import families
 from gatepost.metrics.families import Family
+from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_records import HistoryRecords
+from gatepost.monitor.incident_records import SECONDS, IncidentRecords
 from gatepost.monitor.page_table import Page, Request, json_page
-from gatepost.monitor.request_sums import RequestFigures, RequestSums, sums_by_operation, sums_of_all
-from gatepost.monitor.workers import Worker, workers_in
-from gatepost.records.moments import shown_time
-from gatepost.records.steps import Step, merged
+from gatepost.monitor.problems import shown_share
+from gatepost.monitor.request_sums import RequestFigures
+from gatepost.monitor.windows import Window, last_window
+from gatepost.monitor.workers import Worker
+from gatepost.records.steps import Step
 
-SECONDS = 60
 SECONDS_MAX = 3600
 STATEMENTS_MAX = 50
-
-ERRORS_MIN = 5
-"""Fewer failed requests say nothing about the instance."""
-ERROR_SHARE_MAX = 0.01
-
-Status = Literal["ok", "degraded", "down"]
 
 _COUNTED: Mapping[str, Family] = {
     "retries": families.RETRIES,
@@ -59,45 +53,36 @@ class StatementState(msgspec.Struct, frozen=True):
     rows: int
 
 
-class Window(NamedTuple):
-    """What the last `seconds` had."""
-
-    step: Step
-    seconds: float
-    by_operation: Mapping[str, RequestSums]
-    all: RequestFigures
-
-
 class StatePage:
-    """Serves it. `?seconds=` says of how long, SECONDS where it does not."""
+    """Serves it. `?seconds=` says of how long the figures are, SECONDS where it does not; what is
+    wrong is judged by the last minute, always."""
 
-    def __init__(self, context: MonitorContext, records: HistoryRecords) -> None:
+    def __init__(self, context: MonitorContext, records: HistoryRecords, incidents: IncidentRecords) -> None:
         self._monitored = context.monitored
         self._database = context.database
         self._records = records
+        self._incidents = incidents
         context.pages.add("GET", "/state", self._page)
 
     def _page(self, request: Request) -> Page:
         given = request.query.get("seconds", str(SECONDS))
         if not given.isdecimal() or not 10 <= int(given[:6]) <= SECONDS_MAX:
             return json_page(422, {"detail": f"seconds={given} is not a number from 10 to {SECONDS_MAX}."})
-        window = self._window(int(given))
-        workers = workers_in(self._monitored.memory)
-        gauges = {name: round(seen[()].total, 6) for name, seen in _gauges(window.step).items() if () in seen}
-        counted = {name: round(_total(window.step, family), 3) for name, family in _COUNTED.items()}
-        problems, status = problems_of(workers, window.all, gauges, counted)
+        judged = self._incidents.look()
+        window = judged.window if int(given) == self._incidents.seconds else last_window(self._records, int(given))
         state = {
             "instance": self._monitored.instance,
             "release": self._monitored.release,
-            "at": shown_time(time.time()),
-            "status": status,
-            "sentence": sentence_of(workers, window, problems),
-            "problems": problems,
+            "at": shown_moment(judged.now),
+            "status": judged.problems.status,
+            "sentence": f"{judged.sentence} {figures_of(judged.workers, window)}",
+            "problems": judged.problems.sentences,
+            "incident": self._incidents.shown(judged),
             "window_seconds": round(window.seconds, 1),
             **asdict(window.all),
-            "workers": [worker._asdict() for worker in workers],
-            "gauges": gauges,
-            "counted": counted,
+            "workers": [worker._asdict() for worker in judged.workers],
+            "gauges": window.gauges,
+            "counted": {name: round(window.total(family), 3) for name, family in _COUNTED.items()},
             "codes": _by_label(window.step, families.REFUSALS),
             "limits": _by_label(window.step, families.LIMIT_REFUSALS),
             "operations": _operations(window),
@@ -106,72 +91,16 @@ class StatePage:
         }
         return json_page(200, state)
 
-    def _window(self, seconds: int) -> Window:
-        latest = self._records.unfinished()
-        kept = [
-            step for step in self._records.steps(latest.until - seconds, latest.until) if step.until <= latest.since + 1
-        ]
-        step = merged([*kept, latest])
-        by_operation = sums_by_operation([step])
-        gauges = latest.gauges  # as they are now
-        covered = max(1.0, sum(each.until - each.since for each in (*kept, latest)))
-        return Window(
-            Step(step.since, step.until, step.counters, step.histograms, gauges, step.left_out),
-            covered,
-            by_operation,
-            sums_of_all(by_operation).figures(),
-        )
 
-
-def problems_of(
-    workers: Sequence[Worker],
-    requests: RequestFigures,
-    gauges: Mapping[str, float],
-    counted: Mapping[str, float],
-) -> tuple[list[str], Status]:
-    """What is wrong, a sentence for each, the worst first; and what that amounts to."""
-    found: list[str] = []
-    ready = [worker for worker in workers if worker.is_ready and worker.is_alive]
-    if not workers:
-        found.append("No worker has started.")
-    elif not ready:
-        found.append("No worker is ready.")
-    status: Status = "down" if found else "ok"
-    if workers and gauges.get("database_reachable", len(workers)) < max(1, len(ready)):
-        found.insert(0, "The database cannot be reached.")
-    found += [
-        f"Worker {worker.pid} has not reported for {worker.silent_seconds:.0f} s."
-        for worker in workers
-        if not worker.is_alive
-    ]
-    if ready and len(ready) < len(workers):
-        found.append(f"{len(workers) - len(ready)} of {len(workers)} workers are not ready.")
-    if requests.errors >= ERRORS_MIN and requests.errors / requests.requests >= ERROR_SHARE_MAX:
-        found.append(f"{_share(requests.errors, requests.requests)} of the requests fail (5xx).")
-    if counted["unexpected_errors"]:
-        found.append(f"Unexpected errors: {counted['unexpected_errors']:.0f}; see `gatepost errors list`.")
-    if counted["worker_deaths"]:
-        found.append(f"Workers that died: {counted['worker_deaths']:.0f}; see `gatepost logs --level error`.")
-    if counted["shed"]:
-        found.append(f"{counted['shed']:.0f} requests were refused because of overload.")
-    if waiting := gauges.get("pool_waiting", 0):
-        found.append(f"{waiting:.0f} requests wait for a connection to the database.")
-    return found, status if status == "down" or not found else "degraded"
-
-
-def sentence_of(workers: Sequence[Worker], window: Window, problems: Sequence[str]) -> str:
-    """The state in a sentence or two."""
+def figures_of(workers: Sequence[Worker], window: Window) -> str:
+    """The workers and requests in a sentence."""
     requests = window.all
     ready = sum(worker.is_ready and worker.is_alive for worker in workers)
     figures = f"Workers ready: {ready} of {len(workers)}; {requests.requests / window.seconds:.1f} requests a second"
     if requests.requests:
-        failed = _share(requests.errors, requests.requests) if requests.errors else "none"
+        failed = shown_share(requests.errors / requests.requests) if requests.errors else "none"
         figures += f", 95 % of them within {requests.seconds['p95'] * 1000:.4g} ms, {failed} failed"
-    return f"{problems[0] if problems else 'All is well.'} {figures}."
-
-
-def _share(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.2g} %"
+    return f"{figures}."
 
 
 def _operations(window: Window) -> list[OperationState]:
@@ -203,14 +132,6 @@ def _statements(step: Step) -> list[StatementState]:
     return sorted(found, key=lambda each: (-each.seconds_total, each.statement))[:STATEMENTS_MAX]
 
 
-def _gauges(step: Step) -> dict[str, Any]:
-    return {name.removeprefix("gatepost_"): seen for name, seen in step.gauges.items()}
-
-
 def _by_label(step: Step, family: Family) -> dict[str, float]:
     found = {labels[0][1]: round(value, 6) for labels, value in step.counters.get(family.name, {}).items()}
     return dict(sorted(found.items(), key=lambda item: -item[1]))
-
-
-def _total(step: Step, family: Family) -> float:
-    return sum(step.counters.get(family.name, {}).values())

@@ -84,6 +84,6 @@ def _keeping(
     kind: ChangeKind, sentence: Callable[[Any], str], keep: Callable[[Change], object]
 ) -> Callable[[Any], None]:
     def note(event: Any) -> None:
-        keep(change(kind, sentence(event)))
+        keep(change(kind, sentence(event), operator=getattr(event, "operator", None)))
 
     return note

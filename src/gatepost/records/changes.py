@@ -6,11 +6,12 @@ Off the request path, in the monitor. The last ones are kept in a file; all are 
 import time
 from collections import deque
 from collections.abc import Iterable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from gatepost.logging.text import escaped
+from gatepost.moments import shown_moment
 from gatepost.records.reports import Report
 from gatepost.records.snapshots import Snapshot
 
@@ -22,23 +23,49 @@ KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 
 CHANGES_MAX = 1000
 SUMMARY_LENGTH_MAX = 300
-_ROOM = SUMMARY_LENGTH_MAX * 4 + 200
+NAME_LENGTH_MAX = 60
+_ROOM = (SUMMARY_LENGTH_MAX + 2 * NAME_LENGTH_MAX) * 4 + 200
 """What a change takes at most, in bytes."""
 
 
 class Change(Report):
-    """A change: `at` in seconds since the epoch, `summary` in a sentence. `number` tells those of a moment apart."""
+    """A change: `at` in seconds since the epoch, `summary` in a sentence. `number` tells those of a moment apart.
+    `operator` is who has done it, where somebody has; `subject` is the name of what it is about, such as a release."""
 
     kind: ChangeKind
     summary: str
     at: float
     number: int = 0
+    operator: str | None = None
+    subject: str | None = None
 
 
-def change(kind: ChangeKind, summary: str) -> Change:
+def change(kind: ChangeKind, summary: str, *, operator: str | None = None, subject: str | None = None) -> Change:
     """One that has just happened. Names and reasons in its summary are others' words: what neither a terminal nor the
     database takes is escaped."""
-    return Change(kind, escaped(summary)[:SUMMARY_LENGTH_MAX], time.time(), time.monotonic_ns())
+    return Change(
+        kind,
+        escaped(summary)[:SUMMARY_LENGTH_MAX],
+        time.time(),
+        time.monotonic_ns(),
+        _short(operator),
+        _short(subject),
+    )
+
+
+def shown_change(change: Change) -> dict[str, Any]:
+    """A change as JSON."""
+    return {
+        "at": shown_moment(change.at),
+        "kind": change.kind,
+        "summary": change.summary,
+        "operator": change.operator,
+        "subject": change.subject,
+    }
+
+
+def _short(name: str | None) -> str | None:
+    return None if name is None else escaped(name)[:NAME_LENGTH_MAX]
 
 
 class Changes:
@@ -56,6 +83,11 @@ class Changes:
         self._kept.append(change)
         self.uncopied.append(change)
         self._file.save(msgspec.msgpack.encode(list(self._kept)))
+
+    @property
+    def has_all(self) -> bool:
+        """Whether none had to be forgotten."""
+        return len(self._kept) < (self._kept.maxlen or 0)
 
     def newest_first(self) -> list[Change]:
         """Those that are kept."""

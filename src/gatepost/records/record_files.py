@@ -20,6 +20,7 @@ SIZES: Mapping[str, int] = {
     "deployment": 8192,
     "errors": 16 * MIB,
     "statements": 4 * MIB,
+    "incident": 16 * 1024,
     "history": 23 * MIB,
     "history_look": 4 * MIB,
 }

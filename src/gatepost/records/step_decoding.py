@@ -84,7 +84,7 @@ def opened(data: bytes) -> OpenedStep:
         }
         return OpenedStep(since / 1000, (since + length) / 1000, left_out, texts, by_name)
     except (msgspec.DecodeError, TypeError, IndexError) as error:
-        raise ValueError(f"is no step: {error}") from error
+        raise ValueError(f"is not a step: {error}") from error
 
 
 def decoded(data: bytes) -> Step:

@@ -102,7 +102,7 @@ async def test_values_are_set_as_texts_and_as_objects_of_python(running: TestApp
     [
         ({}, "Employee: A user needs a value for office_id, name. Set it: `gatepost users create "),
         ({"name": "Ada"}, "Employee: A user needs a value for office_id. Set it: "),
-        ({"nmae": "Ada"}, "Employee: 'nmae' is no column of the model. Did you mean 'name'?"),
+        ({"nmae": "Ada"}, "Employee: 'nmae' is not a column of the model. Did you mean 'name'?"),
         ({"version": 3}, "Employee: 'version' is not set by hand."),
         ({"password_hash": "x"}, "Employee: 'password_hash' is not set by hand."),
         ({"office_id": "north"}, "Employee.office_id: "),

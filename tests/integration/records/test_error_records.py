@@ -8,22 +8,15 @@ from typing import Any
 import asyncpg
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table
+from tests.integration.records.monitor_contexts import context_of
 
-from gatepost.environment import load_settings
-from gatepost.events import Events
-from gatepost.gateway.buckets.bucket_table import BucketTable
-from gatepost.logging.levels import LevelTable
-from gatepost.metrics.memory import MetricsMemory
 from gatepost.monitor import error_records
 from gatepost.monitor.change_records import ChangeRecords
-from gatepost.monitor.context import MonitorContext, Monitored
+from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.error_records import ErrorRecords
-from gatepost.monitor.page_table import PageTable, Request
-from gatepost.record_tables import RECORD_TABLES
-from gatepost.records.changes import Changes, change
+from gatepost.monitor.page_table import Request
+from gatepost.records.changes import change
 from gatepost.records.error_reports import ErrorsSeen
-from gatepost.records.record_files import RecordFiles
-from gatepost.records.records_database import RecordsDatabase
 from gatepost.records.reports import Reports
 
 
@@ -41,29 +34,6 @@ def reports() -> Iterator[Reports]:
     made = Reports()
     yield made
     made.close()
-
-
-def context_of(dsn: str, reports: Reports) -> MonitorContext:
-    """A monitor's, with records in memory."""
-    files, events = RecordFiles(), Events()
-    monitored = Monitored(
-        instance="one",
-        release=None,
-        settings=load_settings({"DATABASE_URL": dsn}),
-        memory=MetricsMemory.shared("test-errors", 1),
-        levels=LevelTable.shared("levels"),
-        reports=reports,
-        buckets=BucketTable.shared("buckets"),
-        files=files,
-    )
-    return MonitorContext(
-        monitored=monitored,
-        changes=Changes(files.snapshot("changes")),
-        database=RecordsDatabase(dsn, list(RECORD_TABLES)),
-        events=events,
-        pages=PageTable(events),
-        loop=asyncio.get_running_loop(),
-    )
 
 
 async def shown(context: MonitorContext) -> list[str]:

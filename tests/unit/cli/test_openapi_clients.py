@@ -40,7 +40,7 @@ def test_a_language_has_to_be_named() -> None:
 
 @pytest.mark.parametrize("name", ["web-client", "class", "2nd"])
 def test_a_client_in_python_has_the_name_of_a_package(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"is no name of a Python package\. Write it like bookshop_client"):
+    with pytest.raises(ConfigurationError, match=r"is not a name of a Python package\. Write it like bookshop_client"):
         write_clients(BOOKSHOP, python=tmp_path / name, typescript=None)
     assert not (tmp_path / name).exists()
 

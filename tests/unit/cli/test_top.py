@@ -29,7 +29,13 @@ STATE: dict[str, Any] = {
     "sentence": "All is well.",
     "problems": [],
     "window_seconds": 60.0,
-    "gauges": {"pool_connections": 4.0, "pool_connections_in_use": 3.0, "pool_waiting": 0.0, "requests_in_flight": 2.0},
+    "gauges": {
+        "pool_connections": 4.0,
+        "pool_connections_in_use": 3.0,
+        "pool_connections_max": 20.0,
+        "pool_waiting": 0.0,
+        "requests_in_flight": 2.0,
+    },
     "counted": {"outages": 0, "away_seconds": 0.0, "retries": 0, "connections_opened": 1},
     "codes": {"not_found": 2.0},
     "operations": [{**FIGURES, "operation": "scrolls.list", "requests_per_second": 1.7, "share_of_time": 1.0}],
@@ -78,7 +84,9 @@ def top(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
 def test_the_state_is_printed_once_into_a_pipe(pages: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     status, shown = top(capsys)
     assert status == 0
-    assert shown.startswith("here: All is well.\nPool: 3 of 4 connections in use, 0 requests wait for one;")
+    assert shown.startswith(
+        "here: All is well.\nPool: 3 of at most 20 connections in use, 4 open, 0 requests wait for one;"
+    )
     assert "Refusals and failures: not_found 2." in shown
     listed = next(" ".join(line.split()) for line in shown.splitlines() if "scrolls.list" in line)
     assert listed == "scrolls.list 100 3 2 1.23 ms 34.5 ms 1.25 s 100 % 50 %"
@@ -107,7 +115,7 @@ def test_a_server_that_is_not_well_is_status_1(
 
 def test_no_control_character_reaches_the_terminal(pages: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     evil = "\x1b[2J\x9b\u202e[bold]"
-    pages["/changes"] = {"changes": [{"at": "2026-12-01T02:00:00.000+00:00", "kind": "operator", "summary": evil}]}
+    pages["/changes"] = {"changes": [{"at": "2026-12-01T02:00:00.000Z", "kind": "operator", "summary": evil}]}
     pages["/state"] = {**STATE, "sentence": evil, "operations": [{**STATE["operations"][0], "operation": evil}]}
     pages["/instances"] = {
         "instances": [dict.fromkeys(("release", "version", "started_at", "clock_offset_seconds"), evil)

@@ -84,9 +84,9 @@ def test_durations_are_in_their_buckets(registry: Registry, metrics: Metrics) ->
 @pytest.mark.parametrize(
     ("kind", "name", "labels", "said"),
     [
-        ("counter", "Orders", (), "is no name of a metric"),
-        ("counter", "orders placed", (), "is no name of a metric"),
-        ("counter", "", (), "is no name of a metric"),
+        ("counter", "Orders", (), "is not a valid name of a metric"),
+        ("counter", "orders placed", (), "is not a valid name of a metric"),
+        ("counter", "", (), "is not a valid name of a metric"),
         ("counter", "orders_total", (), "Leave out _total"),
         ("gauge", "orders_count", (), "Leave out _count"),
         ("histogram", "packing", (), "Call it packing_seconds"),

@@ -235,7 +235,7 @@ class Unordered(DTO[Post]):
         (Untyped, "whose type SQLAlchemy does not know", "type_coerce"),
         (OtherRows, "is about rows of dto_writers.", "count(Post.relation)"),
         (AllRows, "reads other rows of Post by the name that stands for the row.", "other = aliased(Post)"),
-        (NoExpression, "is 'count(*)', which is no SQL expression.", "Write an expression over the model"),
+        (NoExpression, "is 'count(*)', which is not an SQL expression.", "Write an expression over the model"),
         (Unbounded, "is a list without a bound.", "= first(20, order_by=Remark.id.desc())"),
         (BoundedByNothing, "has first(0).", "from 1 to 1000"),
         (NotAList, "is RemarkCard, and remarks is a to-many relation.", "list[RemarksCard] = first(20"),

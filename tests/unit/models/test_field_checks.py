@@ -341,7 +341,7 @@ def test_a_version_that_the_mapper_leaves_to_others_needs_a_value_unless_a_servi
         (Integer(), "5", "it is of type str."),
         (Text(), 5, "it is of type int."),
         (Date(), "2030-01-31", "it is of type str."),
-        (Enum("a", "b", name="letter"), "c", "it is none of the choices."),
+        (Enum("a", "b", name="letter"), "c", "it is not one of the choices."),
         (Numeric(3, 1), 100, "it is out of range."),
         (Numeric(3, 1), 1.25, "it would be rounded."),
         (Integer(), 1.5, "it would be rounded."),

@@ -165,9 +165,15 @@ def refusal_of(build: Callable[[], object]) -> str:
         (Untold, "Untold: has no polymorphic_on column that says of each row which of these classes it is of"),
         (UntoldToo, "UntoldToo: has no polymorphic_on column"),
         (Computed, "Computed: has an expression as its discriminator"),
-        (Counted, "Counted: has a polymorphic_identity 'many', which is no value of the column kind"),
-        (Brief, "Brief: has a polymorphic_identity 'long', which is no value of the column kind: it is longer than 2."),
-        (Small, "Small: has a polymorphic_identity 40000, which is no value of the column kind: it is out of range."),
+        (Counted, "Counted: has a polymorphic_identity 'many', which the column kind cannot hold"),
+        (
+            Brief,
+            "Brief: has a polymorphic_identity 'long', which the column kind cannot hold: it is longer than 2.",
+        ),
+        (
+            Small,
+            "Small: has a polymorphic_identity 40000, which the column kind cannot hold: it is out of range.",
+        ),
         (Twin, "Twin: is in a hierarchy with one polymorphic_identity for two classes ('twin', 'twin')"),
     ],
 )
