@@ -31,10 +31,10 @@ def duration_seconds(text: str) -> int:
 
 def moment_of(text: str, now: float) -> float:
     """Seconds since the epoch of a moment as RFC 3339 or ISO 8601 write it (local time where it has no offset), or of
-    so long before `now`: `90s`, `6h`. Raises ValueError."""
+    so long before `now`: `90s`, `6h`; 0 at least. Raises ValueError."""
     if _DURATION.fullmatch(text):
-        return now - duration_seconds(text)
+        return max(0.0, now - duration_seconds(text))
     try:
-        return datetime.fromisoformat(text).astimezone(UTC).timestamp()
+        return max(0.0, datetime.fromisoformat(text).astimezone(UTC).timestamp())
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is not a moment") from None

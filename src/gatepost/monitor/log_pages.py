@@ -8,7 +8,6 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,10 +16,10 @@ from gatepost.logging.lines import CATEGORIES
 from gatepost.logging.paged_reading import LogPlace, read_page
 from gatepost.logging.reading import LEVELS, LineFilter, fields_of
 from gatepost.metrics import families
+from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
-from gatepost.monitor.page_table import Page, Request, json_page
-from gatepost.records.moments import shown_time
+from gatepost.monitor.page_table import Page, Request, json_page, moment_asked
 from gatepost.records.step_decoding import opened
 from gatepost.records.step_encoding import encoded
 
@@ -32,8 +31,6 @@ HISTOGRAM_STEPS = 60
 NDJSON = "application/x-ndjson"
 
 _NUMBER = re.compile(r"\d{1,6}")
-_SPAN = re.compile(r"(\d{1,9})([smhd])")
-_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _NAMES = ("category", "level", "route", "actor", "request", "client", "since", "count", "before", "after")
 
 
@@ -77,7 +74,7 @@ class LogPages:
     def _histogram(self, request: Request) -> Page:
         now = time.time()
         try:
-            since = _moment(request.query.get("since", "1h"), now)
+            since = moment_asked(request.query, "since", "1h", now)
             category = _one_of(request.query.get("category"), CATEGORIES, "category")
         except ValueError as error:
             return json_page(422, {"detail": str(error)})
@@ -93,8 +90,10 @@ class LogPages:
                 if category is None or line_category == category:
                     counts[at][level] += round(value)
             lost[at] += round(sum(value for _, value in found.counters(families.LOG_LINES_LOST.name)))
-        steps = [{"at": shown_time(at), "levels": counts[at], "lost": lost[at]} for at in sorted({*counts, *lost})]
-        return json_page(200, {"since": shown_time(since), "step_seconds": step, "category": category, "steps": steps})
+        steps = [{"at": shown_moment(at), "levels": counts[at], "lost": lost[at]} for at in sorted({*counts, *lost})]
+        return json_page(
+            200, {"since": shown_moment(since), "step_seconds": step, "category": category, "steps": steps}
+        )
 
 
 def _shown(line: bytes) -> dict[str, Any]:
@@ -109,7 +108,7 @@ def _asked(query: Mapping[str, str], now: float) -> _Asked:
     count = query.get("count", str(COUNT))
     if not _NUMBER.fullmatch(count) or not 1 <= int(count) <= COUNT_MAX:
         raise ValueError(f"count={count} is not a number from 1 to {COUNT_MAX}.")
-    since = None if "since" not in query else _line_time(_moment(query["since"], now))
+    since = None if "since" not in query else shown_moment(moment_asked(query, "since", "", now))
     wanted = LineFilter(
         _one_of(query.get("category"), CATEGORIES, "category"),
         _one_of(query.get("level"), (*LEVEL_NAMES, LEVELS[-1]), "level"),
@@ -132,18 +131,4 @@ def _one_of(given: str | None, names: "tuple[T, ...]", parameter: str) -> "T | N
     for name in names:
         if name == given:
             return name
-    raise ValueError(f"{parameter}={given} is none of {', '.join(names)}.")
-
-
-def _moment(given: str, now: float) -> float:
-    if match := _SPAN.fullmatch(given):
-        return max(0.0, now - int(match[1]) * _UNIT_SECONDS[match[2]])
-    try:
-        return max(0.0, datetime.fromisoformat(given).astimezone(UTC).timestamp())
-    except (ValueError, OverflowError):
-        raise ValueError(f"since={given} is not a moment: write 90s, 6h, 7d or 2026-11-30T20:15Z.") from None
-
-
-def _line_time(moment: float) -> str:
-    """As the lines have it: they are compared as texts."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+    raise ValueError(f"{parameter}={given} is not one of {', '.join(names)}.")
