@@ -16,6 +16,7 @@ from typing import IO, NamedTuple
 
 from gatepost.logging.archive import closed_files
 from gatepost.logging.reading import LineFilter, fields_of, is_wanted, lines_of
+from gatepost.moments import shown_moment
 
 BLOCK_BYTES = 65_536
 LINE_BYTES_MAX = 1_048_576
@@ -118,7 +119,7 @@ def _newest_first(folder: Path, wanted: LineFilter) -> Iterator[_File]:
     for file in reversed(closed_files(folder)):
         if file.log != wanted.log:
             continue
-        if wanted.since is not None and _moment(file.closed_at + 1) < wanted.since:
+        if wanted.since is not None and shown_moment(file.closed_at + 1) < wanted.since:
             return
         yield _File(file.path, round(file.closed_at * 1_000_000))
 
@@ -183,10 +184,6 @@ def _lines_backwards(file: IO[bytes], begin: int, end: int) -> Iterator[tuple[in
 def _is_older(line: bytes, since: str) -> bool:
     fields = fields_of(line)
     return fields is not None and str(fields.get("time", since)) < since
-
-
-def _moment(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _size_of(path: Path) -> int:
