@@ -223,6 +223,12 @@ class LimitsReset(msgspec.Struct):
     operator: str
 
 
+class ErrorsLeftOut(msgspec.Struct):
+    """So many errors that nobody expected were not grouped, because there are too many new kinds of them."""
+
+    count: int
+
+
 class ErrorGroupFound(msgspec.Struct):
     """An unexpected error that was not known before, or that has come back since it was resolved (`has_returned`).
     `where` is the user's innermost function."""
@@ -241,10 +247,26 @@ class ErrorGroupResolved(msgspec.Struct):
 
 
 class RecordsNotCopied(msgspec.Struct):
-    """What the monitor keeps stays with this instance, because there is no database or no table for it; emitted once at
-    the start of a monitor."""
+    """Some of what the monitor keeps stays with this instance: there is no database, no table for it, or no right to
+    write to that. Emitted once for each reason that lasts."""
 
     reason: str
+
+
+class RecordsUnreadable(msgspec.Struct):
+    """A file of the records holds nothing that this version can read, and begins anew."""
+
+    file: str
+    reason: str
+
+
+class InstanceNameTaken(msgspec.Struct):
+    """Another server that runs has the name of this instance: it has been running since `started_at`, and
+    `admin_address` is where its admin listener is, None where that is a socket. Emitted once, as long as that lasts."""
+
+    instance: str
+    started_at: str
+    admin_address: str | None
 
 
 class AlertFired(msgspec.Struct):
@@ -353,6 +375,14 @@ class StatementSlow(msgspec.Struct):
     sql: str
     seconds: float
     count: int
+
+
+class StatementMet(msgspec.Struct):
+    """The statement of the name `statement` runs for the first time in this process, or with another text than before:
+    `sql` is that, without values."""
+
+    statement: str
+    sql: str
 
 
 class TransactionRetried(msgspec.Struct):

@@ -77,7 +77,8 @@ class SavedAlerts(msgspec.Struct):
 
 class Alerts:
     """The alerts of an instance, and how they change. `told` gets each transition. `scale` multiplies how long findings
-    have to hold and to be clear."""
+    have to hold and to be clear. `clock` says when something was, `elapsed` for how long it is so: that one is never
+    set."""
 
     def __init__(
         self,
@@ -86,10 +87,12 @@ class Alerts:
         saved: SavedAlerts | None = None,
         scale: float = 1.0,
         clock: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._told = told
         self._scale = scale
         self._clock = clock
+        self._elapsed = elapsed
         found = saved or SavedAlerts()
         self._alerts = {alert.id: alert for alert in found.alerts}
         self._silences = {silence.name: silence for silence in found.silences}
@@ -175,10 +178,11 @@ class Alerts:
                 self._clear(open_alert, now, finding.clear_seconds * self._scale)
             return
         self._clear_since.pop(finding.name, None)
-        since = self._held_since.setdefault(finding.name, now)
+        elapsed = self._elapsed()
+        since = self._held_since.setdefault(finding.name, elapsed)
         if open_alert is not None:
             open_alert.sentence, open_alert.holds = finding.sentence[:SENTENCE_LENGTH_MAX], True
-        elif now - since >= finding.for_seconds * self._scale and not self._is_dismissed(finding.name):
+        elif elapsed - since >= finding.for_seconds * self._scale and not self._is_dismissed(finding.name):
             self._fire(finding, now)
 
     def _is_dismissed(self, name: str) -> bool:
@@ -207,7 +211,8 @@ class Alerts:
 
     def _clear(self, alert: Alert, now: float, seconds: float) -> None:
         alert.holds = False
-        if now - self._clear_since.setdefault(alert.name, now) >= seconds:
+        elapsed = self._elapsed()
+        if elapsed - self._clear_since.setdefault(alert.name, elapsed) >= seconds:
             self._clear_since.pop(alert.name, None)
             self._end(alert, now, None)
 

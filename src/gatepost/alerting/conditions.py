@@ -42,11 +42,13 @@ class OtherInstance(NamedTuple):
 
 class Surroundings(NamedTuple):
     """What is known besides the metrics. `death_times` are when workers died (seconds since the epoch); `others` is
-    None where the database does not tell."""
+    None where the database does not tell. `name_conflict` is a sentence while another server has the name of this
+    instance."""
 
     clock_offset_seconds: float | None
     death_times: Iterable[float]
     others: Iterable[OtherInstance] | None
+    name_conflict: str = ""
 
 
 class Conditions:
@@ -69,6 +71,7 @@ class Conditions:
         yield self._failed_sign_ins(reading, moment)
         yield self._clock(around)
         yield self._deaths(around, moment)
+        yield self._name(around)
         yield from self._instances(around)
 
     @staticmethod
@@ -168,13 +171,24 @@ class Conditions:
 
     def _deaths(self, around: Surroundings, now: float) -> Finding:
         span = DEATHS_SECONDS * self._scale
-        count = sum(now - at < span for at in around.death_times)
+        count = sum(abs(now - at) < span for at in around.death_times)  # a clock may have been set back since
         return Finding(
             "workers",
             "page",
             holds=count >= DEATHS_MIN,
             sentence=f"{count} workers died within {shown_span(span)}.",
             look_at="gatepost logs --level error --since 30m",
+            is_local=True,
+        )
+
+    @staticmethod
+    def _name(around: Surroundings) -> Finding:
+        return Finding(
+            "instance-name",
+            "ticket",
+            holds=bool(around.name_conflict),
+            sentence=f"{around.name_conflict} Until then nothing of this one is copied to the database.",
+            look_at="gatepost top instances",
             is_local=True,
         )
 

@@ -97,7 +97,10 @@ class Deliveries:
         while True:
             wake.clear()
             now = time.time()
-            due = [each for each in self._first_of_each_alert(channel.name) if each.next_at <= now]
+            waiting = self._first_of_each_alert(channel.name)
+            for each in waiting:  # a clock may have been set back
+                each.next_at = min(each.next_at, now + LONGEST_PAUSE_SECONDS)
+            due = [each for each in waiting if each.next_at <= now]
             for delivery in due:
                 await self._send(channel, delivery)
                 stop_if_cancelled()

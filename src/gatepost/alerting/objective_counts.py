@@ -100,8 +100,12 @@ class ObjectiveCounts:
 
     def _advance(self, now: float) -> None:
         step = int(now / self._step_seconds)
-        # A clock that is set back goes on with the step that it had: what is counted twice is no request.
         passed = 0 if self._step is None else step - self._step
+        if passed < 0:  # the clock was set back: what is known was counted up to now
+            start = -passed % STEPS
+            self._totals = self._totals[start:] + self._totals[:start]
+            self._bads = self._bads[start:] + self._bads[:start]
+            self._step = step
         for number in range(min(max(0, passed), STEPS)):
             place = (step - number) % STEPS
             self._totals[place] = self._bads[place] = 0

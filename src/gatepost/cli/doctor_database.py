@@ -41,6 +41,8 @@ async def examine_database(settings: Settings, app: "App | None") -> list[Doctor
             found += [await _version(connection), await _clock(connection), await _session(connection)]
             found.append(await examine_connections(connection, settings))  # first: others need more than one
             found += [await _pooling(database), await _prepared(connection, database)]
+            if settings.admin.metrics:
+                found.append(await _records(connection))
             if app is not None:
                 schema = await examine_schema(connection, database.dsn, app)
                 found += [await _identities(connection, app, schema), await examine_row_security(connection, app)]
@@ -134,6 +136,19 @@ async def _prepared(connection: "RawConnection", database: "Database") -> Doctor
         detail = "a pooler hands each transaction to another backend, which does not know them"
         return DoctorFinding("prepared statements", False, detail, f"{POOLER} In session mode this works.")
     return DoctorFinding("prepared statements", True, "kept by their connection")
+
+
+async def _records(connection: "RawConnection") -> DoctorFinding:
+    """Whether the monitor can copy what it keeps: the history, changes, errors and alerts of all instances."""
+    from gatepost.record_tables import RECORD_TABLES
+    from gatepost.records.lacking_tables import lacking_tables
+
+    lacking = await lacking_tables(connection, list(RECORD_TABLES))
+    if not lacking.names:
+        return DoctorFinding("records", True, "what the monitor keeps is copied to the schema gatepost")
+    some = "all" if len(lacking.names) == len(RECORD_TABLES) else "some"
+    detail = f"{some} of what the monitor keeps stays with its instance"
+    return DoctorFinding("records", False, detail, lacking.sentence, is_warning=True)
 
 
 async def _identities(connection: "RawConnection", app: "App", schema: Schema) -> DoctorFinding:

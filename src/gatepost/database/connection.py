@@ -12,6 +12,7 @@ from gatepost.bounded_cache import BoundedCache
 from gatepost.call import CURRENT_SPENT
 from gatepost.database.failures import SCHEMA_CHANGED, is_schema_change
 from gatepost.database.holders import Holder
+from gatepost.database.met_statements import MetStatements
 from gatepost.database.slow_statements import SessionStatement, SlowStatements
 from gatepost.database.statements import Statement
 from gatepost.events import CountStatement, Events, StatementFinished
@@ -60,6 +61,9 @@ class PooledConnection:
         """Takes what was sent over it."""
         return None
 
+    def meet(self, name: str, sql: str) -> None:
+        """Note a statement that a session has sent over it."""
+
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """Run a statement and return its rows. Prepares it at its first use on this connection."""
         try:
@@ -105,16 +109,27 @@ class PooledConnection:
 class MeasuredConnection(PooledConnection):
     """A connection whose statements are measured: those of transactions. Those outside of one are `Pool.run`'s."""
 
-    __slots__ = ("_measure",)
+    __slots__ = ("_measure", "_met")
 
-    def __init__(self, raw: RawConnection, check: Check, measure: Measure) -> None:
+    def __init__(self, raw: RawConnection, check: Check, measure: Measure, met: MetStatements) -> None:
         super().__init__(raw, check)
         self._measure = measure
+        self._met = met
 
     @property
     def measure(self) -> Measure:
         """Takes what was sent over it."""
         return self._measure
+
+    def meet(self, name: str, sql: str) -> None:
+        """Note a statement that a session has sent over it."""
+        self._met.note(name, sql)
+
+    async def prepare(self, statement: Statement) -> "PreparedStatement[Any]":
+        """As without anybody who measures."""
+        prepared = await super().prepare(statement)
+        self._met.note(statement.name, statement.sql)
+        return prepared
 
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[Record]:
         """As without anybody who measures."""

@@ -34,6 +34,7 @@ from gatepost.database.failures import (
 from gatepost.database.fair_sharing import EXTENSION_SECONDS, SLOW_SECONDS, FairSharing
 from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS
 from gatepost.database.holders import Holder
+from gatepost.database.met_statements import MetStatements
 from gatepost.database.openings import PROBE_SECONDS, Openings
 from gatepost.database.outcomes import is_in_doubt, outcome_unknown
 from gatepost.database.reachability import Reachability
@@ -83,7 +84,8 @@ class Pool:
         address: str,
     ) -> None:
         self._measure = measure = measuring(events, settings.slow_seconds)
-        self._wrap = PooledConnection if measure is None else partial(MeasuredConnection, measure=measure)
+        met = MetStatements(events)
+        self._wrap = PooledConnection if measure is None else partial(MeasuredConnection, measure=measure, met=met)
         self._explain = explain
         self._wait_seconds = settings.pool_wait_seconds
         self._connect_seconds = settings.connect_seconds

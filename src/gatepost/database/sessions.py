@@ -203,6 +203,7 @@ class BorrowedDialect(PGDialect_asyncpg):
             borrowed.transaction.end_statement()
             if measure is not None:
                 measure(SessionStatement(borrowed.statement_name, statement), sent_at, rows)
+                borrowed.pooled.meet(borrowed.statement_name, statement)
 
     def do_rollback_to_savepoint(self, connection: Any, name: str) -> None:
         """Undo back to a savepoint, as long as there is one."""

@@ -63,6 +63,8 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.ErrorGroupFound: Line("error_group_found", logging.ERROR, "monitor"),
     events.ErrorGroupResolved: Line("error_group_resolved", logging.WARNING, "monitor"),
     events.RecordsNotCopied: Line("records_not_copied", logging.WARNING, "monitor"),
+    events.RecordsUnreadable: Line("records_unreadable", logging.ERROR, "monitor"),
+    events.InstanceNameTaken: Line("instance_name_taken", logging.ERROR, "monitor"),
     events.AlertFired: Line("alert_fired", logging.ERROR, "monitor"),
     events.AlertResolved: Line("alert_resolved", logging.WARNING, "monitor"),
     events.AlertSilenced: Line("alert_silenced", logging.WARNING, "monitor", is_security=True),

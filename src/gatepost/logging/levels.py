@@ -16,7 +16,9 @@ from gatepost.shared_files import reduced, shared_file
 
 LEVEL_NAMES = ("debug", "info", "warning", "error")
 
-_entry = struct.Struct("<Id")  # level (0: as the settings say), and until when, in seconds since the epoch
+# Level (0: as the settings say), and until when, in seconds of the clock that all processes of a machine have, and that
+# is never set.
+_entry = struct.Struct("<Id")
 
 
 class Change(NamedTuple):
@@ -44,7 +46,7 @@ class LevelTable:
 
     def set(self, category: Category, level: int, seconds: float) -> None:
         """Let a category write from `level` on, for so long."""
-        _entry.pack_into(self._memory, _place(category), level, time.time() + seconds)
+        _entry.pack_into(self._memory, _place(category), level, time.monotonic() + seconds)
 
     def reset(self, category: Category) -> None:
         """Let a category write what the settings say."""
@@ -52,11 +54,13 @@ class LevelTable:
 
     def changes(self) -> dict[Category, Change]:
         """Those that are in force."""
-        now = time.time()
-        found: dict[Category, Change] = {
-            category: Change(*_entry.unpack_from(self._memory, _place(category))) for category in CATEGORIES
-        }
-        return {category: change for category, change in found.items() if change.level and change.until > now}
+        now, elapsed = time.time(), time.monotonic()
+        found: dict[Category, Change] = {}
+        for category in CATEGORIES:
+            level, until = _entry.unpack_from(self._memory, _place(category))
+            if level and until > elapsed:
+                found[category] = Change(level, now + until - elapsed)
+        return found
 
 
 class Levels:

@@ -100,6 +100,18 @@ LOG_LINES_LOST = Family(
     ("output",),
     "Lines that had no room, because the disk was full or the reader stuck, by output: stdout or files.",
 )
+REPORTS_LOST = Family(
+    "gatepost_reports_lost_total",
+    "counter",
+    (),
+    "Errors, changes and slow statements that processes could not tell the monitor, because it did not read.",
+)
+ERRORS_LEFT_OUT = Family(
+    "gatepost_errors_left_out_total",
+    "counter",
+    (),
+    "Unexpected errors that are in no group, because there were too many new kinds at once.",
+)
 
 IN_FLIGHT = Family("gatepost_requests_in_flight", "gauge", ("pid",), "Requests that are being served.")
 WAITING = Family("gatepost_requests_waiting", "gauge", ("pid",), "Requests that wait for admission.")
@@ -151,6 +163,10 @@ CPU_THROTTLED_SECONDS = Family(
 LEFT_OUT = Family("gatepost_series_left_out", "gauge", ("pid",), "Series for which a process had no room.")
 
 FAMILIES = tuple(value for value in globals().values() if isinstance(value, Family))
+
+PULSE = Family("worker_pulse", "gauge", ("pid",), "")
+"""Not for Prometheus: when a worker last reported, by the clock that all processes of a machine have and that is never
+set."""
 
 SLOWEST = Family("slowest_requests", "slowest", ("operation",), "")
 """Not for Prometheus: the slowest requests of an operation."""

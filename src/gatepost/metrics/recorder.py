@@ -36,6 +36,9 @@ _CLASSES = tuple(f"{number}xx" for number in range(10))
 
 CountRequest = Callable[[events.RequestFinished], None]
 
+Add = Callable[[Family, tuple[str, ...], float], None]
+"""Adds to the counter of a family with these values of its labels."""
+
 _REQUEST_FAMILIES = (
     families.REQUEST_SECONDS,
     families.REQUEST_DATABASE_SECONDS,
@@ -193,34 +196,44 @@ class Recorder:
         self._region.add(self._region.place(families.LIMIT_REFUSALS, (event.limit,)), 1)
 
 
-def count_events(region: Region, events_of_process: Events) -> None:
-    """Count what is rare, in the region of a process that may serve nothing."""
+def count_events(region: Region, events_of_process: Events, add: Add | None = None) -> None:
+    """Count what is rare, in the region of a process that may serve nothing; by `add` where events come from several
+    threads."""
+
+    def add_here(family: Family, values: tuple[str, ...], amount: float) -> None:
+        region.add(region.place(family, values), amount)
+
     for event, family, values in _COUNTED:
-        events_of_process.subscribe(event, _adding(region, family, values, lambda event: 1))
-    for event, family in _SECONDS:
-        events_of_process.subscribe(event, _adding(region, family, (), attrgetter("seconds")))
+        events_of_process.subscribe(event, _adding(add or add_here, family, values, lambda event: 1))
+    for event, family, amount in _AMOUNTS:
+        events_of_process.subscribe(event, _adding(add or add_here, family, (), amount))
 
 
-def line_counter(region: Region) -> Callable[[str, str], None]:
-    """What counts a line of the log, of a category and level, from any thread."""
+def adder(region: Region) -> Add:
+    """What adds to a counter of this process, from any thread."""
     lock, pid = threading.Lock(), os.getpid()
 
-    def count_line(category: str, level: str) -> None:
+    def add(family: Family, values: tuple[str, ...], amount: float) -> None:
         if os.getpid() != pid:
-            return  # a process that was forked, and has no log of its own yet: the region is its parent's
+            return  # a process that was forked, and has none of its own yet: the region is its parent's
         with lock:
-            region.add(region.place(families.LOG_LINES, (category, level)), 1)
-
-    return count_line
-
-
-def _adding(
-    region: Region, family: Family, values: tuple[str, ...], amount: Callable[[Any], float]
-) -> Callable[[Any], None]:
-    def add(event: Any) -> None:
-        region.add(region.place(family, values), amount(event))
+            region.add(region.place(family, values), amount)
 
     return add
+
+
+def line_counter(add: Add) -> Callable[[str, str], None]:
+    """What counts a line of the log, of a category and level."""
+    return lambda category, level: add(families.LOG_LINES, (category, level), 1)
+
+
+def loss_counter(add: Add) -> Callable[[], None]:
+    """What counts a report that the monitor does not get."""
+    return lambda: add(families.REPORTS_LOST, (), 1)
+
+
+def _adding(add: Add, family: Family, values: tuple[str, ...], amount: Callable[[Any], float]) -> Callable[[Any], None]:
+    return lambda event: add(family, values, amount(event))
 
 
 _COUNTED: tuple[tuple[type[msgspec.Struct], Family, tuple[str, ...]], ...] = (
@@ -241,8 +254,9 @@ _COUNTED: tuple[tuple[type[msgspec.Struct], Family, tuple[str, ...]], ...] = (
 )
 """What each event adds one to."""
 
-_SECONDS: tuple[tuple[type[msgspec.Struct], Family], ...] = (
-    (events.DatabaseRestored, families.OUTAGE_SECONDS),
-    (events.BucketsRestored, families.BUCKETS_OUTAGE_SECONDS),
+_AMOUNTS: tuple[tuple[type[msgspec.Struct], Family, Callable[[Any], float]], ...] = (
+    (events.DatabaseRestored, families.OUTAGE_SECONDS, attrgetter("seconds")),
+    (events.BucketsRestored, families.BUCKETS_OUTAGE_SECONDS, attrgetter("seconds")),
+    (events.ErrorsLeftOut, families.ERRORS_LEFT_OUT, attrgetter("count")),
 )
-"""What each event adds its seconds to."""
+"""What each event adds as much to as it says."""

@@ -95,6 +95,8 @@ class Region:
         self._lines_since = 0.0
         self.left_out = 0
         """Series for which there was no room."""
+        self.is_partly_folded = False
+        """Whether who reads has to leave out what those of the departed have already."""
 
     @property
     def state(self) -> int:
@@ -177,7 +179,8 @@ class Region:
         return self.values[place : place + CELLS[kind]].cast("B")
 
     def published(self) -> "list[Line]":
-        """The lines of its series so far, in the order in which they were made. Each is read once."""
+        """The lines of its series so far, in the order in which they were made, without those that have been added to
+        the departed where it `is_partly_folded`. Each is read once."""
         _, _, length, _, _, since = self._head()
         if since != self._lines_since or length < self._lines_length:
             self._lines, self._lines_length, self._lines_since = [], 0, since
@@ -190,7 +193,7 @@ class Region:
                 )
                 self._lines.append(Line(name, kind, tuple(labels.items()), place, said))
             self._lines_length = length
-        return self._lines
+        return self._lines[self.folded :] if self.is_partly_folded else self._lines
 
     def series(self) -> Iterator[Series]:
         """What has been published so far."""

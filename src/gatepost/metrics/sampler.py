@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from gatepost.metrics import families
 from gatepost.metrics.region import Region
@@ -39,15 +39,15 @@ READINGS: Mapping[str, tuple[families.Family, tuple[str, ...] | None]] = {
 
 
 class Sampler:
-    """Writes the gauges of this process into its region. `read` gives what the application tells of itself, `tend` is
+    """Writes the gauges of this process into its region. `read` gives what the application tells of itself, `tend` are
     what else is to be done once a second."""
 
     def __init__(
-        self, region: Region, read: Callable[[], Mapping[str, float]], tend: Callable[[], None] = lambda: None
+        self, region: Region, read: Callable[[], Mapping[str, float]], tend: Iterable[Callable[[], None]] = ()
     ) -> None:
-        self._region = region
+        self.region = region
         self._read = read
-        self._tend = tend
+        self._tend = tuple(tend)
         self._pid = (str(os.getpid()),)
         self._number = 0
         self._due_at = 0.0
@@ -60,20 +60,22 @@ class Sampler:
     def finish(self) -> None:
         """Write what has happened since the last second. When the process ends."""
         self._write_readings()
-        self._tend()
+        for tend in self._tend:
+            tend()
 
     def _write_readings(self) -> None:
-        region = self._region
+        region = self.region
         for name, value in self._read().items():
             family, labels = READINGS[name]
             region.set(region.place(family, self._pid if labels is None else labels), value)
 
     def _sample(self, loop: asyncio.AbstractEventLoop) -> None:
-        region = self._region
+        region = self.region
         now = loop.time()
         self._set(families.LOOP_LAG, now - self._due_at)
         self._write_readings()
-        self._tend()
+        for tend in self._tend:
+            tend()
         self._set(families.MEMORY, resident_bytes())
         region.set(region.place(families.CPU, ()), time.process_time())
         for generation, found in enumerate(gc.get_stats()):
@@ -84,11 +86,12 @@ class Sampler:
         self._set(families.LEFT_OUT, region.left_out)
         # Last: a process that has reported has written all of the above.
         self._set(families.BEAT, time.time())
+        self._set(families.PULSE, time.monotonic())
         self._due_at = now + PERIOD_SECONDS
         loop.call_at(self._due_at, self._sample, loop)
 
     def _set(self, family: families.Family, value: float) -> None:
-        self._region.set(self._region.place(family, self._pid), value)
+        self.region.set(self.region.place(family, self._pid), value)
 
 
 def resident_bytes() -> int:

@@ -19,6 +19,7 @@ from gatepost.alerting.messages import message_of
 from gatepost.alerting.objective_counts import ObjectiveCounts
 from gatepost.alerting.readings import NAMES, reading_of
 from gatepost.alerting.reported_objectives import JudgedObjective, ObjectivesReported
+from gatepost.alerting.steady_clock import SteadyClock
 from gatepost.background import stop_if_cancelled
 from gatepost.metrics.exposition import sums
 from gatepost.monitor.context import MonitorContext
@@ -37,6 +38,7 @@ CLAIM_SECONDS = 5.0
 COPY_SECONDS = 5.0
 KEPT_DAYS = 35
 
+_CLAIM_TABLES = ("alert_claims", "instances")
 _OTHERS = """
 SELECT name, extract(epoch FROM now() - beat_at)::float8 AS seconds FROM gatepost.instances
 WHERE name <> $1 AND stopped_at IS NULL AND beat_at > now() - interval '1 day'
@@ -66,6 +68,7 @@ class AlertRecords:
         self._conditions = Conditions(self._scale)
         self._others: list[OtherInstance] | None = None
         self._must_tell = asyncio.Event()
+        self._clock = SteadyClock()
         self._save_at = 0.0
         folders = [of.settings.log.folder, of.files.folder, Path.cwd()]
         self._folders = [os.path.realpath(folder) for folder in folders if folder is not None]
@@ -96,14 +99,16 @@ class AlertRecords:
         return found
 
     async def _look(self) -> None:
+        database = self._context.database
         while True:
             with self._context.monitored.memory.regions() as regions:
                 reading = reading_of(sums(regions, NAMES), self._folders)
-            now = time.time()
+            now = self._clock()
             around = Surroundings(
                 self._beats.clock_offset_seconds,
                 [change.at for change in self._context.changes.newest_first() if change.kind == "worker_death"],
                 self._others,
+                database.name_conflict if database.is_name_taken else "",
             )
             findings = [*self._conditions.look(reading, around, now)]
             for counts in self._counts.values():
@@ -135,10 +140,10 @@ class AlertRecords:
             return True, None
         database = self._context.database
         try:
-            async with asyncio.timeout(CLAIM_SECONDS), database.connection() as connection:
+            async with asyncio.timeout(CLAIM_SECONDS), database.copying(*_CLAIM_TABLES) as connection:
                 return await claimed(connection, alert, self._context.monitored.instance), None
-        except RecordsAway:
-            reason = database.state
+        except RecordsAway as error:
+            reason = str(error)
         except TimeoutError:
             reason = f"The database does not answer within {CLAIM_SECONDS:g} s."
         return True, f"Each instance that sees this sends it by itself. {reason}"
@@ -148,7 +153,7 @@ class AlertRecords:
         here_since: float | None = None
         while True:
             try:
-                async with asyncio.timeout(CLAIM_SECONDS), database.connection() as connection:
+                async with asyncio.timeout(CLAIM_SECONDS), database.copying(*_CLAIM_TABLES) as connection:
                     rows = await connection.fetch(_OTHERS, instance)
                     await connection.execute(_GIVE_UP, instance, self._open_names())
             except (RecordsAway, TimeoutError):
@@ -167,7 +172,7 @@ class AlertRecords:
             await asyncio.sleep(COPY_SECONDS)
             if new := self.deliveries.uncopied():
                 try:
-                    async with self._context.database.connection() as connection:
+                    async with self._context.database.copying("alert_deliveries") as connection:
                         await connection.executemany(_INSERT, [(instance, *_row(each)) for each in new])
                         await connection.execute(_FORGET, instance, KEPT_DAYS)
                 except RecordsAway:
@@ -232,7 +237,7 @@ class AlertRecords:
         return [alert.name for alert in self.alerts.newest_first() if alert.state != "resolved"]
 
     def _save(self) -> None:
-        self._save_at = time.time() + SAVE_SECONDS
+        self._save_at = self._clock() + SAVE_SECONDS
         save_state(self._file, self._state())
 
 

@@ -3,16 +3,21 @@
 import msgspec
 
 from gatepost.monitor.context import MonitorContext
+from gatepost.monitor.operation_statements import OperationStatements
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.records.application import ApplicationReported
 from gatepost.zstandard import compressed, decompressed
+
+START_SECONDS = 60.0
+"""A worker tells what it serves when it has started: what it has run until then is of the same release."""
 
 
 class ApplicationRecord:
     """Serves it at `/application`. A monitor that takes the place of another knows it from the file."""
 
-    def __init__(self, context: MonitorContext) -> None:
+    def __init__(self, context: MonitorContext, statements: OperationStatements) -> None:
         self._monitored = context.monitored
+        self._statements = statements
         self._file = context.monitored.files.snapshot("application")
         self._known = self._loaded()
         self._routes = _routes(self._known)
@@ -26,6 +31,8 @@ class ApplicationRecord:
         return self._routes.get(operation, operation)
 
     def _note(self, reported: ApplicationReported) -> None:
+        if reported.release != self._known.release:
+            self._statements.forget(reported.at - START_SECONDS)
         self._known, self._monitored.release = reported, reported.release
         self._routes = _routes(reported)
         data = compressed(msgspec.msgpack.encode(reported))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.page_table import Page, Request, json_page, moment_asked
+from gatepost.monitor.query_values import text
 from gatepost.records.changes import Change, shown_change
 from gatepost.records.records_database import RecordsAway
 
@@ -62,7 +63,7 @@ class ChangeRecords:
 
     async def copy(self) -> None:
         """Copy what is new, where the database is there."""
-        if new := list(self._changes.uncopied):
+        if new := self._changes.uncopied():
             with contextlib.suppress(RecordsAway):
                 await self._copy(new)
 
@@ -71,7 +72,7 @@ class ChangeRecords:
             (self._instance, datetime.fromtimestamp(change.at, UTC), change.number, change.kind, change.summary)
             for change in new
         ]
-        async with self._database.connection() as connection:
+        async with self._database.copying("changes") as connection:
             await connection.executemany(_INSERT, rows)
             await connection.execute(_FORGET, KEPT_DAYS)
         self._changes.copied(new)
@@ -102,7 +103,7 @@ class ChangeRecords:
     async def _rows(self, asked: Asked) -> list[dict[str, Any]]:
         name = None if asked.instance == ALL else asked.instance or self._instance
         since, until = (datetime.fromtimestamp(moment, UTC) for moment in (asked.since, asked.until))
-        async with self._database.connection() as connection:
+        async with self._database.connection("changes") as connection:
             rows: list[Any] = await connection.fetch(_ROWS, since, until, name, SHOWN_MAX)
         return [
             {"instance": row["instance"], **shown_change(Change(row["kind"], row["summary"], row["at"].timestamp()))}
@@ -115,4 +116,4 @@ def _asked(query: Mapping[str, str], now: float) -> Asked:
     since = moment_asked(query, "since", f"{KEPT_DAYS}d", now)
     until = moment_asked(query, "until", "0s", now)
     # A change of this very moment is one of those until now.
-    return Asked(max(since, oldest), until if "until" in query else now + 1, query.get("instance"), "since" in query)
+    return Asked(max(since, oldest), until if "until" in query else now + 1, text(query, "instance"), "since" in query)

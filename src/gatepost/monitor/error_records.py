@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from gatepost.events import ErrorGroupFound, ErrorGroupResolved
+from gatepost.events import ErrorGroupFound, ErrorGroupResolved, ErrorsLeftOut
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.error_pages import merged, shown_group, shown_samples
 from gatepost.monitor.page_table import Page, Request, json_page
@@ -74,12 +74,14 @@ class ErrorRecords:
     def _add(self, seen: ErrorsSeen) -> None:
         found = self._groups.add(seen)
         self._is_saved = False
+        if found == "left_out":
+            self._events.emit(ErrorsLeftOut(seen.count))
         if found in {"new", "returned"}:
             self._events.emit(ErrorGroupFound(seen.fingerprint, seen.kind, seen.where, found == "returned"))
 
     async def _copy(self) -> None:
         changed = [group for group in self._groups.all() if group.fingerprint in self._groups.changed]
-        async with self._database.connection() as connection:
+        async with self._database.copying("error_groups") as connection:
             await connection.executemany(_UPSERT, [self._row(group) for group in changed])
             resolved = await connection.fetch(_RESOLVED)
             if changed:
@@ -136,7 +138,7 @@ class ErrorRecords:
         """The groups of all instances, as far as they can be had."""
         found = [(self._instance, group) for group in self._groups.all()]
         try:
-            async with asyncio.timeout(OTHERS_SECONDS_MAX), self._database.connection() as connection:
+            async with asyncio.timeout(OTHERS_SECONDS_MAX), self._database.connection("error_groups") as connection:
                 rows: list[Any] = await connection.fetch(_OTHERS, self._instance)
         except (RecordsAway, TimeoutError):
             return found
@@ -149,7 +151,7 @@ class ErrorRecords:
         self._groups.resolve(fingerprint, moment)
         self._groups.save()
         try:
-            async with asyncio.timeout(OTHERS_SECONDS_MAX), self._database.connection() as connection:
+            async with asyncio.timeout(OTHERS_SECONDS_MAX), self._database.connection("error_groups") as connection:
                 await connection.execute(_RESOLVE, fingerprint, datetime.fromtimestamp(moment, UTC))
         except (RecordsAway, TimeoutError):
             return False

@@ -6,13 +6,14 @@ database there is no gap. Longer steps are made of the rows of shorter ones, so 
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 
-from gatepost.events import RecordsNotCopied
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
+from gatepost.records.history import KeptStep
 from gatepost.records.records_database import RecordsAway, RecordsConnection
 from gatepost.records.step_decoding import decoded
 from gatepost.records.step_fitting import fitted
@@ -47,10 +48,6 @@ DELETE FROM gatepost.history WHERE (step_seconds, at, instance) IN (
 )
 """
 
-SAID_AT = 4
-"""It is said when copying has failed so often since the start, once in STEP_SECONDS: the tables may be about to be
-made."""
-
 _LENGTHS = tuple(KEPT_SECONDS)
 _TOLERANCE_SECONDS = 0.0005
 """Databases keep microseconds, the ring milliseconds."""
@@ -62,12 +59,12 @@ class HistoryCopies:
     def __init__(self, context: MonitorContext, records: HistoryRecords) -> None:
         self._instance = context.monitored.instance
         self._database = context.database
-        self._events = context.events
         self._records = records
         self._copied_to: dict[int, float] | None = None
         """By length, when the last step began that the database has; None while that is not known."""
+        self._copied_number = 0
+        """The last step of the ring that was copied since then: a clock that is set back makes none of them old."""
         self._rounds = 0
-        self._failures = 0
 
     async def run(self) -> None:
         """Copy, without end."""
@@ -80,21 +77,18 @@ class HistoryCopies:
         """Copy all that the database lacks, where it is there."""
         try:
             while True:
-                async with self._database.connection() as connection:
+                async with self._database.copying("history") as connection:
                     is_done = await self._copy_some(connection)
                 if is_done:
                     return
-        except RecordsAway as error:
+        except RecordsAway:
             self._copied_to = None  # it may come back as it was a while ago
-            self._failures += 1
-            if self._failures == SAID_AT:
-                self._events.emit(RecordsNotCopied(str(error)))
 
     async def _copy_some(self, connection: RecordsConnection) -> bool:
         """Copy up to ROWS_MAX steps. True where that was all."""
-        self._failures = SAID_AT  # what comes later is said by others: the database is away
         if self._copied_to is None:
             self._copied_to = {length: await self._last(connection, length) for length in _LENGTHS}
+            self._copied_number = 0
         found = await self._copy_ring(connection, self._copied_to)
         for length, of in zip(_LENGTHS[1:], _LENGTHS, strict=False):
             found = max(found, await self._make_longer(connection, self._copied_to, length, of))
@@ -103,17 +97,22 @@ class HistoryCopies:
         return found < ROWS_MAX
 
     async def _copy_ring(self, connection: RecordsConnection, copied_to: dict[int, float]) -> int:
-        rows: list[tuple[str, int, datetime, bytes]] = []
-        after = copied_to[STEP_SECONDS] + _TOLERANCE_SECONDS
-        for kept in self._records.ring.steps(after, math.inf):
-            if kept.since > after:
-                rows.append((self._instance, STEP_SECONDS, _moment(kept.since), kept.data))
-            if len(rows) == ROWS_MAX:
-                break
+        found = list(islice(self._uncopied(copied_to[STEP_SECONDS]), ROWS_MAX))
+        rows = [(self._instance, STEP_SECONDS, _moment(kept.since), kept.data) for kept in found]
         if rows:
             await connection.executemany(_INSERT, rows)
             copied_to[STEP_SECONDS] = rows[-1][2].timestamp()
+            self._copied_number = found[-1].number
         return len(rows)
+
+    def _uncopied(self, copied_to: float) -> Iterator[KeptStep]:
+        if self._copied_number:
+            yield from self._records.ring.behind(self._copied_number)
+            return
+        after = copied_to + _TOLERANCE_SECONDS
+        for kept in self._records.ring.steps(after, math.inf):
+            if kept.since > after:
+                yield kept
 
     async def _make_longer(
         self, connection: RecordsConnection, copied_to: dict[int, float], length: int, of: int

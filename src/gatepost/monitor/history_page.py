@@ -15,6 +15,7 @@ from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_copies import KEPT_SECONDS
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
 from gatepost.monitor.page_table import Page, Request, json_page, moment_asked
+from gatepost.monitor.query_values import shown, text
 from gatepost.monitor.request_sums import RequestSums
 from gatepost.records.records_database import RecordsAway
 from gatepost.records.step_decoding import OpenedStep, opened
@@ -116,7 +117,7 @@ class HistoryPage:
         name = None if asked.instance == ALL else asked.instance
 
         async def read() -> Sequence[Any]:
-            async with self._context.database.connection() as connection:
+            async with self._context.database.connection("history") as connection:
                 rows: Sequence[Any] = await connection.fetch(_ROWS, length, asked.since, now, name)
                 return rows
 
@@ -166,11 +167,11 @@ def _asked(query: Mapping[str, str], now: float) -> Asked:
         try:
             step = duration_seconds(query["step"])
         except ValueError:
-            raise ValueError(f"step={query['step']} is not a duration: write 90s, 30m, 6h or 7d.") from None
+            raise ValueError(f"step={shown(query['step'])} is not a duration: write 90s, 30m, 6h or 7d.") from None
         if step < STEP_SECONDS or step % STEP_SECONDS:
             raise ValueError(f"step={query['step']} is not a multiple of {STEP_SECONDS} s.")
     else:
         step = next((each for each in _LENGTHS if (now - since) / each <= SHOWN_STEPS), _LENGTHS[-1])
     if (now - since) / step > SHOWN_STEPS_MAX:
         raise ValueError(f"These are more than {SHOWN_STEPS_MAX} steps: ask for longer ones, such as step=10m.")
-    return Asked(since, step, query.get("operation"), query.get("instance"))
+    return Asked(since, step, text(query, "operation"), text(query, "instance"))

@@ -10,6 +10,7 @@ from typing import Any
 
 from gatepost.alerting.conditions import SILENT_SECONDS
 from gatepost.background import stop_if_cancelled
+from gatepost.events import InstanceNameTaken
 from gatepost.moments import shown_moment, shown_moment_or_none
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.page_table import Page, Request, json_page
@@ -22,26 +23,34 @@ FORGOTTEN_DAYS = 35
 GONE_SECONDS = 86_400.0
 """After so long nobody misses it any more."""
 
+HELD_SECONDS = 3 * BEAT_SECONDS
+"""An instance that has not been ended keeps its name for so long after its last beat."""
+
+# A server is known by when it started, to the microsecond.
 _BEAT = """
 WITH before AS (SELECT release FROM gatepost.instances WHERE name = $1)
 INSERT INTO gatepost.instances (name, admin_address, release, version, started_at, beat_at)
 VALUES ($1, $2, $3, $4, $5, now())
 ON CONFLICT (name) DO UPDATE SET admin_address = $2, release = $3, version = $4, started_at = $5, beat_at = now(),
   stopped_at = NULL
+WHERE instances.started_at = $5 OR instances.stopped_at IS NOT NULL
+  OR instances.beat_at < now() - make_interval(secs => $6)
 RETURNING extract(epoch FROM clock_timestamp())::float8 AS there, (SELECT release FROM before) AS release_before
 """
+_HOLDER = "SELECT admin_address, started_at, beat_at FROM gatepost.instances WHERE name = $1"
 _LIST = """
 SELECT name, admin_address, release, version, started_at, beat_at, stopped_at,
   extract(epoch FROM now() - beat_at)::float8 AS silent_seconds
 FROM gatepost.instances ORDER BY name
 """
 _MOMENTS = ("started_at", "beat_at", "stopped_at")
-_STOP = "UPDATE gatepost.instances SET stopped_at = now() WHERE name = $1"
+_STOP = "UPDATE gatepost.instances SET stopped_at = now() WHERE name = $1 AND started_at = $2"
 _FORGET = "DELETE FROM gatepost.instances WHERE beat_at < now() - make_interval(days => $1)"
 
 
 class InstanceBeats:
-    """Writes the beats, and serves `/instances`.
+    """Writes the beats, and serves `/instances`. A name is one server's: where another one has that of this instance,
+    that is said, and nothing is copied under it.
 
     `clock_offset_seconds` is how far the clock of the database is ahead of this machine's; None where it has not been
     asked. `has_tried` is set when the first beat has been written, or could not be; `release_before` is what the
@@ -51,11 +60,14 @@ class InstanceBeats:
     def __init__(self, context: MonitorContext) -> None:
         self._monitored = context.monitored
         self._database = context.database
-        self._started_at = datetime.now(UTC)
+        self._events = context.events
+        self._started_at = datetime.fromtimestamp(context.monitored.started_at, UTC)
+        self._other_beat_at: datetime | None = None
         self.clock_offset_seconds: float | None = None
         self.has_tried = asyncio.Event()
         self.release_before: str | None = None
         self._wait_for = context.wait_for
+        context.database.expect_name()
         context.pages.add("GET", "/instances", self._page)
 
     async def run(self) -> None:
@@ -65,6 +77,9 @@ class InstanceBeats:
                 await self._beat()
             except RecordsAway:
                 self.clock_offset_seconds = None
+                if not self._database.name_conflict:
+                    # Where only the table is lacking, nobody can know whose the name is.
+                    self._database.note_name(has_name=self._database.is_here)
             self.has_tried.set()
             stop_if_cancelled()
             await asyncio.sleep(BEAT_SECONDS)
@@ -72,20 +87,48 @@ class InstanceBeats:
     async def stop(self) -> None:
         """Say that the instance has been ended, where that can be said: nobody is to miss it."""
         with contextlib.suppress(RecordsAway):
-            async with self._database.connection() as connection:
-                await connection.execute(_STOP, self._monitored.instance)
+            async with self._database.connection("instances") as connection:
+                await connection.execute(_STOP, self._monitored.instance, self._started_at)
 
     async def _beat(self) -> None:
         of = self._monitored
-        async with self._database.connection() as connection:
+        async with self._database.connection("instances") as connection:
             sent_at = time.time()
             found = await connection.fetchrow(
-                _BEAT, of.instance, of.admin_address, of.release, version("gatepost"), self._started_at
+                _BEAT, of.instance, of.admin_address, of.release, version("gatepost"), self._started_at, HELD_SECONDS
             )
+            if found is None:
+                self._note_holder(await connection.fetchrow(_HOLDER, of.instance))
+                return
             if not self.has_tried.is_set():
                 self.release_before = found["release_before"]
             self.clock_offset_seconds = found["there"] - (sent_at + time.time()) / 2
             await connection.execute(_FORGET, FORGOTTEN_DAYS)
+        self._other_beat_at = None
+        self._database.note_name(has_name=True)
+
+    def _note_holder(self, holder: Mapping[str, Any] | None) -> None:
+        """Another server has the name. It runs if it has written a beat since the last look; else it was killed, and
+        the name is free soon."""
+        if holder is None:  # it has been forgotten meanwhile
+            return
+        beat_at, before = holder["beat_at"], self._other_beat_at
+        self._other_beat_at = beat_at
+        name, since = self._monitored.instance, shown_moment(holder["started_at"].timestamp())
+        if before is None or beat_at == before:
+            self._database.note_name(
+                has_name=False, conflict=f"The server that was {name} before has not said that it ended."
+            )
+            return
+        where = "" if holder["admin_address"] is None else f", at {holder['admin_address']}"
+        is_news = not self._database.is_name_taken
+        conflict = (
+            f"Another server, started at {since}{where}, is called {name} as well: give each a GATEPOST_INSTANCE of "
+            "its own."
+        )
+        self._database.note_name(has_name=False, conflict=conflict, is_taken=True)
+        if is_news:
+            self._events.emit(InstanceNameTaken(name, since, holder["admin_address"]))
 
     def _page(self, request: Request) -> Page:
         try:
@@ -95,11 +138,11 @@ class InstanceBeats:
         return json_page(200, {"instances": found, "records": self._database.state})
 
     async def _listed(self) -> list[dict[str, Any]]:
-        async with self._database.connection() as connection:
+        async with self._database.connection("instances") as connection:
             rows: list[Mapping[str, Any]] = await connection.fetch(_LIST)
         found: list[dict[str, Any]] = []
         for row in rows:
-            is_own = row["name"] == self._monitored.instance
+            is_own = row["name"] == self._monitored.instance and row["started_at"] == self._started_at
             found.append(
                 {
                     **row,
@@ -110,7 +153,7 @@ class InstanceBeats:
                     "clock_offset_seconds": self._clock_offset() if is_own else None,
                 }
             )
-        return found
+        return found if any(each["is_this"] for each in found) else [*found, self._own()]
 
     def _own(self) -> dict[str, Any]:
         of = self._monitored

@@ -16,6 +16,7 @@ from gatepost.monitor.application_record import ApplicationRecord
 from gatepost.monitor.change_records import ChangeRecords
 from gatepost.monitor.console_pages import ConsolePages
 from gatepost.monitor.context import MonitorContext, Monitored, Part
+from gatepost.monitor.copy_watch import CopyWatch
 from gatepost.monitor.deployment_watch import DeploymentWatch
 from gatepost.monitor.error_records import ErrorRecords
 from gatepost.monitor.folding import Folding
@@ -26,6 +27,8 @@ from gatepost.monitor.incident_records import IncidentRecords
 from gatepost.monitor.instances import InstanceBeats
 from gatepost.monitor.limits import add_limit_pages
 from gatepost.monitor.log_pages import LogPages
+from gatepost.monitor.operation_page import OperationPage
+from gatepost.monitor.operation_statements import OperationStatements
 from gatepost.monitor.page_table import PageTable
 from gatepost.monitor.pages import add_pages
 from gatepost.monitor.parts import ReportReader, run_parts
@@ -67,7 +70,9 @@ class Monitor:
         history = HistoryRecords(context)
         alerts = AlertRecords(context, beats)
         AlertPages(context, alerts)
-        application = ApplicationRecord(context)
+        statements = OperationStatements(context)
+        application = ApplicationRecord(context, statements)
+        OperationPage(context, statements)
         incidents = IncidentRecords(context, history, application.route_of)
         ConsolePages(context)
         HistoryPage(context, history)
@@ -79,11 +84,13 @@ class Monitor:
             changes := ChangeRecords(context),
             ErrorRecords(context),
             SlowStatements(context),
+            statements,
             history,
             incidents,
             copies := HistoryCopies(context, history),
             alerts,
             DeploymentWatch(context, beats),
+            CopyWatch(context),
         ]
         for listener in self._listeners:
             token = None if listener.family == socket.AF_UNIX else self._token
@@ -97,6 +104,7 @@ class Monitor:
             await running
         reader.read()
         history.record()
+        context.database.stop_waiting()
         await changes.copy()
         await copies.copy()
         await beats.stop()

@@ -16,11 +16,13 @@ from gatepost.monitor.history_records import HistoryRecords
 from gatepost.monitor.incident_records import SECONDS, IncidentRecords
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.problems import shown_share
+from gatepost.monitor.query_values import whole_number
 from gatepost.monitor.request_sums import RequestFigures
 from gatepost.monitor.windows import Window, last_window
 from gatepost.monitor.workers import Worker
 from gatepost.records.steps import Step
 
+SECONDS_MIN = 10
 SECONDS_MAX = 3600
 STATEMENTS_MAX = 50
 
@@ -32,6 +34,8 @@ _COUNTED: Mapping[str, Family] = {
     "shed": families.SHED,
     "unexpected_errors": families.UNKNOWN_ERRORS,
     "worker_deaths": families.WORKER_DEATHS,
+    "reports_lost": families.REPORTS_LOST,
+    "errors_left_out": families.ERRORS_LEFT_OUT,
 }
 
 
@@ -65,11 +69,12 @@ class StatePage:
         context.pages.add("GET", "/state", self._page)
 
     def _page(self, request: Request) -> Page:
-        given = request.query.get("seconds", str(SECONDS))
-        if not given.isdecimal() or not 10 <= int(given[:6]) <= SECONDS_MAX:
-            return json_page(422, {"detail": f"seconds={given} is not a number from 10 to {SECONDS_MAX}."})
+        try:
+            seconds = whole_number(request.query, "seconds", SECONDS, SECONDS_MIN, SECONDS_MAX)
+        except ValueError as error:
+            return json_page(422, {"detail": str(error)})
         judged = self._incidents.look()
-        window = judged.window if int(given) == self._incidents.seconds else last_window(self._records, int(given))
+        window = judged.window if seconds == self._incidents.seconds else last_window(self._records, seconds)
         state = {
             "instance": self._monitored.instance,
             "release": self._monitored.release,

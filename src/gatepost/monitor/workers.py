@@ -4,7 +4,7 @@ import time
 from typing import NamedTuple
 
 from gatepost.metrics.exposition import sums
-from gatepost.metrics.families import BEAT, READY
+from gatepost.metrics.families import PULSE, READY
 from gatepost.metrics.memory import MetricsMemory
 
 SILENT_SECONDS = 10.0
@@ -27,10 +27,10 @@ class Worker(NamedTuple):
 def workers_in(memory: MetricsMemory) -> list[Worker]:
     """The serving processes that have started, by their number."""
     with memory.regions() as regions:
-        found = sums(regions, {READY.name, BEAT.name})
+        found = sums(regions, {READY.name, PULSE.name})
     ready = {dict(labels)["pid"]: cells[0] for labels, cells in found.get(READY.name, {}).items()}
-    beats = {dict(labels)["pid"]: cells[0] for labels, cells in found.get(BEAT.name, {}).items()}
-    now = time.time()
+    beats = {dict(labels)["pid"]: cells[0] for labels, cells in found.get(PULSE.name, {}).items()}
+    now = time.monotonic()
     return [
         Worker(int(pid), bool(ready.get(pid, 0)), max(0.0, round(now - beat, 3)))
         for pid, beat in sorted(beats.items(), key=lambda item: int(item[0]))

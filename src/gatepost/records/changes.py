@@ -3,6 +3,7 @@
 Off the request path, in the monitor. The last ones are kept in a file; all are copied to the database behind it.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -69,20 +70,23 @@ def _short(name: str | None) -> str | None:
 
 
 class Changes:
-    """The last changes of an instance, the newest last. `uncopied` are those that the database does not have."""
+    """The last changes of an instance, the newest last. Events that are changes come from any thread: from the
+    monitor's loop, from its pages, in development from the master as well."""
 
     def __init__(self, file: Snapshot) -> None:
         self._file = file
+        self._lock = threading.Lock()
         found = file.load_as(list[Change]) or []
         self._kept = deque(found, maxlen=min(CHANGES_MAX, file.bytes_max // _ROOM))
         # Those of a monitor before: which of them it has copied it cannot say any more.
-        self.uncopied = deque(found, maxlen=CHANGES_MAX)
+        self._uncopied = deque(found, maxlen=CHANGES_MAX)
 
     def add(self, change: Change) -> None:
         """Keep one."""
-        self._kept.append(change)
-        self.uncopied.append(change)
-        self._file.save(msgspec.msgpack.encode(list(self._kept)))
+        with self._lock:
+            self._kept.append(change)
+            self._uncopied.append(change)
+            self._file.save(msgspec.msgpack.encode(list(self._kept)))
 
     @property
     def has_all(self) -> bool:
@@ -91,11 +95,18 @@ class Changes:
 
     def newest_first(self) -> list[Change]:
         """Those that are kept."""
-        return list(self._kept)[::-1]
+        with self._lock:
+            return list(self._kept)[::-1]
+
+    def uncopied(self) -> list[Change]:
+        """Those that the database does not have, the oldest first."""
+        with self._lock:
+            return list(self._uncopied)
 
     def copied(self, changes: Iterable[Change]) -> None:
         """The database has these."""
         done = {(change.at, change.number) for change in changes}
-        kept = [change for change in self.uncopied if (change.at, change.number) not in done]
-        self.uncopied.clear()
-        self.uncopied.extend(kept)
+        with self._lock:
+            kept = [change for change in self._uncopied if (change.at, change.number) not in done]
+            self._uncopied.clear()
+            self._uncopied.extend(kept)

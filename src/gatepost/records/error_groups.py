@@ -55,23 +55,20 @@ class ErrorGroup(msgspec.Struct):
 
 
 class ErrorGroups:
-    """The groups in a file. `left_out` counts errors whose groups did not fit; `changed` are the
-    fingerprints of those that others have not been told of."""
+    """The groups in a file. `changed` are the fingerprints of those that others have not been told of."""
 
-    def __init__(self, file: Snapshot, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, file: Snapshot, clock: Callable[[], float] = time.monotonic) -> None:
         self._file = file
         self._clock = clock
         self._groups = {group.fingerprint: group for group in file.load_as(list[ErrorGroup]) or []}
         self._new: list[float] = []
         self.changed: set[str] = set(self._groups)
-        self.left_out = 0
 
     def add(self, seen: ErrorsSeen) -> Seen:
         """Add errors to their group; what became of it."""
         group = self._groups.get(seen.fingerprint)
         if group is None:
             if not self._has_room():
-                self.left_out += seen.count
                 return "left_out"
             group = ErrorGroup(seen.fingerprint, seen.kind, seen.where, seen.message, 0, seen.last_at, seen.last_at)
             self._groups[seen.fingerprint] = group

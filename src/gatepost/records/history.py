@@ -73,6 +73,12 @@ class HistoryRing:
             if step is not None and step.until > since and step.since < until:
                 yield step
 
+    def behind(self, number: int) -> Iterator[KeptStep]:
+        """Those that came after the one of this number, in their order."""
+        for later in range(max(self.first, number + 1), self.last + 1):
+            if (step := self.read(later)) is not None:
+                yield step
+
     def _until(self, number: int) -> float:
         step = self.read(number)
         return 0.0 if step is None else step.until

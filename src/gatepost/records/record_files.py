@@ -21,6 +21,7 @@ SIZES: Mapping[str, int] = {
     "errors": 16 * MIB,
     "statements": 4 * MIB,
     "incident": 16 * 1024,
+    "statement_texts": 4 * MIB,
     "history": 23 * MIB,
     "history_look": 4 * MIB,
 }

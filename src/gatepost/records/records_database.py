@@ -1,13 +1,13 @@
 """`RecordsDatabase`: the monitor's own connection, over which records are copied to the schema `gatepost`.
 
-Off the request path. It is opened when it is needed, and given up at any failure: the records stay in the files of the
-instance, and are copied when the database is back.
+Off the request path. It is opened when it is needed, and given up at any failure of the connection: the records stay in
+the files of the instance, and are copied when the database is back, or takes what it refuses.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -18,23 +18,18 @@ from gatepost.backoff import Backoff
 from gatepost.database.connection_errors import connection_error
 from gatepost.database.hosts import connect_first, split_hosts
 from gatepost.dsn import address_of
+from gatepost.records.lacking_tables import LackingTables, lacking_tables
 
 STATEMENT_SECONDS = 5.0
 LOCK_SECONDS = 2.0
 CONNECT_SECONDS = 3.0
+NAME_SECONDS = 4.0
+"""How long copying waits to hear whose the name of the instance is, at the start."""
+
 TABLES_SECONDS = 5.0
 """How long it takes to see that missing tables have been made."""
 
 _FAILURES = (OSError, TimeoutError, ValueError, asyncpg.InterfaceError, pg.PostgresError)
-_MISSING = """
-    SELECT coalesce(array_agg(name), '{}') FROM unnest($1::text[]) AS name
-    WHERE NOT coalesce((
-      SELECT bool_and(has_table_privilege(table_class.oid, privilege))
-      FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege, pg_class AS table_class
-      WHERE table_class.relname = name AND table_class.relnamespace = to_regnamespace('gatepost')
-    ), false)
-"""
-
 RecordsConnection = Any
 """A connection of asyncpg, typed by its stubs as a generic that does not exist at run time."""
 
@@ -45,7 +40,10 @@ class RecordsAway(Exception):
 
 class RecordsDatabase:
     """The database of `dsn`; without one it is always away. `tables` are those of the schema `gatepost` that this role
-    has to read and write; `state` says to operators how it is."""
+    has to read and write. Whoever needs one that is lacking waits for it; the others go on.
+
+    Nothing is copied while another server has the name of this instance: `name_conflict` is a sentence then.
+    """
 
     def __init__(self, dsn: str | None, tables: Sequence[str]) -> None:
         self._dsns: Sequence[str] = () if dsn is None else split_hosts(dsn)
@@ -54,21 +52,69 @@ class RecordsDatabase:
         self._backoff = Backoff(0.5, 10.0, jitter=0.2)
         self._lock = asyncio.Lock()
         self._retry_at = 0.0
-        self.state = "There is no database." if dsn is None else "The database has not been asked yet."
+        self._away = "There is no database." if dsn is None else "The database has not been asked yet."
+        self._refusal = ""
+        self._looked_at = 0.0
+        self.lacking = LackingTables()
+        self._name_is_known = asyncio.Event()
+        self._has_name = True
+        self.name_conflict = ""
+        self.is_name_taken = False
 
     @property
     def is_here(self) -> bool:
         """Whether it was there when it was last used."""
         return self._connection is not None
 
+    @property
+    def state(self) -> str:
+        """How it is, to operators."""
+        if not self.is_here:
+            return self._away
+        if self.name_conflict:
+            return f"Records stay with this instance. {self.name_conflict}"
+        if not self.lacking.names:
+            return self._refusal or "Records are copied to the schema gatepost."
+        if len(self.lacking.names) == len(self._tables):
+            return f"Records stay with this instance. {self.lacking.sentence}"
+        return f"Records are copied to the schema gatepost, but for those of some tables. {self.lacking.sentence}"
+
+    @property
+    def gap(self) -> str:
+        """What tables some records wait for, although the database is there; empty where all are copied."""
+        return self.lacking.sentence if self.is_here else ""
+
+    def expect_name(self) -> None:
+        """Copy nothing before `note_name`: somebody looks whether the name is this server's alone."""
+        self._has_name = False
+
+    def note_name(self, *, has_name: bool, conflict: str = "", is_taken: bool = False) -> None:
+        """Whether the name of this instance is this server's, as far as the database says; where it is not, why, and
+        whether the one that has it is known to run."""
+        self._has_name, self.name_conflict, self.is_name_taken = has_name, conflict, is_taken
+        self._name_is_known.set()
+
+    def stop_waiting(self) -> None:
+        """Let nobody wait for `note_name` any more: the monitor ends."""
+        self._name_is_known.set()
+
     @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[RecordsConnection]:
-        """The connection, for one user at a time. Raises RecordsAway, also for what fails within the block."""
+    async def connection(self, *tables: str) -> AsyncGenerator[RecordsConnection]:
+        """The connection, for one user at a time, who needs these tables. Raises RecordsAway, also for what fails
+        within the block."""
         async with self._lock:
             if self._connection is None:
                 await self._open()
             try:
+                await self._look_for(tables)
                 yield self._connection
+            except RecordsAway:
+                raise
+            except pg.PostgresError as error:
+                reason = str(error) or type(error).__name__
+                if not self._is_usable():
+                    self._give_up(reason)
+                raise RecordsAway(_stays(reason)) from error
             except _FAILURES as error:
                 self._give_up(str(error) or type(error).__name__)
                 raise RecordsAway(self.state) from error
@@ -77,6 +123,24 @@ class RecordsDatabase:
                 self._give_up("a statement was broken off")
                 raise
             stop_if_cancelled()
+
+    @asynccontextmanager
+    async def copying(self, *tables: str) -> AsyncGenerator[RecordsConnection]:
+        """The connection, for writing what belongs to the instance of this name. Raises RecordsAway, also while it is
+        not known to be this server's."""
+        if not self._has_name and not self._name_is_known.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(NAME_SECONDS):
+                    await self._name_is_known.wait()
+        if not self._has_name:
+            raise RecordsAway(self.state)
+        try:
+            async with self.connection(*tables) as connection:
+                yield connection
+        except RecordsAway as error:
+            self._refusal = str(error)
+            raise
+        self._refusal = ""
 
     @asynccontextmanager
     async def other_connection(self) -> AsyncGenerator[RecordsConnection]:
@@ -109,30 +173,39 @@ class RecordsDatabase:
             self._give_up(str(connection_error(error, address_of(self._dsns[-1]))))
             raise RecordsAway(self.state) from error
         try:
-            missing = await connection.fetchval(_MISSING, self._tables)
+            self.lacking = await lacking_tables(connection, self._tables)
         except _FAILURES as error:
             connection.terminate()
             self._give_up(str(error))
             raise RecordsAway(self.state) from error
-        if missing:
-            connection.terminate()
-            self._retry_at = time.monotonic() + TABLES_SECONDS
-            names = ", ".join(f"gatepost.{name}" for name in sorted(missing))
-            self.state = (
-                f"Records stay with this instance: its role cannot write to {names}. `gatepost migrate up` makes them; "
-                "where another role has, it grants SELECT, INSERT, UPDATE, DELETE on them and USAGE on the schema."
-            )
-            raise RecordsAway(self.state)
+        self._looked_at = time.monotonic()
         self._backoff.reset()
-        self.state = "Records are copied to the schema gatepost."
         self._connection = connection
+
+    async def _look_for(self, tables: Sequence[str]) -> None:
+        """Raise RecordsAway where one of these is lacking, as far as was seen in the last TABLES_SECONDS."""
+        if self.lacking.names.isdisjoint(tables):
+            return
+        if time.monotonic() - self._looked_at > TABLES_SECONDS:
+            self.lacking = await lacking_tables(self._connection, self._tables)
+            self._looked_at = time.monotonic()
+        if not self.lacking.names.isdisjoint(tables):
+            raise RecordsAway(self.state)
+
+    def _is_usable(self) -> bool:
+        connection = self._connection
+        return connection is not None and not connection.is_closed() and not connection.is_in_transaction()
 
     def _give_up(self, reason: str) -> None:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
         self._retry_at = time.monotonic() + self._backoff.next_pause()
-        self.state = f"Records stay with this instance: {reason.rstrip('.')}."
+        self._away = _stays(reason)
+
+
+def _stays(reason: str) -> str:
+    return f"Records stay with this instance: {reason.rstrip('.')}."
 
 
 async def _connect(dsn: str) -> RecordsConnection:

@@ -8,7 +8,7 @@ import contextlib
 import mmap
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -36,9 +36,22 @@ class Reports:
         self._sender.setblocking(False)
         self.receiver.setblocking(False)
         self.lost = 0
+        self._note_loss: Callable[[], object] = lambda: None
+
+    def count_losses(self, note_loss: Callable[[], object]) -> None:
+        """Call `note_loss` for each report of this process that is lost, in the thread that sends it."""
+        self._note_loss = note_loss
 
     def send(self, report: Report) -> bool:
         """Tell the monitor. False where the report is lost, because the monitor does not read."""
+        if not self.offer(report):
+            self.lost += 1
+            self._note_loss()
+            return False
+        return True
+
+    def offer(self, report: Report) -> bool:
+        """Tell the monitor, where it reads. False where it does not: the caller keeps the report."""
         data = msgspec.msgpack.encode(report)
         try:
             if len(data) <= MESSAGE_BYTES_MAX:
@@ -46,7 +59,6 @@ class Reports:
             else:
                 self._send_file(data)
         except OSError:
-            self.lost += 1
             return False
         return True
 

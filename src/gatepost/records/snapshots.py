@@ -6,6 +6,7 @@ It is written by the system's calls: what a full disk refuses there would end th
 
 import os
 import struct
+import threading
 import zlib
 from typing import TypeVar
 
@@ -17,9 +18,10 @@ _head = struct.Struct("<QII")  # number, bytes, CRC-32 of number and bytes
 
 
 class Snapshot:
-    """The value in the file of this descriptor, which one process at a time writes."""
+    """The value in the file of this descriptor, which one process at a time writes, from any of its threads."""
 
     def __init__(self, descriptor: int, size: int) -> None:
+        self._lock = threading.Lock()
         self._descriptor = descriptor
         self._half = size // 2
         self.bytes_max = self._half - _head.size
@@ -43,12 +45,13 @@ class Snapshot:
         Raises ValueError where it is too long."""
         if len(value) > self.bytes_max:
             raise ValueError(f"{len(value)} bytes are more than the {self.bytes_max} that the file has room for")
-        numbers = [0 if (saved := self._read(start)) is None else saved[0] for start in (0, self._half)]
-        number = max(numbers) + 1
-        start = 0 if numbers[0] <= numbers[1] else self._half
-        body = start + _head.size
-        head = _head.pack(number, len(value), _checksum(number, value))
-        return written(self._descriptor, value, body) and written(self._descriptor, head, start)
+        with self._lock:
+            numbers = [0 if (saved := self._read(start)) is None else saved[0] for start in (0, self._half)]
+            number = max(numbers) + 1
+            start = 0 if numbers[0] <= numbers[1] else self._half
+            body = start + _head.size
+            head = _head.pack(number, len(value), _checksum(number, value))
+            return written(self._descriptor, value, body) and written(self._descriptor, head, start)
 
     def _read(self, start: int) -> tuple[int, bytes] | None:
         head = os.pread(self._descriptor, _head.size, start)

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from gatepost.metrics.buckets import BUCKETS
 from gatepost.metrics.exposition import Summed
-from gatepost.metrics.families import BEAT, LOOP_LAG
+from gatepost.metrics.families import BEAT, LOOP_LAG, PULSE
 from gatepost.metrics.region import Labels
 
 V = TypeVar("V", "Histogram", "Gauge")
@@ -81,7 +81,7 @@ def difference(before: Summed, after: Summed, since: float, until: float) -> Ste
             step.counters[name] = _changed(series, known)
         elif any(len(cells) == BUCKETS + 1 for cells in series.values()):
             step.histograms[name] = _histograms(series, known)
-        elif name != BEAT.name:
+        elif name not in {BEAT.name, PULSE.name}:
             step.gauges[name] = _gauges(series, adds=name != LOOP_LAG.name)
     for family in (step.counters, step.histograms, step.gauges):
         for name in [name for name, values in family.items() if not values]:

@@ -94,7 +94,7 @@ class Server(_Granian):  # type: ignore[misc]
 
     def _supervisor_of(self, monitoring: Monitoring, parent_watch: ParentWatch) -> MonitorSupervisor:
         subscribe_changes(self._events, monitoring.shared.reports.send)
-        count_process(monitoring.shared.metrics, self._events)
+        count_process(monitoring.shared, self._events)
         return MonitorSupervisor(
             monitoring.monitor,
             monitoring.listeners,

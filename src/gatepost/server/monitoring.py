@@ -18,7 +18,7 @@ from gatepost.logging.levels import LevelTable
 from gatepost.logging.logs import Logs
 from gatepost.logging.records import count_lines
 from gatepost.metrics.memory import MetricsMemory
-from gatepost.metrics.recorder import count_events, line_counter
+from gatepost.metrics.recorder import adder, count_events, line_counter, loss_counter
 from gatepost.monitor.addresses import admin_address, socket_path
 from gatepost.monitor.admin import open_socket, remove_abandoned
 from gatepost.records.identity import instance_name, release_name
@@ -147,13 +147,16 @@ def monitor_events(settings: Settings, shared: SharedMemory) -> Events:
     logs = Logs(settings, has_files=True, level_table=shared.levels)
     logs.subscribe(events)
     logs.start()
-    count_process(shared.metrics, events)
+    count_process(shared, events)
     return events
 
 
-def count_process(memory: MetricsMemory, events: Events) -> None:
-    """Count what happens in a process that serves nothing, the master or the monitor, and the lines that it logs."""
-    region = memory.take()
+def count_process(shared: SharedMemory, events: Events) -> None:
+    """Count what happens in a process that serves nothing, the master or the monitor, the lines that it logs and the
+    reports that it loses. Its events come from several threads."""
+    region = shared.metrics.take()
     if region is not None:
-        count_events(region, events)
-        count_lines(line_counter(region))
+        add = adder(region)
+        count_events(region, events, add)
+        count_lines(line_counter(add))
+        shared.reports.count_losses(loss_counter(add))

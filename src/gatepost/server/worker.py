@@ -24,14 +24,15 @@ from gatepost.logging.masking import Masking
 from gatepost.logging.records import count_lines
 from gatepost.metrics.own_series import OwnSeries
 from gatepost.metrics.rate_limits import LOCAL, VALKEY, HeldLimit, publish_limits
-from gatepost.metrics.recorder import Recorder, line_counter
-from gatepost.metrics.region import Region
+from gatepost.metrics.recorder import Recorder, adder, line_counter, loss_counter
 from gatepost.metrics.sampler import Sampler
 from gatepost.own_metrics import REGISTRY
 from gatepost.records.change_events import subscribe_changes
 from gatepost.records.error_reports import ErrorReporter
 from gatepost.records.identity import release_name
+from gatepost.records.outbox import Outbox
 from gatepost.records.slow_statements import report_slow_statements
+from gatepost.records.statement_texts import report_statements
 from gatepost.server.allocator import return_large_blocks
 from gatepost.server.application_report import application_report
 from gatepost.server.cpu_scheduling import BatchScheduling
@@ -105,18 +106,23 @@ class Worker:
         logs.subscribe(app.events)
         masking = Masking(app.find_personal_data, app.find_personal_forms)
         logs.mask(masking)
-        if shared is not None:
+        outbox = None if shared is None else Outbox(shared.reports)
+        if shared is not None and outbox is not None:
             subscribe_changes(app.events, shared.reports.send)
             report_slow_statements(app.events, shared.reports)
+            report_statements(app.events, outbox)
             ErrorReporter(shared.reports.send, release, masking.text).subscribe(app.events)
         region = None if shared is None else shared.metrics.take()
         sampler: Sampler | None = None
-        if region is not None:
+        if shared is not None and region is not None:
             recorder = Recorder(region, self.settings.log.client)
             recorder.subscribe(app.events)
-            count_lines(line_counter(region))
+            add = adder(region)
+            count_lines(line_counter(add))
+            shared.reports.count_losses(loss_counter(add))
             REGISTRY.attach(OwnSeries(region), partial(_warn_of_limit, app.events))
-            sampler = Sampler(region, lambda: {**app.readings(), **logs.readings()}, recorder.tend)
+            tend = [recorder.tend, *([] if outbox is None else [outbox.send])]
+            sampler = Sampler(region, lambda: {**app.readings(), **logs.readings()}, tend)
         logs.name_requests(app.find_request_id)
         on_signal(DRAIN, app.drain)
         on_signal(HAND_OVER, partial(_retire, app, context.listener))
@@ -125,7 +131,7 @@ class Worker:
             logs,
             prepare=None if self.prepare is None else partial(self.prepare, app, self.settings),
             refuse=lambda error: self._refuse(error, logs),
-            on_ready=partial(self._report_ready, context, app, release, region, sampler),
+            on_ready=partial(self._report_ready, context, app, release, sampler, outbox),
             on_over=None if sampler is None else sampler.finish,
         )
         return lifespan.serve
@@ -142,18 +148,18 @@ class Worker:
         context: WorkerContext,
         app: "App",
         release: str | None,
-        region: Region | None,
         sampler: Sampler | None,
+        outbox: Outbox | None,
     ) -> None:
         loop = asyncio.get_running_loop()
         BatchScheduling().watch(loop)
-        if region is not None and sampler is not None:
+        if sampler is not None:
             store = LOCAL if isinstance(app.running.buckets, LocalBuckets) else VALKEY
-            publish_limits(region, (HeldLimit(*limit, store) for limit in app.running.limits()))
+            publish_limits(sampler.region, (HeldLimit(*limit, store) for limit in app.running.limits()))
             sampler.start(loop)
-        if context.shared is not None:
-            context.shared.reports.send(reported(app.objectives))
-            context.shared.reports.send(application_report(app.running, self.settings, release))
+        if outbox is not None:
+            outbox.put(reported(app.objectives))
+            outbox.put(application_report(app.running, self.settings, release))
         context.reports.send(os.getpid())
         if self.introduce is not None:
             self.introduce(app)

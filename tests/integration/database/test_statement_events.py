@@ -11,10 +11,11 @@ from sqlalchemy import Integer, bindparam, func, select, text
 from gatepost.call import CURRENT_SPENT, Spent
 from gatepost.database.connection import PooledConnection
 from gatepost.database.database import Database
+from gatepost.database.met_statements import TEXTS_MAX
 from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.errors import Overloaded
-from gatepost.events import Events, StatementFinished, StatementSlow
+from gatepost.events import Events, StatementFinished, StatementMet, StatementSlow
 from gatepost.settings import DatabaseSettings
 
 SERIES = Statement(select(func.generate_series(1, bindparam("count", type_=Integer()))))
@@ -163,3 +164,32 @@ async def test_without_a_subscriber_nothing_is_timed(database_url: str, monkeypa
     await database.transact(lambda transaction: transaction.session.execute(select(1)))
     assert [type(connection) for connection in database.pool.open] == [PooledConnection]
     await database.close()
+
+
+async def test_each_text_of_a_statement_is_told_once_without_values(database_url: str) -> None:
+    met: list[StatementMet] = []
+    events = Events()
+    events.subscribe(StatementMet, met.append)
+    events.subscribe(StatementFinished, lambda _: None)
+    texts = [
+        Statement(select(func.generate_series(1, 2).label(f"c{number}")).where(text("'x' <> 'y'")), "a.list")
+        for number in range(10)
+    ]
+
+    async def work(transaction: Transaction) -> None:
+        for _ in range(3):
+            await transaction.session.execute(text("SELECT 'a value'"))
+
+    database = Database(database_url, DatabaseSettings(pool_size=2), events)
+    try:
+        for statement in [*texts, *texts, SLEEP]:
+            await database.run(statement, statement.arguments({}))
+        await database.for_resource("books").transact(work)
+    finally:
+        await database.close()
+    of_list = [event for event in met if event.statement == "a.list"]
+    assert len(of_list) == TEXTS_MAX
+    assert of_list[0].sql.startswith("SELECT /* a.list */ generate_series(")
+    assert of_list[0].sql.endswith("WHERE ? <> ?")
+    assert [event.sql for event in met[TEXTS_MAX:]] == ["SELECT ?"]
+    assert met[-1].statement == "books.session"

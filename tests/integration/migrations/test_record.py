@@ -18,6 +18,7 @@ from gatepost.migrations.claims import claim, find_claims
 from gatepost.migrations.file_commands import check, down, make, status, up
 from gatepost.migrations.safe_changes import apply_lossless
 from gatepost.models.base import NAMING
+from gatepost.record_tables import RECORD_TABLES
 
 TO_EARLIER_VERSION = (
     "CREATE TABLE gatepost_schema (one boolean PRIMARY KEY DEFAULT true CHECK (one), fingerprint text NOT NULL,"
@@ -249,3 +250,16 @@ async def test_what_is_refused_leaves_no_new_value_of_an_enum(
             applied = await apply_lossless(database_url, metadata, all_or_nothing=True)
             assert not applied.refused
             assert (await again(database_url, metadata)).statements == []
+
+
+async def test_tables_that_a_later_version_has_are_made_though_the_models_are_as_before(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata, tables = things(Column("x", Text)), dict(RECORD_TABLES)
+    with monkeypatch.context() as patched:
+        patched.delitem(RECORD_TABLES, "alert_claims")
+        await apply_lossless(database_url, metadata)
+    assert tables == RECORD_TABLES
+    assert await apply_lossless(database_url, metadata) == Applied([], [])
+    async with connected(database_url) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM gatepost.alert_claims") == 0

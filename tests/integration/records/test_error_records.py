@@ -70,5 +70,5 @@ async def test_no_words_of_operators_keep_changes_from_being_copied(database_url
     context.changes.add(change("operator", "silenced because of \x00 and \ud800"))
     context.changes.add(change("operator", "next"))
     await records.copy()
-    assert not context.changes.uncopied
+    assert not context.changes.uncopied()
     await context.database.close()

@@ -12,7 +12,7 @@ class Watched:
     def __init__(self, scale: float = 1.0) -> None:
         self.now = 1000.0
         self.transitions: list[Transition] = []
-        self.alerts = Alerts(self.transitions.append, scale=scale, clock=lambda: self.now)
+        self.alerts = Alerts(self.transitions.append, scale=scale, clock=lambda: self.now, elapsed=lambda: self.now)
 
     def look(self, *, holds: bool, after: float = 0.0, name: str = "disk") -> None:
         self.now += after
@@ -47,6 +47,24 @@ def test_what_was_clear_in_between_has_to_hold_anew() -> None:
     for holds, after in ((True, 0), (True, 6), (False, 2), (True, 2), (True, 6)):
         watched.look(holds=holds, after=after)
     assert watched.told() == []
+
+
+def test_a_clock_that_is_set_back_makes_nothing_wait_for_an_hour() -> None:
+    now, elapsed, transitions = [10_000.0], [0.0], list[Transition]()
+    alerts = Alerts(transitions.append, clock=lambda: now[0], elapsed=lambda: elapsed[0])
+
+    def look(*, holds: bool, after: float) -> list[str]:
+        now[0] += after
+        elapsed[0] += after
+        alerts.look([Finding("disk", "page", holds, "It is full.", "df -h", 10.0, 30.0)])
+        return [transition.to for transition in transitions]
+
+    assert look(holds=True, after=0) == []
+    now[0] -= 3600
+    assert look(holds=True, after=11) == ["firing"]
+    assert look(holds=False, after=1) == ["firing"]
+    now[0] -= 3600
+    assert look(holds=False, after=31) == ["firing", "resolved"]
 
 
 def test_waiting_times_can_be_scaled() -> None:
@@ -152,7 +170,9 @@ def test_many_new_kinds_of_errors_are_one_alert() -> None:
 def test_alerts_and_silences_outlive_a_monitor() -> None:
     watched = fired()
     watched.alerts.silence("clock", 600, "known", "uid 0")
-    again = Alerts(watched.transitions.append, saved=watched.alerts.saved(), clock=lambda: watched.now)
+    again = Alerts(
+        watched.transitions.append, saved=watched.alerts.saved(), clock=lambda: watched.now, elapsed=lambda: watched.now
+    )
     again.look([Finding("disk", "page", True, "Still.", "df -h", 10.0, 30.0)])
     assert watched.told() == []
     assert [alert.sentence for alert in again.newest_first()] == ["Still."]

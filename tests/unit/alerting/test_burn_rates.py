@@ -132,6 +132,7 @@ def test_a_ring_holds_three_days_and_no_more() -> None:
     assert counts.within(60.0, NOW + 30 * 86_400) == (2, 0)
     counts.look(requests(10), NOW, 1.0)  # the clock was set back
     assert counts.within(60.0, NOW) == (3, 0)
+    assert counts.within(60.0, NOW + 60) == (0, 0), "it goes on from there"
 
 
 def test_spans_are_shown_in_their_unit() -> None:

@@ -30,7 +30,7 @@ def held(conditions: Conditions, seen: Reading, known: Surroundings, now: float 
 def test_a_well_instance_has_nothing_wrong() -> None:
     findings = [*Conditions().look(reading(), around(), NOW)]
     assert [finding.name for finding in findings if finding.holds] == []
-    assert len({finding.name for finding in findings}) == 8
+    assert len({finding.name for finding in findings}) == 9
 
 
 @pytest.mark.parametrize(

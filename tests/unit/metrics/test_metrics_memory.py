@@ -1,12 +1,15 @@
 """Metrics in shared memory: what processes add is summed, whoever dies, and no counter ever falls."""
 
 import math
+import os
 import random
 import signal
 import subprocess
 import sys
 import time
 import tracemalloc
+from collections.abc import Generator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -130,6 +133,105 @@ def test_what_a_killed_process_has_counted_stays(memory: MetricsMemory) -> None:
     assert IN_FLIGHT.name not in summed(memory)
     [cells] = summed(memory)[REQUEST_SECONDS.name].values()
     assert (sum(cells[:BUCKETS]), cells[BUCKETS]) == (8, 4.0)
+
+
+HOLDER = """
+import sys, time
+from gatepost.metrics.memory import MetricsMemory
+
+memory = MetricsMemory(int(sys.argv[1]))
+with memory.regions():
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+FOLDER = """
+import sys, time
+from gatepost.metrics.memory import MetricsMemory
+
+class Slow(MetricsMemory):
+    def _fold_series(self, series):
+        if series.name == sys.argv[2]:
+            print("folding", flush=True)
+            time.sleep(600)
+        super()._fold_series(series)
+
+with Slow(int(sys.argv[1])).regions():
+    pass
+"""
+
+
+@contextmanager
+def stopped(memory: MetricsMemory, code: str, *arguments: str) -> Generator[None]:
+    """A process that has been stopped as soon as it has said that it is so far."""
+    command = [sys.executable, "-c", code, str(memory.descriptor), *arguments]
+    with subprocess.Popen(command, pass_fds=[memory.descriptor], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline()
+            process.send_signal(signal.SIGSTOP)
+            yield
+        finally:
+            process.kill()
+
+
+def test_a_process_that_was_stopped_while_it_reads_holds_up_nobody(
+    memory: MetricsMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatepost.metrics.memory.LOCK_SECONDS", 0.1)
+    region = taken(memory)
+    region.add(region.place(SHED, ()), 1)
+    with stopped(memory, HOLDER):
+        assert counter(memory, SHED) == 1
+        other = taken(memory)
+        other.add(other.place(SHED, ()), 2)
+        waited: list[float] = []
+        monkeypatch.setattr(time, "sleep", waited.append)
+        assert counter(memory, SHED) == 3
+        assert waited == [], "it is known to be stopped"
+        monkeypatch.undo()
+    assert counter(memory, SHED) == 3
+
+
+def test_what_a_stopped_process_was_folding_is_counted_once(
+    memory: MetricsMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatepost.metrics.memory.LOCK_SECONDS", 0.1)
+    code = [sys.executable, "-c", CHILD, str(memory.descriptor), "scrolls.list"]
+    assert subprocess.run(code, pass_fds=[memory.descriptor], check=False).returncode == -signal.SIGKILL
+    with stopped(memory, FOLDER, STATEMENTS.name):
+        for _ in range(2):
+            assert counter(memory, SHED) == 5
+            assert counter(memory, STATEMENTS, "scrolls.list") == 1
+            [cells] = summed(memory)[REQUEST_SECONDS.name].values()
+            assert sum(cells[:BUCKETS]) == 1
+    assert counter(memory, SHED) == 5
+    assert counter(memory, STATEMENTS, "scrolls.list") == 1
+
+
+def test_a_number_that_another_process_has_by_now_keeps_no_region(memory: MetricsMemory) -> None:
+    code = CHILD.replace("memory.take()", "memory.take(); region.take(os.getppid())")
+    command = [sys.executable, "-c", code, str(memory.descriptor), "scrolls.list"]
+    for _ in range(8):
+        assert subprocess.run(command, pass_fds=[memory.descriptor], check=False).returncode == -signal.SIGKILL
+    assert IN_FLIGHT.name not in summed(memory)
+    assert counter(memory, SHED) == 40
+
+
+def test_a_process_that_was_forked_has_none_of_the_regions_of_its_parent(memory: MetricsMemory) -> None:
+    region = taken(memory)
+    region.add(region.place(SHED, ()), 1)
+
+    def look() -> None:
+        found = counter(memory, SHED)
+        own = memory.take()
+        os._exit(0 if found == 1 and own is not None and own is not region else 1)
+
+    child = os.fork()
+    if child == 0:
+        look()
+    assert os.waitpid(child, 0)[1] == 0
+    assert counter(memory, SHED) == 1
 
 
 def test_a_process_that_finds_no_region_goes_without(memory: MetricsMemory) -> None:

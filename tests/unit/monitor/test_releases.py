@@ -14,6 +14,7 @@ from gatepost.monitor.application_record import ApplicationRecord
 from gatepost.monitor.context import MonitorContext, Monitored
 from gatepost.monitor.deployment_watch import DeploymentWatch
 from gatepost.monitor.instances import InstanceBeats
+from gatepost.monitor.operation_statements import OperationStatements
 from gatepost.monitor.page_table import PageTable
 from gatepost.records.application import ApplicationReported
 from gatepost.records.changes import Changes
@@ -51,7 +52,7 @@ def started(files: RecordFiles, reports: Reports, started_at: float) -> MonitorC
 
 async def test_a_reload_brings_another_release_and_the_changes_say_so(reports: Reports) -> None:
     context = started(RecordFiles(), reports, time.time())
-    ApplicationRecord(context)
+    ApplicationRecord(context, OperationStatements(context))
     watch = DeploymentWatch(context, InstanceBeats(context))
     await watch.look()
     context.handlers[ApplicationReported](ApplicationReported([], [], "two", time.time()))
@@ -63,9 +64,9 @@ async def test_a_reload_brings_another_release_and_the_changes_say_so(reports: R
 async def test_another_monitor_knows_it_and_another_server_does_not(reports: Reports) -> None:
     files, now = RecordFiles(), time.time()
     context = started(files, reports, now)
-    ApplicationRecord(context)
+    ApplicationRecord(context, OperationStatements(context))
     context.handlers[ApplicationReported](ApplicationReported([], [], "two", now + 1))
     for started_at, release in ((now, "two"), (now + 2, "one")):
         later = started(files, reports, started_at)
-        ApplicationRecord(later)
+        ApplicationRecord(later, OperationStatements(later))
         assert later.monitored.release == release

@@ -1,5 +1,7 @@
 """What changes at an instance is kept in a file of a fixed size, the newest first."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from gatepost.events import Events, LogLevelChanged, WorkerDied
 from gatepost.records.change_events import subscribe_changes
 from gatepost.records.changes import CHANGES_MAX, SUMMARY_LENGTH_MAX, Change, Changes, change
@@ -35,10 +37,10 @@ def test_what_is_copied_is_not_copied_again() -> None:
     changes = Changes(Snapshot(shared_file("changes", SIZE), SIZE))
     first, second = change("start", "a"), change("start", "b")
     changes.add(first)
-    found = list(changes.uncopied)
+    found = changes.uncopied()
     changes.add(second)
     changes.copied(found)
-    assert list(changes.uncopied) == [second]
+    assert changes.uncopied() == [second]
 
 
 def test_events_are_sentences() -> None:
@@ -51,3 +53,14 @@ def test_events_are_sentences() -> None:
         ("worker_death", "Worker 1 (process 7) ended by SIGKILL."),
         ("level", "Lines of the category access are written from debug on for 30 min (uid 0)."),
     ]
+
+
+def test_events_of_several_threads_are_all_kept() -> None:
+    descriptor = shared_file("changes", SIZE)
+    changes = Changes(Snapshot(descriptor, SIZE))
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(changes.add, change("operator", str(number))) for number in range(200)]:
+            done.result()
+    expected = {str(number) for number in range(200)}
+    assert {found.summary for found in changes.uncopied()} == expected
+    assert {found.summary for found in Changes(Snapshot(descriptor, SIZE)).newest_first()} == expected

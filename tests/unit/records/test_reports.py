@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from gatepost.metrics.families import REPORTS_LOST
+from gatepost.metrics.memory import MetricsMemory
+from gatepost.metrics.recorder import adder, loss_counter
+from gatepost.records.outbox import Outbox
 from gatepost.records.reports import MESSAGE_BYTES_MAX, REPORT_BYTES_MAX, Report, Reports
 
 
@@ -61,3 +65,24 @@ def test_reports_of_a_process_that_has_ended_are_read(reports: Reports) -> None:
     process.start()
     process.join()
     assert received(reports) == ["last words"]
+
+
+def test_what_is_lost_is_counted_in_the_metrics_of_the_process(reports: Reports) -> None:
+    region = MetricsMemory.shared("test-reports", 1).take()
+    assert region is not None
+    reports.count_losses(loss_counter(adder(region)))
+    for _ in range(3):
+        reports.send(Told("x" * REPORT_BYTES_MAX))
+    assert region.values[region.place(REPORTS_LOST, ())] == 3
+
+
+def test_what_is_said_once_waits_until_somebody_reads(reports: Reports) -> None:
+    outbox = Outbox(reports)
+    for number in range(1000):
+        outbox.put(Told(f"{number} " + "x" * 1000))
+    found = received(reports)
+    assert 20 < len(found) < 1000
+    while more := (outbox.send(), received(reports))[1]:
+        found += more
+    assert [text.split()[0] for text in found] == [str(number) for number in range(1000)]
+    assert reports.lost == 0

@@ -1,0 +1,29 @@
+"""`/operations/NAME` of the admin listener: what one operation costs, and the SQL that it has run."""
+
+from typing import Any
+
+from msgspec.structs import asdict
+
+from gatepost.monitor.context import MonitorContext
+from gatepost.monitor.operation_statements import OperationStatements
+from gatepost.monitor.operations import operations_in
+from gatepost.monitor.page_table import Page, Request, json_page
+
+
+class OperationPage:
+    """Serves it, for operations that have been asked for since the server began."""
+
+    def __init__(self, context: MonitorContext, statements: OperationStatements) -> None:
+        self._memory = context.monitored.memory
+        self._statements = statements
+        context.pages.add("GET", "/operations/", self._page)
+
+    def _page(self, request: Request) -> Page:
+        found = {each.operation: each for each in operations_in(self._memory)}
+        if request.name not in found:
+            detail = f"No operation {request.name!r} has been asked for."
+            return json_page(404, {"detail": detail, "operations": sorted(found)})
+        shown: dict[str, Any] = asdict(found[request.name])
+        statements = self._statements.of(found)[request.name]
+        shown["statements"] = [{"name": name, "sql": texts} for name, texts in statements.items()]
+        return json_page(200, shown)
