@@ -223,8 +223,8 @@ async def test_two_servers_of_one_name_are_noticed_and_never_mixed(
             assert await first.copy_a_change()
             database = second.context.database
             assert database.state == (
-                "Records stay with this instance. Another server, started at 2023-11-14T22:13:20.000Z, is called one as "
-                "well: give each a GATEPOST_INSTANCE of its own."
+                "Records stay with this instance. Another server, started at 2023-11-14T22:13:20.000Z, is called one "
+                "as well: give each a GATEPOST_INSTANCE of its own."
             )
             assert database.is_name_taken
             _, shown = await second.page("/instances")
