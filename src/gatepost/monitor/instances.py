@@ -115,7 +115,8 @@ class InstanceBeats:
         beat_at, before = holder["beat_at"], self._other_beat_at
         self._other_beat_at = beat_at
         name, since = self._monitored.instance, shown_moment(holder["started_at"].timestamp())
-        if before is None or beat_at == before:
+        # One that was seen to run is taken for running until its name is free: its beats may come a little late.
+        if not self._database.is_name_taken and (before is None or beat_at == before):
             self._database.note_name(
                 has_name=False, conflict=f"The server that was {name} before has not said that it ended."
             )
