@@ -1,9 +1,11 @@
 """slowhttptest as an attacker, and honest clients whose waiting is measured meanwhile."""
 
 import asyncio
+import re
 import subprocess
 import time
 from statistics import median
+from typing import NamedTuple
 
 import psutil
 
@@ -25,13 +27,16 @@ BODY = ["-B", "-t", "POST", "-f", "application/json", "-s", "8192", "-i", "1", "
 READ = ["-X", "-k", "1", "-n", "1", "-z", "32", "-w", "64", "-y", "128"]
 """The three attacks: heads and bodies that come in drops and never end, responses that are read in drops."""
 
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[a-zA-Z]")
+_COUNTS = re.compile(r"^(connected|closed|error): +(\d+)$", re.M)
+
 
 class Attack:
-    """One run of slowhttptest, for as long as the block takes."""
+    """One run of slowhttptest, for as long as the block takes. It looks at each connection all the time, and would sit
+    on another machine: where honest clients are measured, `niceness` leaves it what they do not take."""
 
-    def __init__(self, options: list[str], url: str) -> None:
-        # It looks at each connection all the time, and would sit on another machine: here it takes what others leave.
-        command = ["nice", "-n", "19", "slowhttptest", *options, "-u", url, "-l", str(ATTACK_SECONDS)]
+    def __init__(self, options: list[str], url: str, *, niceness: int = 0) -> None:
+        command = ["nice", "-n", str(niceness), "slowhttptest", *options, "-u", url, "-l", str(ATTACK_SECONDS)]
         command += ["-c", str(CONNECTIONS), "-r", str(CONNECTIONS_PER_SECOND)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -56,9 +61,19 @@ class Attack:
             time.sleep(0.05)
         time.sleep(SETTLING_SECONDS)
 
-    def end(self) -> str:
+    def end(self) -> "Verdict":
         """What it says at its end, to which it comes by itself."""
-        return self._process.communicate(timeout=3 * ATTACK_SECONDS)[0]
+        said = _COLOURS.sub("", self._process.communicate(timeout=3 * ATTACK_SECONDS)[0])
+        last = {name: int(number) for name, number in _COUNTS.findall(said)}
+        return Verdict(last["connected"] + last["closed"], last["error"], said.partition("Exit status:")[2].strip())
+
+
+class Verdict(NamedTuple):
+    """How an attack ended: the connections that were established, those that failed, and what ended it."""
+
+    established: int
+    failed: int
+    exit_status: str
 
 
 async def waits(port: int, path: str, seconds: float) -> list[float]:
@@ -102,7 +117,7 @@ def compare(port: int, path: str, options: list[str], url: str) -> float:
     attacked: list[float] = []
     for _ in range(ROUNDS_MAX):
         before = p99(port, path)
-        with Attack(options, url) as attack:
+        with Attack(options, url, niceness=19) as attack:
             attack.settle()
             meanwhile = p99(port, path)
             if attack.connected < CONNECTIONS:
