@@ -303,6 +303,16 @@ class AlertsTested(msgspec.Struct):
     operator: str
 
 
+class SessionStopped(msgspec.Struct):
+    """An operator has stopped the statement of a session of the database, or with `is_ended` the session; `outcome`
+    says what became of it."""
+
+    pid: int
+    is_ended: bool
+    outcome: str
+    operator: str
+
+
 class AlertNotDelivered(msgspec.Struct):
     """A message about an alert did not reach its receiver at the first attempt, or `is_given_up`."""
 

@@ -17,9 +17,11 @@ from gatepost.monitor.change_records import ChangeRecords
 from gatepost.monitor.console_pages import ConsolePages
 from gatepost.monitor.context import MonitorContext, Monitored, Part
 from gatepost.monitor.copy_watch import CopyWatch
+from gatepost.monitor.database_page import DatabasePage
 from gatepost.monitor.deployment_watch import DeploymentWatch
 from gatepost.monitor.error_records import ErrorRecords
 from gatepost.monitor.folding import Folding
+from gatepost.monitor.heat_page import HeatPage
 from gatepost.monitor.history_copies import HistoryCopies
 from gatepost.monitor.history_page import HistoryPage
 from gatepost.monitor.history_records import HistoryRecords
@@ -77,6 +79,8 @@ class Monitor:
         ConsolePages(context)
         HistoryPage(context, history)
         LogPages(context, history)
+        HeatPage(context, history)
+        DatabasePage(context, history)
         StatePage(context, history, incidents)
         kept: list[Part] = [
             Folding(context),

@@ -70,6 +70,7 @@ _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
         ),
     ),
     events.AlertsTested: ("operator", lambda event: f"{event.operator} had alerts tested: {event.outcome}."),
+    events.SessionStopped: ("operator", lambda event: f"{event.outcome} By {event.operator}."),
     events.SchemaRestored: ("migration", lambda _: "The tables are those of the models again."),
 }
 
