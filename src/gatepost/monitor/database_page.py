@@ -37,6 +37,7 @@ DEPTH_MAX = 50
 
 _POOL = {
     "connections": families.POOL_SIZE.name,
+    "connections_max": families.POOL_LIMIT.name,
     "in_use": families.POOL_IN_USE.name,
     "waiting": families.POOL_WAITING.name,
 }

@@ -14,7 +14,7 @@ from gatepost.environment import load_settings
 from gatepost.events import Events, SessionStopped
 from gatepost.gateway.buckets.bucket_table import BucketTable
 from gatepost.logging.levels import LevelTable
-from gatepost.metrics.families import POOL_IN_USE, POOL_SIZE
+from gatepost.metrics.families import POOL_IN_USE, POOL_LIMIT, POOL_SIZE
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.monitor import database_page
 from gatepost.monitor.context import MonitorContext, Monitored
@@ -47,6 +47,7 @@ async def context(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     region = memory.take()
     assert region is not None
     region.set(region.place(POOL_SIZE, ("1",)), 4)
+    region.set(region.place(POOL_LIMIT, ("1",)), 10)
     region.set(region.place(POOL_IN_USE, ("1",)), 3)
     yield made
     reports.close()
@@ -81,7 +82,7 @@ async def test_it_shows_what_the_commands_find(
 ) -> None:
     status, shown = await asked(context, "GET", "/database")
     assert (status, shown["is_here"], shown["error"]) == (200, True, None)
-    assert shown["pool"] == {"connections": 4, "in_use": 3, "waiting": 0}
+    assert shown["pool"] == {"connections": 4, "connections_max": 10, "in_use": 3, "waiting": 0}
     holder, waiter = blocked
     assert shown["tree"] == [{"pid": holder, "waiters": [{"pid": waiter, "waiters": []}]}]
     connection: Any = await asyncpg.connect(database_url)
