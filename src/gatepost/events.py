@@ -270,12 +270,14 @@ class InstanceNameTaken(msgspec.Struct):
 
 
 class AlertFired(msgspec.Struct):
-    """Something is wrong that operators are told of: since now, or since it is no longer silenced."""
+    """Something is wrong that operators are told of: since now, or since it is no longer silenced. It `follows` from
+    the alert of that name, where there is one, and is told with it."""
 
     alert_id: str
     alert_name: str
     severity: str
     sentence: str
+    follows: str | None = None
 
 
 class AlertResolved(msgspec.Struct):

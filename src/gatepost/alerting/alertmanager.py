@@ -4,9 +4,17 @@ https://prometheus.io/docs/alerting/latest/configuration/. Secrets are not writt
 that has the password.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gatepost.alerting.mail import SMTPServer, smtp_server
+from gatepost.alerting.prometheus_rules import (
+    DATABASE_AWAY,
+    NOBODY,
+    OBJECTIVE_BUDGET,
+    OBJECTIVE_MISSED,
+    POOL_EXHAUSTED,
+    WAS_AWAY,
+)
 from gatepost.alerting.yaml_lines import duration, quoted
 from gatepost.settings import AlertSettings
 
@@ -26,12 +34,14 @@ def alertmanager_configuration(settings: AlertSettings, webhook_url: str | None,
         f"  group_interval: {duration(60 * scale)}",
         f"  repeat_interval: {duration(86_400 * scale)}",
         "  routes:",
+        f"    - {{receiver: nobody, matchers: ['severity=\"{NOBODY}\"']}}",
         f"    - {{receiver: gatepost, matchers: ['severity=\"page\"'], repeat_interval: {duration(3600 * scale)}}}",
         "inhibit_rules:",
-        "  - source_matchers: ['severity=\"page\"']",
-        "    target_matchers: ['severity=\"ticket\"']",
-        "    equal: [job, objective]",
+        *_inhibited([DATABASE_AWAY, WAS_AWAY, POOL_EXHAUSTED], [OBJECTIVE_MISSED, OBJECTIVE_BUDGET], "job"),
+        *_inhibited([DATABASE_AWAY], [POOL_EXHAUSTED], "job, instance"),
+        *_inhibited([OBJECTIVE_MISSED], [OBJECTIVE_BUDGET], "job, objective"),
         "receivers:",
+        "  - name: nobody",
         "  - name: gatepost",
     ]
     if has_mail and settings.smtp_url is not None:
@@ -39,6 +49,13 @@ def alertmanager_configuration(settings: AlertSettings, webhook_url: str | None,
     if webhook_url is not None:
         lines += ["    webhook_configs:", f"      - {{url: {quoted(webhook_url)}, send_resolved: true}}"]
     return "\n".join(lines) + "\n"
+
+
+def _inhibited(sources: Sequence[str], targets: Sequence[str], equal: str) -> Iterator[str]:
+    """While one of the first fires, none of the others is told: it follows from that."""
+    yield f"  - source_matchers: ['alertname=~\"{'|'.join(sources)}\"']"
+    yield f"    target_matchers: ['alertname=~\"{'|'.join(targets)}\"']"
+    yield f"    equal: [{equal}]"
 
 
 def _mail(settings: AlertSettings, server: SMTPServer) -> Iterator[str]:

@@ -7,8 +7,12 @@ https://sre.google/workbook/alerting-on-slos/. The long window says that it matt
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from gatepost.alerting.condition_names import DATABASE, POOL
 from gatepost.alerting.findings import Finding
-from gatepost.alerting.objective_counts import ObjectiveCounts
+from gatepost.alerting.objective_counts import CAUSED, PAGED, ObjectiveCounts
+
+CAUSES = (DATABASE, POOL)
+"""What objectives are missed because of."""
 
 BAD_MIN = 20
 """Fewer bad requests in the long window are no alert, whatever their share: one of three at night wakes nobody."""
@@ -32,13 +36,21 @@ RULES = (
     BurnRule("ticket", 3 * _DAY, 6 * _HOUR, 1.0),
 )
 
+FOR_SECONDS = 10.0
+FOR_SECONDS_MIN = 2.5
+"""However windows are scaled: workers take as long to find that the database is away, which is then what is told."""
+
 CLEAR_SECONDS = 60.0
 
 
 def burn_findings(counts: ObjectiveCounts, now: float, scale: float = 1.0) -> Iterator[Finding]:
     """A finding for each severity. `scale` multiplies all windows."""
     objective = counts.objective
-    for severity, name in (("page", f"objective:{objective.name}"), ("ticket", f"objective:{objective.name}:budget")):
+    page = page_name(objective.name)
+    for severity, name, causes, marks in (
+        ("page", page, CAUSES, CAUSED),
+        ("ticket", f"{page}:budget", (page, *CAUSES), CAUSED | PAGED),
+    ):
         burning = [rule for rule in RULES if rule.severity == severity and _burns(counts, rule, now, scale)]
         shown = burning[0] if burning else next(rule for rule in RULES if rule.severity == severity)
         yield Finding(
@@ -47,23 +59,38 @@ def burn_findings(counts: ObjectiveCounts, now: float, scale: float = 1.0) -> It
             holds=bool(burning),
             sentence=_sentence(counts, shown, now, scale),
             look_at="gatepost logs --level error --since 1h",
+            for_seconds=max(FOR_SECONDS, FOR_SECONDS_MIN / scale),
             clear_seconds=CLEAR_SECONDS,
+            causes=causes,
+            is_explained=not any(_burns(counts, rule, now, scale, without=marks) for rule in burning),
         )
 
 
-def burn_rate(counts: ObjectiveCounts, seconds: float, now: float) -> float:
-    """1 where bad requests are exactly as many as the objective allows; 0 without requests."""
-    total, bad = counts.within(seconds, now)
+def page_name(objective: str) -> str:
+    """What the alert is called that an objective is missed."""
+    return f"objective:{objective}"
+
+
+def burn_rate(counts: ObjectiveCounts, seconds: float, now: float, without: int = 0) -> float:
+    """1 where bad requests are exactly as many as the objective allows; 0 without requests. Those of the minutes that
+    are marked as `without` says are left out."""
+    total, bad = counts.within(seconds, now, without)
     return bad / total / counts.objective.bad_share_max if total else 0.0
 
 
-def _burns(counts: ObjectiveCounts, rule: BurnRule, now: float, scale: float) -> bool:
-    if counts.within(rule.long_seconds * scale, now).bad < BAD_MIN:
+def told_seconds(counts: ObjectiveCounts, now: float, scale: float = 1.0) -> float:
+    """How long before now the requests are of which the page of an objective tells: the longest window that burns."""
+    burning = [rule.long_seconds for rule in RULES if rule.severity == "page" and _burns(counts, rule, now, scale)]
+    return max(burning, default=0.0) * scale
+
+
+def _burns(counts: ObjectiveCounts, rule: BurnRule, now: float, scale: float, without: int = 0) -> bool:
+    if counts.within(rule.long_seconds * scale, now, without).bad < BAD_MIN:
         return False
     # An objective of 90 % can never burn at 14.4 times the speed: all requests are bad then.
     rate = min(rule.rate, 1 / counts.objective.bad_share_max)
     windows = (rule.long_seconds * scale, rule.short_seconds * scale)
-    return all(burn_rate(counts, seconds, now) >= rate * (1 - 1e-9) for seconds in windows)
+    return all(burn_rate(counts, seconds, now, without) >= rate * (1 - 1e-9) for seconds in windows)
 
 
 def _sentence(counts: ObjectiveCounts, rule: BurnRule, now: float, scale: float) -> str:

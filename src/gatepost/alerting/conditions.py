@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from gatepost.alerting.burn_rates import shown_span
+from gatepost.alerting.condition_names import DATABASE, POOL
 from gatepost.alerting.findings import Finding
 from gatepost.alerting.memory_growth import MemoryGrowth
 from gatepost.alerting.rates import MINUTE_SECONDS, Rate
@@ -78,7 +79,7 @@ class Conditions:
     def _database(reading: Reading) -> Finding:
         away = sum(not worker.has_database for worker in reading.workers)
         return Finding(
-            "database",
+            DATABASE,
             "page",
             holds=away > 0,
             sentence=f"{away} of {len(reading.workers)} workers cannot reach the database: requests get 503.",
@@ -91,7 +92,7 @@ class Conditions:
         exhausted = [worker for worker in reading.workers if worker.pool_waiting > 0 and worker.has_database]
         waiting = sum(worker.pool_waiting for worker in exhausted)
         return Finding(
-            "pool",
+            POOL,
             "page",
             holds=bool(exhausted),
             sentence=f"{waiting:.0f} requests of {len(exhausted)} workers wait for a connection of the pool, all of "
@@ -99,6 +100,7 @@ class Conditions:
             look_at="gatepost db waits",
             for_seconds=POOL_SECONDS,
             is_local=True,
+            causes=(DATABASE,),
         )
 
     @staticmethod

@@ -11,6 +11,9 @@ class Finding(NamedTuple):
 
     One that `is_local` is about this instance alone, not about what it shares with others. It becomes an
     alert once it has held for `for_seconds`, and ends once it has not for `clear_seconds`.
+
+    `causes` are the names of alerts that it may follow from: while it `is_explained` by one of those, it is told with
+    that one, and not by itself. None where only the times of the two say whether it is.
     """
 
     name: str
@@ -21,3 +24,5 @@ class Finding(NamedTuple):
     for_seconds: float = 0.0
     clear_seconds: float = 30.0
     is_local: bool = False
+    causes: tuple[str, ...] = ()
+    is_explained: bool | None = None

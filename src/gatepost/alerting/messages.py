@@ -1,6 +1,7 @@
 """What is said of an alert that has changed: the subject and text of a mail, the JSON of a webhook."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -21,8 +22,11 @@ class AlertMessage(msgspec.Struct, frozen=True):
     data: dict[str, Any]
 
 
-def message_of(alert: Alert, instance: str, release: str | None, note: str | None = None) -> AlertMessage:
-    """What to say of an alert as it is now. `note` says why several instances may say the same."""
+def message_of(
+    alert: Alert, instance: str, release: str | None, note: str | None = None, followers: Sequence[str] = ()
+) -> AlertMessage:
+    """What to say of an alert as it is now. `note` says why several instances may say the same; `followers` are the
+    names of alerts that follow from it."""
     kind = "resolved" if alert.state == "resolved" else "firing"
     mark = "resolved" if kind == "resolved" else alert.severity
     lines = [
@@ -34,6 +38,8 @@ def message_of(alert: Alert, instance: str, release: str | None, note: str | Non
     ]
     if alert.resolved_at is not None:
         lines.append(f"Resolved  {shown_moment(alert.resolved_at)}" + (f", by {alert.by}" if alert.by else ""))
+    if followers:
+        lines.append(f"With it   {', '.join(followers)}")
     lines.append(f"Look at   {alert.look_at}")
     if kind == "firing":
         lines.append(f'Silence   gatepost alerts silence {alert.id} --for 2h --reason "..."')
@@ -50,6 +56,7 @@ def message_of(alert: Alert, instance: str, release: str | None, note: str | Non
         "resolved_at": shown_moment_or_none(alert.resolved_at),
         "instance": instance,
         "release": release,
+        "followers": list(followers),
         "note": note,
     }
     return AlertMessage(

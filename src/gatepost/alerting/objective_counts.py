@@ -20,6 +20,9 @@ from gatepost.metrics.families import REQUEST_SECONDS
 STEPS = 3 * 24 * 60
 """Steps of a minute that are kept."""
 
+CAUSED, PAGED = 1, 2
+"""Marks of a minute: an alert of its own explains why requests were bad; it was told that they were."""
+
 FAILED = "5xx"
 _COUNT_MAX = 2**32 - 1
 
@@ -43,6 +46,7 @@ class SavedCounts(msgspec.Struct):
     generation: float
     last: tuple[int, int]
     definition: JudgedObjective
+    marks: bytes = b""
 
 
 class ObjectiveCounts:
@@ -52,6 +56,7 @@ class ObjectiveCounts:
         self._step_seconds = step_seconds
         self._totals = array("I", bytes(4 * STEPS))
         self._bads = array("I", bytes(4 * STEPS))
+        self._marks = bytearray(STEPS)
         self._step: int | None = None
         self._last: Counts | None = None
         self._generation = 0.0
@@ -59,6 +64,7 @@ class ObjectiveCounts:
         self.objective = objective
         if saved is not None:
             self._totals, self._bads = _unpacked(saved.totals), _unpacked(saved.bads)
+            self._marks = _unpacked_marks(saved.marks)
             self._step = saved.step
             if saved.definition == objective:
                 self._last, self._generation = Counts(*saved.last), saved.generation
@@ -75,22 +81,39 @@ class ObjectiveCounts:
         if before is not None:
             self._add(max(0, found.total - before.total), max(0, found.bad - before.bad))
 
-    def within(self, seconds: float, now: float) -> Counts:
-        """The counts of the last so many seconds, in whole steps, with the one that has begun."""
+    def mark(self, mark: int, since: float, now: float) -> None:
+        """Mark the steps from that moment on."""
+        if self._step is not None:
+            self._advance(now)
+            for step in range(max(int(since / self._step_seconds), self._step - STEPS + 1), self._step + 1):
+                self._marks[step % STEPS] |= mark
+
+    def within(self, seconds: float, now: float, without: int = 0) -> Counts:
+        """The counts of the last so many seconds, in whole steps, with the one that has begun. Requests of steps with
+        one of the marks `without` are not counted as bad."""
         if self._step is None:
             return Counts(0, 0)
         self._advance(now)
         count = min(STEPS, max(1, round(seconds / self._step_seconds)))
         end = self._step % STEPS + 1
         start = end - count
-        return Counts(_sum(self._totals, start, end), _sum(self._bads, start, end))
+        bad = _sum(self._bads, start, end)
+        if bad and without and any(self._marks):
+            bad -= sum(self._bads[place] for place in range(start, end) if self._marks[place] & without)
+        return Counts(_sum(self._totals, start, end), bad)
 
     def saved(self) -> SavedCounts | None:
         """What is to be kept; None before the first look."""
         if self._step is None or self._last is None:
             return None
         return SavedCounts(
-            self._step, _packed(self._totals), _packed(self._bads), self._generation, self._last, self.objective
+            self._step,
+            _packed(self._totals),
+            _packed(self._bads),
+            self._generation,
+            self._last,
+            self.objective,
+            zlib.compress(self._marks, 1),
         )
 
     def _add(self, total: int, bad: int) -> None:
@@ -108,7 +131,7 @@ class ObjectiveCounts:
             self._step = step
         for number in range(min(max(0, passed), STEPS)):
             place = (step - number) % STEPS
-            self._totals[place] = self._bads[place] = 0
+            self._totals[place] = self._bads[place] = self._marks[place] = 0
         if self._step is None or passed > 0:
             self._step = step
 
@@ -142,6 +165,14 @@ def _unpacked(data: bytes) -> "array[int]":
     except zlib.error:
         found = b""
     return array("I", found if len(found) == 4 * STEPS else bytes(4 * STEPS))
+
+
+def _unpacked_marks(data: bytes) -> bytearray:
+    try:
+        found = zlib.decompress(data)
+    except zlib.error:
+        found = b""
+    return bytearray(found if len(found) == STEPS else STEPS)
 
 
 def _sum(counts: "array[int]", start: int, end: int) -> int:

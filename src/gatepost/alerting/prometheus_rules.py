@@ -19,6 +19,14 @@ REQUESTS = families.REQUEST_SECONDS.name
 RATIO = "gatepost:objective_bad:ratio_rate"
 COUNT = "gatepost:objective_bad:increase"
 
+OBJECTIVE_MISSED, OBJECTIVE_BUDGET = "GatepostObjectiveMissed", "GatepostObjectiveBudget"
+DATABASE_AWAY, WAS_AWAY, POOL_EXHAUSTED = "GatepostDatabaseAway", "GatepostDatabaseWasAway", "GatepostPoolExhausted"
+NOBODY = "none"
+"""The severity of what nobody is told of: it keeps other alerts from being told."""
+
+AFTERMATH_SECONDS = max(rule.short_seconds for rule in RULES if rule.severity == "page")
+"""So long after an outage objectives are missed because of it: Prometheus cannot tell its bad requests from others."""
+
 
 class Rule(NamedTuple):
     """An alert: `expression` holds for `for_seconds`."""
@@ -99,12 +107,16 @@ class PrometheusRules:
         yield f"        labels: {{objective: {quoted(objective.name)}}}"
 
     def _burning(self, objective: MeasuredObjective) -> Iterator[str]:
-        for severity, name in (("page", "GatepostObjectiveMissed"), ("ticket", "GatepostObjectiveBudget")):
+        for severity, name in (("page", OBJECTIVE_MISSED), ("ticket", OBJECTIVE_BUDGET)):
             rules = [rule for rule in RULES if rule.severity == severity]
             yield f"      - alert: {name}"
             yield f"        expr: {quoted(' or '.join(self._burns(rule, objective) for rule in rules))}"
-            yield f"        labels: {{severity: {severity}, objective: {quoted(objective.name)}}}"
+            yield f"        labels: {self._labels(severity, objective)}"
             yield f"        annotations: {{summary: {quoted(self._summary(objective))}}}"
+
+    def _labels(self, severity: str, objective: MeasuredObjective) -> str:
+        """With the job, by which Alertmanager finds the alerts that explain this one."""
+        return f"{{severity: {severity}, objective: {quoted(objective.name)}, job: {quoted(self.job)}}}"
 
     def _burns(self, rule: BurnRule, objective: MeasuredObjective) -> str:
         label = f"{{objective={json.dumps(objective.name)}}}"
@@ -134,14 +146,22 @@ class PrometheusRules:
     def _conditions(self) -> Iterator[Rule]:
         job, by, scale = self._job, "by (job, instance)", self._scale
         yield Rule(
-            "GatepostDatabaseAway",
+            DATABASE_AWAY,
             f"min {by} ({families.DATABASE_REACHABLE.name}{{{job}}}) == 0",
             conditions.DATABASE_SECONDS,
             "page",
             "A worker of {{ $labels.instance }} cannot reach the database.",
         )
+        window = duration(AFTERMATH_SECONDS * scale)
         yield Rule(
-            "GatepostPoolExhausted",
+            WAS_AWAY,
+            f"min by (job) (min_over_time({families.DATABASE_REACHABLE.name}{{{job}}}[{window}])) == 0",
+            0.0,
+            NOBODY,
+            f"The database was away in the last {window}: nobody is told, it explains missed objectives.",
+        )
+        yield Rule(
+            POOL_EXHAUSTED,
             f"max {by} ({families.POOL_WAITING.name}{{{job}}}) > 0",
             conditions.POOL_SECONDS,
             "page",
@@ -204,13 +224,13 @@ class PrometheusRules:
             yield f"      - {{series: {quoted(name)}, values: {quoted(f'0+{step}x120')}}}"
         yield "    alert_rule_test:"
         yield f"      - eval_time: {duration(60 * minute)}"
-        yield "        alertname: GatepostObjectiveMissed"
+        yield f"        alertname: {OBJECTIVE_MISSED}"
         if not is_bad:
             yield "        exp_alerts: []"
             return
         summary = self._summary(objective).replace("{{ $value | humanizePercentage }}", "100%")
         yield "        exp_alerts:"
-        yield f"          - exp_labels: {{severity: page, objective: {quoted(objective.name)}}}"
+        yield f"          - exp_labels: {self._labels('page', objective)}"
         yield f"            exp_annotations: {{summary: {quoted(summary)}}}"
 
     def _condition_tests(self) -> Iterator[str]:
@@ -225,13 +245,25 @@ class PrometheusRules:
         yield "    alert_rule_test:"
         for minutes, fires in ((2, False), (6, True), (11, False)):
             yield f"      - eval_time: {duration(minutes * minute)}"
-            yield "        alertname: GatepostDatabaseAway"
+            yield f"        alertname: {DATABASE_AWAY}"
             if fires:
                 yield "        exp_alerts:"
                 yield f"          - exp_labels: {{severity: page, job: {quoted(self.job)}, instance: a}}"
                 yield "            exp_annotations: {summary: A worker of a cannot reach the database.}"
             else:
                 yield "        exp_alerts: []"
+            yield f"      - eval_time: {duration(minutes * minute)}"
+            yield f"        alertname: {WAS_AWAY}"
+            # The first minutes are those before the outage.
+            yield from self._was_away() if minutes > 2 else ["        exp_alerts: []"]
+
+    def _was_away(self) -> list[str]:
+        summary = next(rule.summary for rule in self._conditions() if rule.name == WAS_AWAY)
+        return [
+            "        exp_alerts:",
+            f"          - exp_labels: {{severity: {NOBODY}, job: {quoted(self.job)}}}",
+            f"            exp_annotations: {{summary: {quoted(summary)}}}",
+        ]
 
 
 def edge_of(seconds: float) -> float:

@@ -19,11 +19,9 @@ def print_alerts(*, port: int | None, shows_all: bool, as_json: bool) -> bool:
     if as_json:
         print_json({**found, "alerts": shown})
     elif shown:
-        rows = [
-            [each["id"], each["name"], each["state"], each["severity"], each["since"], each["sentence"]]
-            for each in shown
-        ]
-        print_table(["id", "name", "state", "severity", "since", "what"], rows)
+        names = ("id", "name", "state", "severity", "since", "follows_name", "sentence")
+        rows = [[each[name] for name in names] for each in shown]
+        print_table(["id", "name", "state", "severity", "since", "follows", "what"], rows)
     else:
         print_success("Nothing is wrong.")
     if not as_json:
@@ -47,6 +45,8 @@ def print_alert(alert: str, *, port: int | None, as_json: bool) -> bool:
         "since": found["since"],
         "resolved": found["resolved_at"],
         "until": found["silenced_until"],
+        "follows": found["follows"] and f"{found['follows_name']} ({found['follows']}), and is told with it",
+        "followers": ", ".join(found["followers"]),
         "by": found["by"],
         "reason": found["reason"],
         "look at": found["look_at"],

@@ -45,7 +45,8 @@ def _state(wanted: Wanted) -> View:
     lines: list[str | Rows] = [f"{state['instance']}: {_first_sentence(state, firing)}"]
     lines += [f"  - {problem}" for problem in state["problems"][1:]]
     for alert in firing:
-        lines.append(f"  ! {alert['severity']}: {alert['sentence']}")
+        follows = f" (follows from {alert['follows_name']})" if alert.get("follows_name") else ""
+        lines.append(f"  ! {alert['severity']}: {alert['sentence']}{follows}")
         lines.append(f"    since {alert['since']}; look at: {alert['look_at']}")
     lines += [_pool_line(state), _codes_line(state), f"Release {state['release'] or 'unknown'}. {state['records']}"]
     lines.append(_operation_rows(state["operations"][:SHOWN_OPERATIONS]))

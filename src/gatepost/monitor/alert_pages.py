@@ -47,7 +47,7 @@ class AlertPages:
             records = self._records
             saved = records.alerts.saved()
             return {
-                "alerts": [shown_alert(alert) for alert in records.alerts.newest_first()],
+                "alerts": [self._shown(alert) for alert in records.alerts.newest_first()],
                 "silences": [
                     {"name": each.name, "until": shown_moment(each.until), "reason": each.reason, "by": each.by}
                     for each in saved.silences
@@ -64,10 +64,18 @@ class AlertPages:
             if alert is None:
                 return None
             sent = [each for each in self._records.deliveries.newest_first() if each.alert == alert.id]
-            return {**shown_alert(alert), "deliveries": [_shown_delivery(each) for each in sent]}
+            return {
+                **self._shown(alert),
+                "followers": [each.id for each in self._records.alerts.followers(alert.id)],
+                "deliveries": [_shown_delivery(each) for each in sent],
+            }
 
         body = self._context.wait_for(found())
         return _unknown(request) if body is None else json_page(200, body)
+
+    def _shown(self, alert: Alert) -> dict[str, Any]:
+        leader = None if alert.follows is None else self._records.alerts.find(alert.follows)
+        return {**shown_alert(alert), "follows_name": None if leader is None else leader.name}
 
     def _change(self, request: Request) -> Page:
         try:
@@ -87,7 +95,7 @@ class AlertPages:
             return json_page(422, {"detail": str(error)})
         if alert is None and not is_silence:
             return _unknown(request)
-        return json_page(200, {"alert": None if alert is None else shown_alert(alert)})
+        return json_page(200, {"alert": None if alert is None else self._shown(alert)})
 
     def _test(self, request: Request) -> Page:
         async def sent() -> list[dict[str, Any]]:

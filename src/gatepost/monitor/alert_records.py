@@ -10,16 +10,24 @@ from pathlib import Path
 from gatepost import events
 from gatepost.alerting.alert_state import AlertState, load_state, save_state
 from gatepost.alerting.alerts import Alert, Alerts, Transition, error_alert_name
-from gatepost.alerting.burn_rates import burn_findings
+from gatepost.alerting.burn_rates import (
+    CAUSES,
+    FOR_SECONDS,
+    FOR_SECONDS_MIN,
+    burn_findings,
+    page_name,
+    told_seconds,
+)
 from gatepost.alerting.channels import channels_of
 from gatepost.alerting.claims import claimed
 from gatepost.alerting.conditions import INSTANCE, Conditions, OtherInstance, Surroundings
 from gatepost.alerting.deliveries import Deliveries, Delivery
 from gatepost.alerting.messages import message_of
-from gatepost.alerting.objective_counts import ObjectiveCounts
+from gatepost.alerting.objective_counts import CAUSED, PAGED, ObjectiveCounts
 from gatepost.alerting.readings import NAMES, reading_of
 from gatepost.alerting.reported_objectives import JudgedObjective, ObjectivesReported
 from gatepost.alerting.steady_clock import SteadyClock
+from gatepost.alerting.texts import sendable
 from gatepost.background import stop_if_cancelled
 from gatepost.metrics.exposition import sums
 from gatepost.monitor.context import MonitorContext
@@ -70,6 +78,7 @@ class AlertRecords:
         self._must_tell = asyncio.Event()
         self._clock = SteadyClock()
         self._save_at = 0.0
+        self._has_looked = False
         folders = [of.settings.log.folder, of.files.folder, Path.cwd()]
         self._folders = [os.path.realpath(folder) for folder in folders if folder is not None]
         self.alerts = Alerts(self._note, saved=state.alerts, scale=self._scale)
@@ -92,6 +101,8 @@ class AlertRecords:
 
     def silence(self, name: str, seconds: float, reason: str, operator: str) -> Alert | None:
         """As an operator asks. Raises ConfigurationError."""
+        if not self._has_looked:  # only a look says which alerts there could be
+            self._look_once()
         found = self.alerts.silence(name, seconds, reason, operator)
         silenced = name if found is None else found.name
         self._context.events.emit(events.AlertSilenced(silenced, seconds, reason, operator))
@@ -99,25 +110,39 @@ class AlertRecords:
         return found
 
     async def _look(self) -> None:
-        database = self._context.database
         while True:
-            with self._context.monitored.memory.regions() as regions:
-                reading = reading_of(sums(regions, NAMES), self._folders)
-            now = self._clock()
-            around = Surroundings(
-                self._beats.clock_offset_seconds,
-                [change.at for change in self._context.changes.newest_first() if change.kind == "worker_death"],
-                self._others,
-                database.name_conflict if database.is_name_taken else "",
-            )
-            findings = [*self._conditions.look(reading, around, now)]
-            for counts in self._counts.values():
-                counts.look(reading.requests, now, self._context.monitored.started_at)
-                findings += burn_findings(counts, now, self._scale)
-            self.alerts.look(findings, INSTANCE if self._others is None else None)
-            if now >= self._save_at:
-                self._save()
+            self._look_once()
             await asyncio.sleep(max(LOOK_SECONDS_MIN, LOOK_SECONDS * self._scale))
+
+    def _look_once(self) -> None:
+        database = self._context.database
+        with self._context.monitored.memory.regions() as regions:
+            reading = reading_of(sums(regions, NAMES), self._folders)
+        now = self._clock()
+        around = Surroundings(
+            self._beats.clock_offset_seconds,
+            [change.at for change in self._context.changes.newest_first() if change.kind == "worker_death"],
+            self._others,
+            database.name_conflict if database.is_name_taken else "",
+        )
+        findings = [*self._conditions.look(reading, around, now)]
+        for counts in self._counts.values():
+            counts.look(reading.requests, now, self._context.monitored.started_at)
+            self._mark(counts, now)
+            findings += burn_findings(counts, now, self._scale)
+        self.alerts.look(findings, INSTANCE if self._others is None else None)
+        if now >= self._save_at:
+            self._save()
+        self._has_looked = True
+
+    def _mark(self, counts: ObjectiveCounts, now: float) -> None:
+        """Say which bad requests of an objective are explained by the alert of a cause, and which the page about it has
+        told of."""
+        scale, page = self._scale, page_name(counts.objective.name)
+        if (seconds := self.alerts.held_seconds(CAUSES)) is not None:
+            counts.mark(CAUSED, now - seconds - max(FOR_SECONDS * scale, FOR_SECONDS_MIN), now)
+        if (seconds := self.alerts.held_seconds((page,))) is not None:
+            counts.mark(PAGED, now - seconds - told_seconds(counts, now, scale), now)
 
     async def _tell(self) -> None:
         of = self._context.monitored
@@ -126,7 +151,8 @@ class AlertRecords:
                 alert = self._untold[0]
                 is_ours, note = await self._claim(alert)
                 if is_ours and self.deliveries.channels:
-                    message = message_of(alert, of.instance, of.release, note)
+                    followers = [sendable(each.name) for each in self.alerts.followers(alert.id)]
+                    message = message_of(alert, of.instance, of.release, note, followers)
                     self.deliveries.add(alert.id, alert.name, message)
                 self._untold.pop(0)
                 stop_if_cancelled()
@@ -194,10 +220,12 @@ class AlertRecords:
     def _note(self, transition: Transition) -> None:
         alert, emit = transition.alert, self._context.events.emit
         if transition.to == "firing":
-            emit(events.AlertFired(alert.id, alert.name, alert.severity, alert.sentence))
+            leader = None if alert.follows is None else self.alerts.find(alert.follows)
+            follows = None if leader is None else leader.name
+            emit(events.AlertFired(alert.id, alert.name, alert.severity, alert.sentence, follows))
         elif transition.to == "resolved":
             emit(events.AlertResolved(alert.id, alert.name, alert.sentence, transition.by))
-        if transition.to == "firing" or (transition.to == "resolved" and alert.is_told):
+        if (transition.to == "firing" and alert.follows is None) or (transition.to == "resolved" and alert.is_told):
             self._untold.append(alert)
             self._must_tell.set()
         self._save()

@@ -20,6 +20,11 @@ def _error(event: events.ErrorGroupFound) -> str:
     return f"{event.kind} in {event.where} {news}: gatepost errors show {event.fingerprint}."
 
 
+def _fired(event: events.AlertFired) -> str:
+    follows = "" if event.follows is None else f" (follows from {event.follows})"
+    return f"Fires: {event.alert_name}{follows}. {event.sentence}"
+
+
 _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
     events.WorkerDied: (
         "worker_death",
@@ -58,7 +63,7 @@ _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
         "migration",
         lambda event: f"Tables are not those of the models: {', '.join(event.tables)}.",
     ),
-    events.AlertFired: ("alert", lambda event: f"Fires: {event.alert_name}. {event.sentence}"),
+    events.AlertFired: ("alert", _fired),
     events.AlertResolved: (
         "alert",
         lambda event: f"Resolved{f' by {event.operator}' if event.operator else ''}: {event.alert_name}.",

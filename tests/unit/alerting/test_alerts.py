@@ -4,6 +4,7 @@ import pytest
 
 from gatepost.alerting.alerts import ALERTS_MAX, Alerts, Transition
 from gatepost.alerting.findings import Finding
+from gatepost.errors import ConfigurationError
 
 
 class Watched:
@@ -97,6 +98,7 @@ def test_a_silenced_alert_is_told_again_when_the_silence_ends() -> None:
 
 def test_a_silence_holds_for_the_next_alert_of_the_name() -> None:
     watched = Watched()
+    watched.look(holds=False)
     assert watched.alerts.silence("disk", 600, "moving files", "uid 0") is None
     watched.look(holds=True)
     watched.look(holds=True, after=10)
@@ -169,6 +171,7 @@ def test_many_new_kinds_of_errors_are_one_alert() -> None:
 
 def test_alerts_and_silences_outlive_a_monitor() -> None:
     watched = fired()
+    watched.alerts.look([Finding(name, "page", name == "disk", "It is.", "df -h") for name in ("disk", "clock")])
     watched.alerts.silence("clock", 600, "known", "uid 0")
     again = Alerts(
         watched.transitions.append, saved=watched.alerts.saved(), clock=lambda: watched.now, elapsed=lambda: watched.now
@@ -189,13 +192,131 @@ def test_their_number_is_bounded_and_those_that_fire_stay() -> None:
     assert len(found) == ALERTS_MAX
     assert found[0].name == "disk"
     for number in range(ALERTS_MAX + 50):
+        watched.look(holds=False, name=f"silent-{number}")
         watched.alerts.silence(f"silent-{number}", 600, "known", "uid 0")
     assert len(watched.alerts.saved().silences) == ALERTS_MAX
 
 
-@pytest.mark.parametrize("name", ["a\nb", "x" * 201])
-def test_a_name_that_none_can_have_is_not_silenced(name: str) -> None:
-    from gatepost import ConfigurationError
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("a\nb", "There could be disk, error:many"),
+        ("x" * 201, "There could be disk, error:many"),
+        ("dsik", "Did you mean 'disk'?"),
+    ],
+)
+def test_a_name_that_no_alert_could_have_is_not_silenced(name: str, hint: str) -> None:
+    watched = Watched()
+    watched.look(holds=False)
+    with pytest.raises(ConfigurationError, match="is not the name of an alert that could fire") as refused:
+        watched.alerts.silence(name, 60, "known", "uid 0")
+    assert hint in str(refused.value)
+    assert watched.alerts.saved().silences == []
 
-    with pytest.raises(ConfigurationError, match="is not a name of an alert"):
-        Watched().alerts.silence(name, 60, "known", "uid 0")
+
+class Outage(Watched):
+    """A database, and an objective that is missed because of it."""
+
+    def look_at(self, database: bool, objective: bool, *, explained: bool = True, after: float = 5.0) -> None:
+        self.now += after
+        self.alerts.look(
+            [
+                Finding("database", "page", database, "Away.", "doctor", 10.0, 30.0),
+                Finding(
+                    "objective:reads", "page", objective, "Missed.", "logs", 10.0, 60.0,
+                    causes=("database", "pool"), is_explained=explained,
+                ),
+                Finding(
+                    "objective:reads:budget", "ticket", objective, "Spent.", "logs", 10.0, 60.0,
+                    causes=("objective:reads", "database", "pool"), is_explained=explained,
+                ),
+            ]
+        )  # fmt: skip
+
+    def told(self) -> list[str]:
+        """What operators hear, as the monitor decides it."""
+        found = [
+            f"{each.to} {each.alert.name}"
+            for each in self.transitions
+            if (each.to == "firing" and each.alert.follows is None) or (each.to == "resolved" and each.alert.is_told)
+        ]
+        self.transitions.clear()
+        return found
+
+    def states(self) -> dict[str, str]:
+        return {alert.name: alert.state for alert in self.alerts.newest_first()}
+
+
+def test_what_follows_from_an_outage_is_told_with_it() -> None:
+    outage = Outage()
+    outage.look_at(database=False, objective=True, explained=False, after=0)
+    for _ in range(8):
+        outage.look_at(database=True, objective=True, explained="database" in outage.states())
+    assert outage.told() == ["firing database"]
+    assert set(outage.states().values()) == {"firing"}
+    database = outage.alerts.find("database")
+    assert database is not None
+    assert [each.name for each in outage.alerts.followers(database.id)] == ["objective:reads", "objective:reads:budget"]
+    for _ in range(20):
+        outage.look_at(database=False, objective=True)
+    assert outage.told() == ["resolved database"], "bad requests of the outage are still in the windows"
+    for _ in range(20):
+        outage.look_at(database=False, objective=False)
+    assert outage.told() == []
+    assert set(outage.states().values()) == {"resolved"}
+
+
+def test_what_goes_on_by_itself_is_told() -> None:
+    outage = Outage()
+    for _ in range(6):
+        outage.look_at(database=True, objective=True, explained="database" in outage.states())
+    for _ in range(10):
+        outage.look_at(database=False, objective=True)
+    assert outage.told() == ["firing database", "resolved database"]
+    outage.look_at(database=False, objective=True, explained=False)
+    assert outage.told() == ["firing objective:reads", "firing objective:reads:budget"]
+    for _ in range(20):
+        outage.look_at(database=False, objective=False)
+    assert outage.told() == ["resolved objective:reads", "resolved objective:reads:budget"]
+
+
+def test_a_cause_that_does_not_come_is_not_waited_for() -> None:
+    outage = Outage()
+    for database in (True, False, False, False):
+        outage.look_at(database=database, objective=True, explained=False)
+    assert outage.told() == ["firing objective:reads", "firing objective:reads:budget"]
+    flapping = Outage()
+    for number in range(20):
+        flapping.look_at(database=number % 2 == 0, objective=True, explained=False)
+    assert flapping.told()[:1] == ["firing objective:reads"]
+
+
+def test_a_silence_of_the_cause_holds_for_what_follows() -> None:
+    outage = Outage()
+    outage.look_at(database=False, objective=False)
+    outage.alerts.silence("database", 600, "maintenance", "uid 0")
+    for _ in range(8):
+        outage.look_at(database=True, objective=True, explained="database" in outage.states())
+    for _ in range(20):
+        outage.look_at(database=False, objective=False)
+    assert outage.told() == []
+
+
+def test_a_pool_that_is_exhausted_after_an_outage_follows_from_it_for_a_while() -> None:
+    watched = Outage()
+
+    def look(*, database: bool, pool: bool, after: float = 30.0) -> None:
+        watched.now += after
+        watched.alerts.look(
+            [
+                Finding("database", "page", database, "Away.", "doctor", 10.0, 30.0),
+                Finding("pool", "page", pool, "Exhausted.", "waits", 60.0, 30.0, causes=("database",)),
+            ]
+        )
+
+    for database, pool in ((True, False), (True, False), (False, True), (False, True), (False, True), (False, True)):
+        look(database=database, pool=pool)
+    assert watched.told() == ["firing database", "resolved database"]
+    for _ in range(12):
+        look(database=False, pool=True)
+    assert watched.told() == ["firing pool"]

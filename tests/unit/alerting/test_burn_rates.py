@@ -3,8 +3,8 @@ new monitor."""
 
 from collections.abc import Mapping, Sequence
 
-from gatepost.alerting.burn_rates import BAD_MIN, burn_findings, shown_span
-from gatepost.alerting.objective_counts import STEPS, Labels, ObjectiveCounts
+from gatepost.alerting.burn_rates import BAD_MIN, burn_findings, shown_span, told_seconds
+from gatepost.alerting.objective_counts import CAUSED, PAGED, STEPS, Labels, ObjectiveCounts
 from gatepost.alerting.reported_objectives import JudgedObjective, judged
 from gatepost.declaring.objectives import MeasuredObjective
 from gatepost.metrics.buckets import BUCKETS, bucket_of
@@ -137,3 +137,25 @@ def test_a_ring_holds_three_days_and_no_more() -> None:
 
 def test_spans_are_shown_in_their_unit() -> None:
     assert [shown_span(seconds) for seconds in (259_200, 21_600, 300, 36)] == ["3 d", "6 h", "5 min", "36 s"]
+
+
+def explained(counts: ObjectiveCounts, now: float) -> dict[str, bool | None]:
+    return {finding.name: finding.is_explained for finding in burn_findings(counts, now) if finding.holds}
+
+
+def test_bad_requests_of_an_outage_are_explained_and_those_after_it_are_not() -> None:
+    counts = counts_of((NOW, requests(0)), (NOW + 5, requests(1000)), (NOW + 65, requests(1000, failed=40)))
+    assert explained(counts, NOW + 65) == {"objective:reads": False, "objective:reads:budget": False}
+    counts.mark(CAUSED, NOW + 60, NOW + 65)
+    assert explained(counts, NOW + 65) == {"objective:reads": True, "objective:reads:budget": True}
+    again = ObjectiveCounts(READS, 60.0, counts.saved())
+    assert explained(again, NOW + 65) == {"objective:reads": True, "objective:reads:budget": True}
+    again.look(requests(1000, failed=60), NOW + 185, 1.0)
+    assert explained(again, NOW + 185) == {"objective:reads": False, "objective:reads:budget": False}
+
+
+def test_what_the_page_told_of_explains_the_ticket_alone() -> None:
+    counts = counts_of((NOW, requests(0)), (NOW + 5, requests(1000)), (NOW + 65, requests(1000, failed=40)))
+    assert told_seconds(counts, NOW + 65) == 6 * 3600
+    counts.mark(PAGED, NOW + 65 - told_seconds(counts, NOW + 65), NOW + 65)
+    assert explained(counts, NOW + 65) == {"objective:reads": False, "objective:reads:budget": True}

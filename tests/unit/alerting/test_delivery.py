@@ -73,7 +73,12 @@ async def test_a_mail_says_what_is_wrong_and_where_to_look(mail_port: int, recei
     assert (mail["message-id"], mail["auto-submitted"]) == ("<msg_1@shop.example>", "auto-generated")
     text = mail.get_payload(decode=True).decode()  # type: ignore[union-attr]
     assert text.startswith("40 of 100 requests failed.\r\n")
-    for words in ("web-1, release 4f2a", "2027-01-15T08:00:00Z", "gatepost alerts silence a1b2c3d4", "Each instance"):
+    for words in (
+        "web-1, release 4f2a",
+        "2027-01-15T08:00:00.000Z",
+        "gatepost alerts silence a1b2c3d4",
+        "Each instance",
+    ):
         assert words in text
 
 
@@ -328,5 +333,5 @@ def test_a_message_of_a_resolved_alert_says_by_whom() -> None:
     resolved = Alert("1", "disk", "page", "resolved", 1.0, "Full.", "df -h", resolved_at=61.0, by="uid 0")
     message: AlertMessage = message_of(resolved, "web-1", None)
     assert (message.type, message.subject) == ("alert.resolved", "[resolved] disk at web-1")
-    assert "Resolved  1970-01-01T00:01:01Z, by uid 0" in message.text
+    assert "Resolved  1970-01-01T00:01:01.000Z, by uid 0" in message.text
     assert "silence" not in message.text
