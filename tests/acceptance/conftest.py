@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import importlib
 import io
+import itertools
 import logging
 import os
 import re
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from gatepost.auth.keys import KEY_FILE, development_key
 from gatepost.cli.main import main
 from gatepost.embedded.account import prctl
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -216,16 +218,33 @@ def production(
 ) -> dict[str, str]:
     """The environment that a production server needs, with the table of the tiny app; without the time that load
     balancers need at a stop."""
-    from gatepost.auth.keys import KEY_FILE, development_key
-
-    development_key(tmp_path)
     postgresql.execute(NOTES, database=urlsplit(database_url).path[1:])
+    return {**environ, **production_settings(tmp_path, database_url)}
+
+
+def production_settings(folder: Path, database_url: str) -> dict[str, str]:
+    """What `production` adds to an environment, with a signing key that lies in the folder."""
+    development_key(folder)
     return {
-        **environ,
         "DATABASE_URL": database_url,
         "GATEPOST_DRAIN_DELAY_SECONDS": "0",
-        "GATEPOST_SIGNING_KEY_FILE": str(tmp_path / KEY_FILE),
+        "GATEPOST_SIGNING_KEY_FILE": str(folder / KEY_FILE),
     }
+
+
+@pytest.fixture(scope="module")
+def module_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`project`, for servers that the tests of a module share."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "app.py").write_text(APP)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def module_production(postgresql: EmbeddedPostgreSQL, module_database_url: str, module_project: Path) -> dict[str, str]:
+    """`production`, for servers that the tests of a module share."""
+    postgresql.execute(NOTES, database=urlsplit(module_database_url).path[1:])
+    return {**without_settings(), **production_settings(module_project, module_database_url)}
 
 
 def name_of(process: psutil.Process) -> str:
@@ -244,19 +263,32 @@ def monitor_of(server: Running) -> psutil.Process:
 Start = Callable[..., Running]
 
 
+@contextlib.contextmanager
+def starting(folder: Path) -> Iterator[Start]:
+    """Starts commands in a folder, by a `launcher` where one is given; none of them outlives the block."""
+    with contextlib.ExitStack() as stack:
+        numbers = itertools.count()
+
+        def begin(*arguments: str, environ: Mapping[str, str], launcher: Sequence[str] = ()) -> Running:
+            running = Running(list(arguments), folder, environ, f"command{next(numbers)}", launcher)
+            stack.callback(running.close)
+            return running
+
+        yield begin
+
+
 @pytest.fixture
 def start(project: Path) -> Iterator[Start]:
-    """Starts commands, by a `launcher` where one is given; none of them outlives the test."""
-    started: list[Running] = []
+    """Starts commands in the project; none of them outlives the test."""
+    with starting(project) as begin:
+        yield begin
 
-    def begin(*arguments: str, environ: Mapping[str, str], launcher: Sequence[str] = ()) -> Running:
-        running = Running(list(arguments), project, environ, f"command{len(started)}", launcher)
-        started.append(running)
-        return running
 
-    yield begin
-    for running in started:
-        running.close()
+@pytest.fixture(scope="module")
+def module_start(module_project: Path) -> Iterator[Start]:
+    """Starts commands that the tests of a module share."""
+    with starting(module_project) as begin:
+        yield begin
 
 
 def run(*arguments: str, cwd: Path, environ: Mapping[str, str], stdin: str = "") -> "subprocess.CompletedProcess[str]":
