@@ -78,11 +78,13 @@ def test_where_rows_do_not_fit_the_models_every_request_gets_the_ways_out(
     assert "Traceback" not in server.output
 
 
-def test_dev_says_where_the_api_is_by_an_address_that_responds(start: Start, environ: Environ, project: Path) -> None:
+def test_dev_says_where_the_api_is_by_an_address_that_responds(
+    start: Start, environ: Environ, project: Path, database_url: str
+) -> None:
     app = project / "app.py"
     source = app.read_text()
     app.write_text(source.replace("read=anyone), mount", 'read=anyone), prefix="/v1", mount'))
-    server = start("dev", "--port", "0", environ=environ).ready()
+    server = start("dev", "--port", "0", environ={**environ, "DATABASE_URL": database_url}).ready()
     address = f"http://127.0.0.1:{server.port}"
     wait_for(lambda: f"The API is at {address}/v1/notes\n" in server.output, server.output)
     assert server.get("/v1/notes")[0] == 200
@@ -91,16 +93,26 @@ def test_dev_says_where_the_api_is_by_an_address_that_responds(start: Start, env
     wait_for(lambda: f"The API is below {address}/api/\n" in server.output, server.output)
 
 
-def test_dev_works_again_after_it_was_killed(start: Start, environ: Environ) -> None:
-    first = start("dev", "--port", "0", environ=environ).ready()
-    first.send(signal.SIGKILL)
-    first.wait()
-    second = start("dev", "--port", str(first.port), environ=environ).ready()
-    assert second.get("/api/notes")[0] == 200
+def test_dev_begins_again_whatever_ended_it_and_commands_use_its_database_meanwhile(
+    start: Start, environ: Environ, project: Path
+) -> None:
+    server = start("dev", "--port", "0", environ=environ).ready()
+    port = str(server.port)
+    server.send(signal.SIGKILL)
+    server.wait()
+    for cause in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: its terminal is closed
+        server = start("dev", "--port", port, environ=environ).ready()
+        assert server.get("/api/notes")[0] == 200
+        processes = server.children()
+        server.send(cause)
+        assert server.wait() == 0, cause
+        _, alive = psutil.wait_procs(processes, timeout=5)
+        assert not [process for process in alive if is_alive(process)], cause
+    listed = run("users", "list", "--json", cwd=project, environ=environ)
+    assert (listed.returncode, listed.stdout) == (0, "[]\n")
 
 
-@pytest.mark.parametrize("command", ["dev", "serve"])
-@pytest.mark.parametrize("port", ["65536", "-1", "99999999999999999999"])
+@pytest.mark.parametrize(("command", "port"), [("dev", "65536"), ("serve", "-1")])
 def test_a_port_out_of_range_is_refused_in_a_sentence(environ: Environ, project: Path, command: str, port: str) -> None:
     refused = run(command, f"--port={port}", cwd=project, environ=environ)
     assert refused.returncode == 2
@@ -121,20 +133,6 @@ def test_a_new_project_passes_its_own_test(environ: Environ, tmp_path: Path) -> 
     )
     assert tested.returncode == 0, tested.stdout
     assert "1 passed" in tested.stdout
-
-
-@pytest.mark.parametrize("cause", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "its terminal is closed"])
-def test_dev_ends_and_commands_use_its_database_from_then_on(
-    start: Start, environ: Environ, project: Path, cause: signal.Signals
-) -> None:
-    server = start("dev", "--port", "0", environ=environ).ready()
-    processes = server.children()
-    server.send(cause)
-    assert server.wait() == 0
-    _, alive = psutil.wait_procs(processes, timeout=5)
-    assert not [process for process in alive if is_alive(process)]
-    listed = run("users", "list", "--json", cwd=project, environ=environ)
-    assert (listed.returncode, listed.stdout) == (0, "[]\n")
 
 
 def test_what_an_empty_database_refuses_is_said_once(

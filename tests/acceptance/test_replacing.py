@@ -1,6 +1,7 @@
 """SIGHUP and SIGTERM under traffic: workers come and go, and clients do not notice."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -11,6 +12,9 @@ from tests.acceptance.traffic import Traffic
 Environ = dict[str, str]
 CUT_MAX = 1 / 10_000
 """Of new connections, those that may be cut off while workers are replaced."""
+PAUSE_SECONDS = 0.005
+"""Between two requests of a client: in tests_all/test_soak.py there is none."""
+REPLACED = '"event":"worker_replaced"'
 
 
 def pids(server: Running) -> set[int]:
@@ -26,15 +30,37 @@ def assert_nobody_noticed(traffic: Traffic) -> None:
     assert traffic.cut["fresh"] <= traffic.responses["fresh"].total() * CUT_MAX
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_sighup_replaces_every_worker_and_no_client_notices(
-    start: Start, production: Environ, project: Path, workers: int
-) -> None:
-    server = start("serve", "--port", "0", "--workers", str(workers), environ=production).ready()
+@pytest.fixture(scope="module", params=[1, 2])
+def several(request: pytest.FixtureRequest, module_start: Start, module_production: Environ) -> Iterator[Running]:
+    """A server of one or two workers that a test may replace; it ends in order."""
+    workers = str(request.param)
+    server = module_start("serve", "--port", "0", "--workers", workers, environ=module_production).ready()
+    yield server
+    server.send(signal.SIGTERM)
+    assert server.wait() == 0
+
+
+@pytest.fixture(scope="module")
+def one(module_start: Start, module_production: Environ) -> Running:
+    """A server of one worker that a test may replace."""
+    return module_start("serve", "--port", "0", environ=module_production).ready()
+
+
+def only_worker(server: Running) -> int:
+    """The worker of `one`, once those that it has replaced have ended."""
+    wait_for(lambda: len(pids(server)) == 1, "the end of an earlier worker")
+    [worker] = pids(server)
+    return worker
+
+
+def test_sighup_replaces_every_worker_and_no_client_notices(several: Running) -> None:
+    server, app = several, several.folder / "app.py"
     old = pids(server)
-    source = (project / "app.py").read_text()
-    (project / "app.py").write_text(source.replace("read=anyone)", 'read=anyone, path="remarks")'))
-    with Traffic(server.port) as traffic:
+    workers = len(old)
+    source = app.read_text()
+    path = f"remarks-{workers}"
+    app.write_text(source.replace("read=anyone)", f'read=anyone, path="{path}")'))
+    with Traffic(server.port, pause_seconds=PAUSE_SECONDS) as traffic:
         wait_for(lambda: traffic.count > 100, "traffic")
         server.send(signal.SIGHUP)
         wait_for(lambda: len(new := pids(server)) == workers and not new & old, "other workers")
@@ -42,30 +68,26 @@ def test_sighup_replaces_every_worker_and_no_client_notices(
         wait_for(lambda: traffic.count > count + 100, "traffic of the new workers")
     assert_nobody_noticed(traffic)
     assert traffic.closed > 0, "kept connections moved because they were told to"
-    assert server.get("/api/remarks")[0] != 404, "the new workers have loaded the application anew"
-    assert server.output.count('"event":"worker_replaced"') == workers
-    server.send(signal.SIGTERM)
-    assert server.wait() == 0
+    assert server.get(f"/api/{path}")[0] != 404, "the new workers have loaded the application anew"
+    assert server.output.count(REPLACED) == workers
+    app.write_text(source)
 
 
-def test_a_request_in_flight_is_finished_by_the_worker_that_is_replaced(
-    start: Start, production: Environ, project: Path
-) -> None:
-    server = start("serve", "--port", "0", environ=production).ready()
-    [old] = pids(server)
+def test_a_request_in_flight_is_finished_by_the_worker_that_is_replaced(one: Running) -> None:
+    server, old = one, only_worker(one)
+    count = server.output.count(REPLACED)
     waiting = server.ask_and_leave_waiting()
     server.send(signal.SIGHUP)
-    wait_for(lambda: '"event":"worker_replaced"' in server.output, "a new worker")
-    (project / "released").touch()
+    wait_for(lambda: server.output.count(REPLACED) > count, "a new worker")
+    (server.folder / "released").touch()
     response = waiting.getresponse()
     assert (response.status, response.read(), response.getheader("connection")) == (200, b"released", "close")
     wait_for(lambda: old not in pids(server), "the old worker's end")
 
 
-def test_a_replaced_worker_is_still_ready(start: Start, production: Environ) -> None:
-    server = start("serve", "--port", "0", environ=production).ready()
-    with Traffic(server.port, "/readyz", clients=2) as traffic:
-        [old] = pids(server)
+def test_a_replaced_worker_is_still_ready(one: Running) -> None:
+    server, old = one, only_worker(one)
+    with Traffic(server.port, "/readyz", clients=2, pause_seconds=PAUSE_SECONDS) as traffic:
         server.send(signal.SIGHUP)
         wait_for(lambda: old not in pids(server), "the old worker's end")
     assert_nobody_noticed(traffic)
@@ -118,7 +140,7 @@ def test_a_server_that_is_told_to_stop_while_it_replaces_stops(start: Start, pro
 def test_readiness_turns_false_before_connections_are_refused(start: Start, production: Environ) -> None:
     environ = {**production, "GATEPOST_DRAIN_DELAY_SECONDS": "2"}
     server = start("serve", "--port", "0", "--workers", "2", environ=environ).ready()
-    with Traffic(server.port) as traffic:
+    with Traffic(server.port, pause_seconds=PAUSE_SECONDS) as traffic:
         wait_for(lambda: traffic.count > 100, "traffic")
         server.send(signal.SIGTERM)
         wait_for(lambda: server.responds("/readyz", 503), "readiness to turn false")
@@ -142,9 +164,10 @@ def test_a_second_signal_does_not_wait_for_load_balancers(start: Start, producti
     assert server.wait() == 130
 
 
-def test_signals_between_master_and_workers_do_no_harm_to_a_master(start: Start, production: Environ) -> None:
-    server = start("serve", "--port", "0", environ=production).ready()
+def test_signals_between_master_and_workers_do_no_harm_to_a_master(one: Running) -> None:
+    server, worker = one, only_worker(one)
     server.send(signal.SIGUSR1)
     server.send(signal.SIGUSR2)
     assert server.get("/readyz")[0] == 200
     assert server.process.poll() is None
+    assert only_worker(server) == worker
