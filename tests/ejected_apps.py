@@ -2,8 +2,10 @@
 eject`, and put in its place. The tests themselves stay as they are.
 """
 
+import functools
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -22,6 +24,9 @@ PARTS = ("service", "dto")
 ejected: list[Ejected] = []
 """What was put in place."""
 
+files_with_verbs: set[str] = set()
+"""The files of tests in which a verb of it ran."""
+
 
 def classes_of(found: Ejected) -> dict[str, Any]:
     """The classes of the source, run as a module of its own."""
@@ -29,6 +34,17 @@ def classes_of(found: Ejected) -> dict[str, Any]:
     code = compile(found.source, f"<ejected {found.model}.{found.part}>", "exec", dont_inherit=True)
     exec(code, namespace)  # noqa: S102 - what the command has just written
     return namespace
+
+
+def noted(verb: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """A verb that notes in which file's tests it ran."""
+
+    @functools.wraps(verb)
+    async def run(*arguments: Any, **named: Any) -> Any:
+        files_with_verbs.add(os.environ.get("PYTEST_CURRENT_TEST", "").partition("::")[0])
+        return await verb(*arguments, **named)
+
+    return run
 
 
 def all_ejected(app: App, part: str) -> Iterator[tuple[DeclaredResources, ServedModel, Ejected]]:
@@ -49,6 +65,8 @@ def put_services(app: App) -> None:
     """Put ejected services in place, or their verbs into the services that are there."""
     for declared, served, found in all_ejected(app, "service"):
         made = classes_of(found)[found.resource["service"]]
+        for verb in SEAMS.keys() & vars(made).keys():
+            setattr(made, verb, noted(vars(made)[verb]))
         own = declared.services.setdefault(served.entity.model, made)
         if own is not made:
             for verb in SEAMS.keys() & vars(made).keys():
@@ -66,9 +84,13 @@ def put_dtos(app: App) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how much was ejected."""
+    """Say how much was ejected, and which files have tried nothing of it."""
     if config.getoption("ejected"):
         terminalreporter.write_line(f"ejected: {len(ejected)}")
+    if config.getoption("ejected") == "service":
+        reports = [each for kind in ("passed", "failed") for each in terminalreporter.getreports(kind)]
+        for file in sorted({each.nodeid.partition("::")[0] for each in reports} - files_with_verbs):
+            terminalreporter.write_line(f"without an ejected verb: {file}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
