@@ -119,8 +119,10 @@ class RecordsDatabase:
                 self._give_up(str(error) or type(error).__name__)
                 raise RecordsAway(self.state) from error
             except BaseException:
-                # Broken off in the middle: what it would reply next is nobody's.
+                # Broken off in the middle: what it would reply next is nobody's. The database is no worse for it, so
+                # what a monitor does at its end need not wait.
                 self._give_up("a statement was broken off")
+                self._retry_at = 0.0
                 raise
             stop_if_cancelled()
 

@@ -209,6 +209,28 @@ async def test_what_the_database_refuses_breaks_no_connection(database_url: str,
     await database.close()
 
 
+async def test_a_part_that_is_broken_off_keeps_no_other_from_saying_that_the_instance_ends(
+    database_url: str, reports: Reports
+) -> None:
+    server = Server(database_url, reports)
+    beats = InstanceBeats(server.context)
+    await beats._beat()
+
+    async def work() -> None:
+        async with server.context.database.copying("history") as connection:
+            await connection.fetch("SELECT pg_sleep(30)")
+
+    for _ in range(3):
+        task = asyncio.ensure_future(work())
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    await beats.stop()
+    await server.context.database.close()
+    assert await run(database_url, "SELECT stopped_at IS NOT NULL FROM gatepost.instances")
+
+
 async def test_two_servers_of_one_name_are_noticed_and_never_mixed(
     database_url: str, reports: Reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
