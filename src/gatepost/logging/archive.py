@@ -1,11 +1,13 @@
 """What becomes of closed log files: compressed once nobody writes to them, deleted when they are old or too many.
 
-Off the request path, in a thread of the process that closed one. Names sort by time within a log:
+Off the request path, in the monitor; where there is none, in a thread of the process that closed one. Names sort by
+time within a log:
 `combined-20261130T201522.123456Z-4711.log`, and `.zst` behind it when it is compressed.
 """
 
 import contextlib
 import fcntl
+import math
 import os
 import re
 import stat
@@ -18,6 +20,9 @@ from typing import NamedTuple
 DAY_SECONDS = 86_400
 DAYS = {"combined": 14, "error": 30, "security": 180}
 """How long the closed files of a log are kept; the least valuable log stands first."""
+
+LOCK_NAME = ".archive.lock"
+"""Its time of change says when somebody last looked after the closed files."""
 
 _CLOSED = re.compile(rf"({'|'.join(DAYS)})-(\d{{8}}T\d{{6}}\.\d{{6}})Z-\d+\.log(\.zst)?$")
 _MOMENT = "%Y%m%dT%H%M%S.%f"
@@ -113,12 +118,22 @@ def _size_of(path: Path) -> int:
         return 0
 
 
+def seconds_since_tended(folder: Path) -> float:
+    """How long ago somebody last began to look after the closed files; infinite where nobody ever has."""
+    try:
+        passed = time.time() - (folder / LOCK_NAME).stat().st_mtime
+    except OSError:
+        return math.inf
+    return passed if passed >= 0 else math.inf  # the clock was set back: nobody knows
+
+
 @contextlib.contextmanager
 def _alone(folder: Path) -> Generator[bool]:
-    with (folder / ".archive.lock").open("w") as lock:
+    with (folder / LOCK_NAME).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
+            os.utime(lock.fileno())
             yield True

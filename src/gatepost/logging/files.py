@@ -17,7 +17,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from gatepost.errors import ConfigurationError
-from gatepost.logging.archive import DAY_SECONDS, closed_name, tend
+from gatepost.logging.archive import DAY_SECONDS, closed_name, seconds_since_tended, tend
 from gatepost.logging.lines import ERROR, SECURITY
 
 LOCK_SECONDS = 0.2
@@ -27,14 +27,18 @@ FREE_SHARE_MIN = 0.05
 """Below this share of free space on the disk only errors and security lines are written."""
 
 HOUR_SECONDS = 3600.0
+MONITOR_SECONDS = 120.0
+"""Closed files that the monitor has not looked after for so long are looked after by who closes another one."""
 
 _MODE = 0o640
 
 
 class LogFiles:
-    """The three files of a folder as the end of lines. All of them get together at most `bytes_max`, about."""
+    """The three files of a folder as the end of lines. All of them get together at most `bytes_max`, about. Closed
+    ones are looked after here, or by a monitor (`has_monitor`), as long as that does it."""
 
-    def __init__(self, folder: Path, bytes_max: int) -> None:
+    def __init__(self, folder: Path, bytes_max: int, *, has_monitor: bool = False) -> None:
+        self._has_monitor = has_monitor
         self._folder = folder
         self._bytes_max = bytes_max
         self._lock = FolderLock(folder / ".lock")
@@ -95,6 +99,8 @@ class LogFiles:
     def _archive(self) -> None:
         while self._is_due:  # one that is closed meanwhile is looked after as well
             self._is_due = False
+            if self._has_monitor and seconds_since_tended(self._folder) < MONITOR_SECONDS:
+                return
             # Full or read-only, the disk says the same of every line: it is counted there.
             with contextlib.suppress(OSError):
                 tend(self._folder, self._bytes_max)

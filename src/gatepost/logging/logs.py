@@ -172,6 +172,6 @@ def _outputs(settings: Settings, console: Writer, stream: TextIO, *, has_files: 
     if settings.log_form != "none":
         coloured = settings.log_form == "console" and is_coloured(stream)
         found.append(Output(console, settings.log_form, coloured))
-    if has_files and (files := file_output(settings.log)) is not None:
+    if has_files and (files := file_output(settings.log, has_monitor=settings.admin.metrics)) is not None:
         found.append(files)
     return found

@@ -21,10 +21,10 @@ class Output(NamedTuple):
     has_files: bool = False
 
 
-def file_output(settings: LogSettings) -> Output | None:
+def file_output(settings: LogSettings, *, has_monitor: bool = False) -> Output | None:
     """The files of `GATEPOST_LOG_FOLDER`, if it is set. Raises ConfigurationError where they cannot be written."""
     if settings.folder is None:
         return None
-    files = LogFiles(Path(settings.folder), settings.bytes_max)
+    files = LogFiles(Path(settings.folder), settings.bytes_max, has_monitor=has_monitor)
     files.check()
     return Output(Writer(files), "json", has_files=True)

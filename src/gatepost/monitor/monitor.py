@@ -29,6 +29,7 @@ from gatepost.monitor.incident_records import IncidentRecords
 from gatepost.monitor.instances import InstanceBeats
 from gatepost.monitor.limits import add_limit_pages
 from gatepost.monitor.log_pages import LogPages
+from gatepost.monitor.log_tending import LogTending
 from gatepost.monitor.operation_page import OperationPage
 from gatepost.monitor.operation_statements import OperationStatements
 from gatepost.monitor.page_table import PageTable
@@ -95,6 +96,7 @@ class Monitor:
             alerts,
             DeploymentWatch(context, beats),
             CopyWatch(context),
+            LogTending(context),
         ]
         for listener in self._listeners:
             token = None if listener.family == socket.AF_UNIX else self._token

@@ -12,8 +12,8 @@ import pytest
 from backports import zstd
 
 from gatepost.errors import ConfigurationError
-from gatepost.logging.archive import DAY_SECONDS, closed_files, closed_name, tend
-from gatepost.logging.files import LogFiles
+from gatepost.logging.archive import DAY_SECONDS, LOCK_NAME, closed_files, closed_name, tend
+from gatepost.logging.files import MONITOR_SECONDS, LogFiles
 from gatepost.logging.lines import ERROR, ORDINARY, SECURITY
 
 MIB = 1024 * 1024
@@ -135,6 +135,25 @@ def test_a_file_of_yesterday_is_closed_and_compressed(tmp_path: Path) -> None:
     wait_until_tended(tmp_path)
     assert (tmp_path / "combined.log").read_bytes() == b"today\n"
     assert all_lines(tmp_path, "combined") == [b"yesterday\n", b"today\n"]
+
+
+def test_closed_files_are_left_to_the_monitor_as_long_as_it_looks_after_them(tmp_path: Path) -> None:
+    files = LogFiles(tmp_path, 1600, has_monitor=True)
+    files.check()
+
+    def close_one() -> None:
+        for _ in range(2):
+            files.put([(ORDINARY, b"x" * 150 + b"\n")])
+        if files._tending is not None:
+            files._tending.join()
+
+    tend(tmp_path, MIB)
+    close_one()
+    close_one()
+    assert [file.is_compressed for file in closed_files(tmp_path)] == [False] * 3
+    os.utime(tmp_path / LOCK_NAME, (time.time() - MONITOR_SECONDS - 1,) * 2)
+    close_one()
+    assert all(file.is_compressed for file in closed_files(tmp_path)[:3])
 
 
 def test_a_deleted_or_moved_file_is_made_again(tmp_path: Path) -> None:
