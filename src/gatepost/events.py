@@ -254,7 +254,7 @@ class RecordsNotCopied(msgspec.Struct):
 
 
 class RecordsUnreadable(msgspec.Struct):
-    """A file of the records holds nothing that this version can read, and begins anew."""
+    """A file of the records, or a part of it, holds what this version cannot read: that is lost."""
 
     file: str
     reason: str

@@ -6,7 +6,7 @@ from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.operation_statements import OperationStatements
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.records.application import ApplicationReported
-from gatepost.zstandard import compressed, decompressed
+from gatepost.zstandard import compressed
 
 START_SECONDS = 60.0
 """A worker tells what it serves when it has started: what it has run until then is of the same release."""
@@ -19,7 +19,7 @@ class ApplicationRecord:
         self._monitored = context.monitored
         self._statements = statements
         self._file = context.monitored.files.snapshot("application")
-        self._known = self._loaded()
+        self._known = self._file.load_compressed(ApplicationReported) or ApplicationReported([], [])
         self._routes = _routes(self._known)
         if self._known.at > self._monitored.started_at:
             self._monitored.release = self._known.release
@@ -38,15 +38,6 @@ class ApplicationRecord:
         data = compressed(msgspec.msgpack.encode(reported))
         if len(data) <= self._file.bytes_max:
             self._file.save(data)
-
-    def _loaded(self) -> ApplicationReported:
-        saved = self._file.load()
-        try:
-            if saved is not None:
-                return msgspec.msgpack.decode(decompressed(saved), type=ApplicationReported)
-        except (ValueError, msgspec.DecodeError):
-            pass  # of another version
-        return ApplicationReported([], [])
 
     def _page(self, request: Request) -> Page:
         of = self._monitored

@@ -24,6 +24,8 @@ class HistoryRecords:
         files = context.monitored.files
         self._memory = context.monitored.memory
         self.ring = HistoryRing(files.descriptor("history"), SIZES["history"])
+        if self.ring.unreadable > 1:
+            files.note_unreadable("history", f"{self.ring.unreadable} steps have wrong checksums")
         self._file = files.snapshot("history_look")
         self._lock = threading.Lock()
         self._number, self._at, self._sums = self._begin()

@@ -8,7 +8,7 @@ import socket
 import threading
 from pathlib import Path
 
-from gatepost.events import Events
+from gatepost.events import Events, RecordsUnreadable
 from gatepost.monitor.admin import AdminServer
 from gatepost.monitor.alert_pages import AlertPages
 from gatepost.monitor.alert_records import AlertRecords
@@ -98,6 +98,8 @@ class Monitor:
             CopyWatch(context),
             LogTending(context),
         ]
+        for name, reason in self._monitored.files.unreadable.items():
+            events.emit(RecordsUnreadable(name, reason))
         for listener in self._listeners:
             token = None if listener.family == socket.AF_UNIX else self._token
             AdminServer(listener, context.pages.find, token).start()

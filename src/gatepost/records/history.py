@@ -4,6 +4,7 @@ Off the request path. The file is a ring of slots; each has a number, its times,
 and written by the system's calls, so that the ring takes no memory of the monitor.
 """
 
+import math
 import os
 import struct
 import zlib
@@ -40,6 +41,8 @@ class HistoryRing:
     def __init__(self, descriptor: int, size: int) -> None:
         self._descriptor = descriptor
         self.slots = size // SLOT_BYTES
+        self.unreadable = 0
+        """How many slots held something that could not be read. A kill leaves one."""
         self.last = max((step.number for step in self._scanned()), default=0)
 
     @property
@@ -66,7 +69,7 @@ class HistoryRing:
     def steps(self, since: float, until: float) -> Iterator[KeptStep]:
         """Those with a part within these times, the oldest first."""
         numbers = range(self.first, self.last + 1)
-        # Torn slots and clocks that were set back make it no perfect order: near enough to begin, and then one by one.
+        # Clocks that were set back make it no perfect order: near enough to begin, and then one by one.
         start = bisect_right(numbers, since, key=self._until)
         for number in numbers[start:]:
             step = self.read(number)
@@ -80,8 +83,8 @@ class HistoryRing:
                 yield step
 
     def _until(self, number: int) -> float:
-        step = self.read(number)
-        return 0.0 if step is None else step.until
+        # Where one cannot be read, the next one that can is as good a place to look on.
+        return next((step.until for step in self.behind(number - 1)), math.inf)
 
     def _offset(self, number: int) -> int:
         return number % self.slots * SLOT_BYTES
@@ -90,9 +93,12 @@ class HistoryRing:
         for start in range(0, self.slots, CHUNK_SLOTS):
             chunk = os.pread(self._descriptor, CHUNK_SLOTS * SLOT_BYTES, start * SLOT_BYTES)
             for slot in range(min(CHUNK_SLOTS, self.slots - start)):
-                step = self._parsed(chunk[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES])
+                found = chunk[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES]
+                step = self._parsed(found)
                 if step is not None and step.number % self.slots == start + slot:
                     yield step
+                elif any(found[: _head.size]):
+                    self.unreadable += 1
 
     def _parsed(self, slot: bytes) -> KeptStep | None:
         if len(slot) < _head.size:

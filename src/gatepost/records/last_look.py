@@ -4,14 +4,13 @@ Off the request path. It is kept in memory of the master, so that a monitor that
 there: nothing is counted twice, and nothing that was counted meanwhile is missing.
 """
 
-import contextlib
 from typing import Any
 
 import msgspec
 
 from gatepost.metrics.exposition import Summed
 from gatepost.records.snapshots import Snapshot
-from gatepost.zstandard import compressed, decompressed
+from gatepost.zstandard import compressed
 
 LEVEL = 1
 """Of zstd: most counts are 0."""
@@ -43,10 +42,7 @@ def look_at(found: Summed, number: int, at: float) -> Look:
 
 def load_look(file: Snapshot) -> Look | None:
     """The one that was saved last."""
-    with contextlib.suppress(ValueError):
-        if (saved := file.load()) is not None:
-            return msgspec.msgpack.decode(decompressed(saved), type=Look)
-    return None
+    return file.load_compressed(Look)
 
 
 def save_look(file: Snapshot, look: Look) -> None:

@@ -7,6 +7,7 @@ Each has a fixed size, so that records never fill a disk; what is not written ye
 import fcntl
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from gatepost.records.snapshots import Snapshot
@@ -41,6 +42,8 @@ class RecordFiles:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
+        self.unreadable: dict[str, str] = {}
+        """By the names of files, why what they hold could not be read."""
         if folder is not None:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             # Held as long as a process of the server has the descriptor, which no program that it starts gets.
@@ -54,12 +57,19 @@ class RecordFiles:
 
     def snapshot(self, name: str) -> Snapshot:
         """The file of this name, as one that keeps one value."""
-        return Snapshot(self._descriptors[name], SIZES[name])
+        return Snapshot(self._descriptors[name], SIZES[name], partial(self.note_unreadable, name))
+
+    def note_unreadable(self, name: str, reason: str) -> None:
+        """Something in the file of this name cannot be read."""
+        self.unreadable[name] = reason
 
     def _open(self, name: str, size: int) -> int:
         if self.folder is None or name in OF_ONE_START:
             return shared_file(f"gatepost-{name}", size)
         descriptor = _opened(self.folder / name)
+        found = os.fstat(descriptor).st_size
+        if found not in {0, size}:
+            self.note_unreadable(name, f"it has {found} bytes in place of {size}")
         os.ftruncate(descriptor, size)
         return descriptor
 

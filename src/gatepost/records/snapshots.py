@@ -8,20 +8,29 @@ import os
 import struct
 import threading
 import zlib
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 
+from gatepost.zstandard import decompressed
+
 T = TypeVar("T")
+
+_OTHER_VERSION = "it is of another version, or no value of this kind"
 
 _head = struct.Struct("<QII")  # number, bytes, CRC-32 of number and bytes
 
 
 class Snapshot:
-    """The value in the file of this descriptor, which one process at a time writes, from any of its threads."""
+    """The value in the file of this descriptor, which one process at a time writes, from any of its threads.
+    `note_unreadable` gets the reason where the file holds something, and no value that can be read."""
 
-    def __init__(self, descriptor: int, size: int) -> None:
+    def __init__(
+        self, descriptor: int, size: int, note_unreadable: Callable[[str], object] = lambda reason: None
+    ) -> None:
         self._lock = threading.Lock()
+        self.note_unreadable = note_unreadable
         self._descriptor = descriptor
         self._half = size // 2
         self.bytes_max = self._half - _head.size
@@ -30,14 +39,28 @@ class Snapshot:
     def load(self) -> bytes | None:
         """The value that was saved last and whole; None where there is none."""
         found = [saved for start in (0, self._half) if (saved := self._read(start)) is not None]
-        return max(found)[1] if found else None
+        if found:
+            return max(found)[1]
+        if any(any(os.pread(self._descriptor, _head.size, start)) for start in (0, self._half)):
+            self.note_unreadable("its checksums are wrong")
+        return None
 
     def load_as(self, type: type[T]) -> T | None:
         """The value as MessagePack of this type; None also where it is that of another version."""
         saved = self.load()
         try:
             return None if saved is None else msgspec.msgpack.decode(saved, type=type)
-        except msgspec.DecodeError:
+        except msgspec.DecodeError as error:
+            self.note_unreadable(f"{_OTHER_VERSION}: {error}")
+            return None
+
+    def load_compressed(self, type: type[T]) -> T | None:
+        """The same of a value that was compressed before it was saved."""
+        saved = self.load()
+        try:
+            return None if saved is None else msgspec.msgpack.decode(decompressed(saved), type=type)
+        except (ValueError, msgspec.DecodeError) as error:
+            self.note_unreadable(f"{_OTHER_VERSION}: {error}")
             return None
 
     def save(self, value: bytes) -> bool:
