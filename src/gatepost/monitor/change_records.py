@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from gatepost.monitor.context import MonitorContext
-from gatepost.monitor.page_table import Page, Request, json_page, moment_asked
-from gatepost.monitor.query_values import text
+from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.monitor.query_values import moment_asked, text
 from gatepost.records.changes import Change, shown_change
 from gatepost.records.records_database import RecordsAway
 

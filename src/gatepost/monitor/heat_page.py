@@ -14,7 +14,8 @@ from gatepost.metrics.buckets import BUCKETS, EDGES
 from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
-from gatepost.monitor.page_table import Page, Request, json_page, moment_asked
+from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.monitor.query_values import moment_asked, text
 from gatepost.records.step_decoding import OpenedStep, opened
 from gatepost.records.step_encoding import encoded
 
@@ -87,4 +88,4 @@ def _asked(query: Mapping[str, str], now: float) -> _Asked:
     since = max(moment_asked(query, "since", "1h", now), now - RING_SECONDS)
     if since >= until:
         raise ValueError("since is not before until.")
-    return _Asked(since, until, query.get("operation"))
+    return _Asked(since, until, text(query, "operation"))

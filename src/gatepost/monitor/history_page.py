@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from msgspec.structs import asdict
 
 from gatepost.metrics import families
-from gatepost.moments import duration_seconds, shown_moment
+from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_copies import KEPT_SECONDS
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
-from gatepost.monitor.page_table import Page, Request, json_page, moment_asked
-from gatepost.monitor.query_values import shown, text
+from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.monitor.query_values import duration_asked, moment_asked, text
 from gatepost.monitor.request_sums import RequestSums
 from gatepost.records.records_database import RecordsAway
 from gatepost.records.step_decoding import OpenedStep, opened
@@ -163,15 +163,11 @@ def _add(parts: "defaultdict[float, Part]", asked: Asked, data: bytes) -> float:
 
 def _asked(query: Mapping[str, str], now: float) -> Asked:
     since = max(moment_asked(query, "since", "1h", now), now - max(KEPT_SECONDS.values()))
-    if "step" in query:
-        try:
-            step = duration_seconds(query["step"])
-        except ValueError:
-            raise ValueError(f"step={shown(query['step'])} is not a duration: write 90s, 30m, 6h or 7d.") from None
-        if step < STEP_SECONDS or step % STEP_SECONDS:
-            raise ValueError(f"step={query['step']} is not a multiple of {STEP_SECONDS} s.")
-    else:
+    step = duration_asked(query, "step")
+    if step is None:
         step = next((each for each in _LENGTHS if (now - since) / each <= SHOWN_STEPS), _LENGTHS[-1])
+    elif step < STEP_SECONDS or step % STEP_SECONDS:
+        raise ValueError(f"step={query['step']} is not a multiple of {STEP_SECONDS} s.")
     if (now - since) / step > SHOWN_STEPS_MAX:
         raise ValueError(f"These are more than {SHOWN_STEPS_MAX} steps: ask for longer ones, such as step=10m.")
     return Asked(since, step, text(query, "operation"), text(query, "instance"))

@@ -4,12 +4,11 @@ The same lines as `gatepost logs --json` prints. Their counts are those of the h
 are gone, and of those that were lost.
 """
 
-import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from gatepost.logging.levels import LEVEL_NAMES
 from gatepost.logging.lines import CATEGORIES
@@ -19,18 +18,16 @@ from gatepost.metrics import families
 from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
-from gatepost.monitor.page_table import Page, Request, json_page, moment_asked
+from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.monitor.query_values import moment_asked, one_of, shown, text, whole_number
 from gatepost.records.step_decoding import opened
 from gatepost.records.step_encoding import encoded
-
-T = TypeVar("T", bound=str)
 
 COUNT = 200
 COUNT_MAX = 1000
 HISTOGRAM_STEPS = 60
 NDJSON = "application/x-ndjson"
 
-_NUMBER = re.compile(r"\d{1,6}")
 _NAMES = ("category", "level", "route", "actor", "request", "client", "since", "count", "before", "after")
 
 
@@ -75,7 +72,7 @@ class LogPages:
         now = time.time()
         try:
             since = moment_asked(request.query, "since", "1h", now)
-            category = _one_of(request.query.get("category"), CATEGORIES, "category")
+            category = one_of(request.query, "category", CATEGORIES)
         except ValueError as error:
             return json_page(422, {"detail": str(error)})
         since = max(since, now - 86_400)
@@ -104,31 +101,20 @@ def _shown(line: bytes) -> dict[str, Any]:
 def _asked(query: Mapping[str, str], now: float) -> _Asked:
     for name in query:
         if name not in _NAMES:
-            raise ValueError(f"There is no parameter {name}: there are {', '.join(_NAMES)}.")
-    count = query.get("count", str(COUNT))
-    if not _NUMBER.fullmatch(count) or not 1 <= int(count) <= COUNT_MAX:
-        raise ValueError(f"count={count} is not a number from 1 to {COUNT_MAX}.")
+            raise ValueError(f"There is no parameter {shown(name)}: there are {', '.join(_NAMES)}.")
+    count = whole_number(query, "count", COUNT, 1, COUNT_MAX)
     since = None if "since" not in query else shown_moment(moment_asked(query, "since", "", now))
     wanted = LineFilter(
-        _one_of(query.get("category"), CATEGORIES, "category"),
-        _one_of(query.get("level"), (*LEVEL_NAMES, LEVELS[-1]), "level"),
-        query.get("route"),
-        query.get("actor"),
-        query.get("request"),
-        query.get("client"),
+        one_of(query, "category", CATEGORIES),
+        one_of(query, "level", (*LEVEL_NAMES, LEVELS[-1])),
+        text(query, "route"),
+        text(query, "actor"),
+        text(query, "request"),
+        text(query, "client"),
         since,
     )
-    return _Asked(wanted, int(count), _place(query.get("before")), _place(query.get("after")))
+    return _Asked(wanted, count, _place(query.get("before")), _place(query.get("after")))
 
 
 def _place(given: str | None) -> LogPlace | None:
     return None if given is None else LogPlace.parse(given)
-
-
-def _one_of(given: str | None, names: "tuple[T, ...]", parameter: str) -> "T | None":
-    if given is None:
-        return None
-    for name in names:
-        if name == given:
-            return name
-    raise ValueError(f"{parameter}={given} is not one of {', '.join(names)}.")

@@ -7,7 +7,6 @@ from urllib.parse import unquote
 import msgspec
 
 from gatepost.events import Events, TaskFailed
-from gatepost.moments import moment_of
 
 JSON = "application/json"
 
@@ -89,15 +88,6 @@ class PageTable:
             above = request.path.rpartition("/")[0]
             self._events.emit(TaskFailed(task=f"monitor: the page {above}/", error=error))
             return json_page(500, {"detail": "The page cannot be made: `gatepost logs --level error` says why."})
-
-
-def moment_asked(query: Mapping[str, str], name: str, default: str, now: float) -> float:
-    """The moment that a parameter of the query names, in seconds since the epoch. Raises ValueError that says so."""
-    given = query.get(name, default)
-    try:
-        return moment_of(given, now)
-    except ValueError:
-        raise ValueError(f"{name}={given} is not a moment: write 90s, 6h, 7d or 2026-11-30T20:15Z.") from None
 
 
 def json_page(status: int, body: Any) -> Page:

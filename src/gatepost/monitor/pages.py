@@ -15,6 +15,7 @@ from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.host import HostReadings
 from gatepost.monitor.operations import operations_in
 from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.monitor.query_values import one_of
 from gatepost.monitor.workers import Worker, workers_in
 
 LEVEL_SECONDS_MAX = 7 * 86_400.0
@@ -66,10 +67,10 @@ class Pages:
 
     def clients(self, request: Request) -> Page:
         """Who sends the most, or is refused most, or fails most to sign in, as `?by=` says."""
-        given = request.query.get("by", ORDERS[0])
-        order: ClientOrder | None = next((order for order in ORDERS if order == given), None)
-        if order is None:
-            return json_page(422, {"detail": f"by={given} is not one of {', '.join(ORDERS)}."})
+        try:
+            order: ClientOrder = one_of(request.query, "by", ORDERS) or ORDERS[0]
+        except ValueError as error:
+            return json_page(422, {"detail": str(error)})
         return json_page(200, busiest_clients(self._memory, order))
 
     def livez(self, request: Request) -> Page:

@@ -35,8 +35,8 @@ VALUES = [
     "all", "none", "true", "error", "access", "x" * 5000, "\x1b[2J", "<script>", "'; DROP", "[", "::", "300.1.2.3/99",
 ]  # fmt: skip
 PARAMETERS = [
-    "seconds", "since", "until", "step", "instance", "operation", "by", "category", "level", "route", "actor", "request",
-    "client", "count", "before", "after", "once",
+    "seconds", "since", "until", "step", "instance", "operation", "by", "category", "level", "route", "actor",
+    "request", "client", "count", "before", "after", "once",
 ]  # fmt: skip
 BODIES = [
     b"", b"{", b"null", b"[]", b"{}", b'{"level": null}', b'{"level": "debug", "seconds": 1e308}', b"\xff\xfe",
