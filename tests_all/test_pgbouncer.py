@@ -36,7 +36,8 @@ def database(debian: DebianPostgreSQL, environ: Environ, tmp_path: Path) -> Iter
         direct = {**environ, "DATABASE_URL": debian.dsn("pooled")}
         done = subprocess.run([GATEPOST, "migrate", *words], cwd=tmp_path, env=direct, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
-    psql(debian.dsn("pooled"), f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {ROLE}")
+    psql(debian.dsn("pooled"), f"GRANT USAGE ON SCHEMA gatepost TO {ROLE}")
+    psql(debian.dsn("pooled"), f"GRANT ALL ON ALL TABLES IN SCHEMA public, gatepost TO {ROLE}")
     yield url
     debian.drop_database("pooled")
     psql(debian.dsn("postgres", "postgres"), f"ALTER ROLE {ROLE} RESET ALL")
@@ -107,6 +108,7 @@ def test_session_mode_with_the_settings_of_the_hint_serves_but_keeps_no_identiti
         try:
             assert server.ready().get("/api/notes")[0] == 200
             wait_for(lambda: '"event":"identities_not_cached"' in server.output, "the warning")
+            wait_for(lambda: psql(debian.dsn("pooled"), "SELECT count(*) FROM gatepost.history") != "0", "the records")
         finally:
             server.close()
 
