@@ -7,14 +7,23 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.acceptance.conftest import SECONDS_MAX, Start, is_alive, run, wait_for
+from tests.acceptance.conftest import SECONDS_MAX, Command, Done, Running, Start, is_alive, run, wait_for
 
 Environ = dict[str, str]
 
 
-def test_a_server_drains_at_sigterm_and_ends_with_status_0(start: Start, production: Environ, project: Path) -> None:
+@pytest.fixture(scope="module")
+def serving(module_start: Start, module_production: Environ) -> Running:
+    """A server that tests leave running."""
+    return module_start("serve", "--port", "0", environ=module_production).ready()
+
+
+def test_a_server_drains_at_sigterm_and_ends_with_status_0_when_the_last_access_line_is_written(
+    start: Start, production: Environ, project: Path
+) -> None:
     server = start("serve", "--port", "0", environ=production).ready()
     waiting = server.ask_and_leave_waiting()
+    assert server.get("/api/nothing-like-it?password=secret")[0] == 404
     server.send(signal.SIGTERM)
     wait_for(lambda: not server.responds("/livez", 200), "new connections to be refused")
     (project / "released").touch()
@@ -22,17 +31,11 @@ def test_a_server_drains_at_sigterm_and_ends_with_status_0(start: Start, product
     assert (response.status, response.read()) == (200, b"released")
     assert response.getheader("connection") == "close"
     assert server.wait() == 0
-
-
-def test_the_last_access_line_is_written_before_the_end(start: Start, production: Environ) -> None:
-    server = start("serve", "--port", "0", environ=production).ready()
-    server.get("/api/nothing-like-it?password=secret")
-    server.send(signal.SIGTERM)
-    assert server.wait() == 0
     lines = [json.loads(line) for line in server.output.splitlines() if line.startswith("{")]
-    found = [line for line in lines if line["event"] == "request" and line["path"] == "/api/nothing-like-it"]
-    assert [line["status"] for line in found] == [404]
-    assert found[0]["request_id"]
+    for path, status in (("/api/nothing-like-it", 404), ("/waiting", 200)):
+        [line] = [line for line in lines if line["event"] == "request" and line["path"] == path]
+        assert line["status"] == status
+        assert line["request_id"]
     assert "secret" not in server.output
 
 
@@ -55,8 +58,8 @@ def test_a_request_that_never_ends_is_cut_off_after_the_drain(start: Start, prod
     assert server.wait() == 0
 
 
-def test_a_second_server_on_the_port_is_refused(start: Start, production: Environ, project: Path) -> None:
-    server = start("serve", "--port", "0", environ=production).ready()
+def test_a_second_server_on_the_port_is_refused(serving: Running, production: Environ, project: Path) -> None:
+    server = serving
     refused = run("serve", "--port", str(server.port), cwd=project, environ=production)
     assert refused.returncode == 2
     assert f"Another program is already listening on 127.0.0.1:{server.port}." in refused.stderr
@@ -75,8 +78,8 @@ def test_a_killed_master_takes_its_workers_along_and_the_next_start_works(start:
     wait_for(lambda: not [worker for worker in workers if is_alive(worker)], "the workers to end")
 
 
-def test_a_killed_worker_is_replaced_and_no_connection_is_refused_meanwhile(start: Start, production: Environ) -> None:
-    server = start("serve", "--port", "0", environ=production).ready()
+def test_a_killed_worker_is_replaced_and_no_connection_is_refused_meanwhile(serving: Running) -> None:
+    server = serving
     [worker] = server.workers()
     worker.kill()
     assert server.get("/livez")[0] == 200
@@ -101,10 +104,19 @@ def test_production_refuses_to_start_without_a_database_and_a_key(environ: Envir
     ],
 )
 def test_an_app_that_cannot_be_loaded_is_a_sentence(
-    production: Environ, project: Path, source: str, sentence: str
+    command: Command, production: Environ, project: Path, source: str, sentence: str
 ) -> None:
     (project / "app.py").write_text(source)
-    refused = run("serve", "--port", "0", cwd=project, environ=production)
+    check_refusal(command("routes", environ=production), sentence)
+
+
+def test_a_server_is_refused_that_has_no_app(production: Environ, project: Path) -> None:
+    (project / "app.py").write_text("x = (\n")
+    check_refusal(run("serve", "--port", "0", cwd=project, environ=production), "app.py:1: '(' was never closed")
+
+
+def check_refusal(refused: Done, sentence: str) -> None:
+    """The sentence, and of tracebacks only what is the user's own."""
     assert refused.returncode == 2
     assert sentence in refused.stderr
     assert "gatepost/" not in refused.stderr + refused.stdout, "the traceback is the user's own"

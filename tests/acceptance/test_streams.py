@@ -9,12 +9,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from tests.acceptance.conftest import Running, run, wait_for
+from tests.acceptance.conftest import Running, Start, production_settings, run, starting, wait_for, without_settings
 from tests.databases import Databases
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -55,9 +55,9 @@ async def wait(name):
 class Numbers(Controller):
     path = "numbers"
 
-    @get("", allow=anyone)
-    async def numbers(self) -> Stream[dict[str, int | str]]:
-        return Stream(source("numbers"))
+    @get("/of/{name}", allow=anyone)
+    async def numbers(self, name: str) -> Stream[dict[str, int | str]]:
+        return Stream(source(name))
 
     @get("/mine", allow=authenticated)
     async def mine(self) -> Stream[dict[str, int | str]]:
@@ -102,6 +102,7 @@ async def main():
 
 asyncio.run(main())
 """
+Environ = dict[str, str]
 LAST_CHUNK = b"0\r\n\r\n"
 EVENTS = "accept: text/event-stream"
 AT_ONCE_SECONDS = 5.0
@@ -109,34 +110,43 @@ AT_ONCE_SECONDS = 5.0
 
 
 @pytest.fixture(scope="module")
-def prepared_url(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The DSN of a database with the tables of the app."""
+def streaming(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Environ]]:
+    """A folder with APP, and the environment of a server there, whose database has its tables."""
     folder = tmp_path_factory.mktemp("numbers")
     (folder / "app.py").write_text(APP)
-    with databases.opened() as url:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST")}
-        path = os.pathsep.join((".", os.environ.get("PYTHONPATH", "")))
-        environ = {**kept, "DATABASE_URL": url, "PYTHONPATH": path}
-        subprocess.run([sys.executable, "-c", SETUP], cwd=folder, env=environ, check=True)
-        yield url
-
-
-@pytest.fixture
-def streaming(project: Path, production: Mapping[str, str], prepared_url: str) -> Mapping[str, str]:
-    """The environment of a server for APP."""
-    (project / "app.py").write_text(APP)
     settings = {
         "GATEPOST_STREAM_HEARTBEAT_SECONDS": "0.2",
         "GATEPOST_LIMIT_API": "100000",
         "GATEPOST_DRAIN_SECONDS": "60",
     }
-    return {**production, "DATABASE_URL": prepared_url, **settings}
+    with databases.opened() as url:
+        environ = {**without_settings(), **production_settings(folder, url), **settings}
+        path = os.pathsep.join((".", os.environ.get("PYTHONPATH", "")))
+        subprocess.run(
+            [sys.executable, "-c", SETUP],
+            cwd=folder,
+            env={**without_settings(), "DATABASE_URL": url, "PYTHONPATH": path},
+            check=True,
+        )
+        yield folder, environ
 
 
-@pytest.fixture
-def server(start: Callable[..., Running], streaming: Mapping[str, str]) -> Running:
-    """A server with one worker."""
-    return start("serve", "--port", "0", "--workers", "1", environ=streaming).ready()
+@pytest.fixture(scope="module")
+def start_streaming(streaming: tuple[Path, Environ]) -> Iterator[Start]:
+    """Starts servers with one worker there, with further settings."""
+    folder, environ = streaming
+    with starting(folder) as start:
+
+        def begin(**settings: str) -> Running:
+            return start("serve", "--port", "0", "--workers", "1", environ={**environ, **settings}).ready()
+
+        yield begin
+
+
+@pytest.fixture(scope="module")
+def server(start_streaming: Start) -> Running:
+    """The server of the tests that end no server. Each has sources and paths of its own."""
+    return start_streaming()
 
 
 class Connection:
@@ -201,16 +211,16 @@ def test_a_client_that_goes_ends_a_read_and_no_write(server: Running, connect: C
 def test_items_arrive_as_they_are_made_and_a_client_that_goes_closes_the_source(
     server: Running, connect: Connect
 ) -> None:
-    client = connect(server, "/api/numbers")
+    client = connect(server, "/api/numbers/of/client")
     client.until(b'{"number":2,"text":""}\n')
     assert b"content-type: application/x-ndjson\r\n" in client.read
     assert b"transfer-encoding: chunked\r\n" in client.read
-    assert not (server.folder / "closed-numbers").exists()
+    assert not (server.folder / "closed-client").exists()
 
     client.socket.close()
 
-    wait_for((server.folder / "closed-numbers").exists, "the end of the source")
-    line = access_line(server, "/api/numbers")
+    wait_for((server.folder / "closed-client").exists, "the end of the source")
+    line = access_line(server, "/api/numbers/of/client")
     assert line["status"] == 200
     assert 0.1 <= line["seconds"] < 30
 
@@ -226,8 +236,9 @@ def test_a_source_that_never_waits_lets_others_run_and_ends_with_its_client(serv
     assert server.get("/api/marks")[0] == 200
 
 
-def test_sigterm_ends_streams_at_once(server: Running, connect: Connect) -> None:
-    lines, events = connect(server, "/api/numbers"), connect(server, "/api/numbers", EVENTS)
+def test_sigterm_ends_streams_at_once(start_streaming: Start, connect: Connect) -> None:
+    server = start_streaming()
+    lines, events = connect(server, "/api/numbers/of/lines"), connect(server, "/api/numbers/of/events", EVENTS)
     lines.until(b'"number":1')
     events.until(b'"number":1')
     began = time.monotonic()
@@ -238,34 +249,37 @@ def test_sigterm_ends_streams_at_once(server: Running, connect: Connect) -> None
     assert not lines.rest().endswith(LAST_CHUNK)
     assert server.wait() == 0
     assert time.monotonic() - began < AT_ONCE_SECONDS
-    assert (server.folder / "closed-numbers").exists()
+    assert (server.folder / "closed-lines").exists()
+    assert (server.folder / "closed-events").exists()
     assert "Traceback" not in server.output
 
 
 def test_a_worker_that_is_replaced_sends_its_streams_to_the_new_one(server: Running, connect: Connect) -> None:
-    events = connect(server, "/api/numbers", EVENTS)
+    count = server.output.count("Traceback")
+    events = connect(server, "/api/numbers/of/replaced", EVENTS)
     events.until(b'"number":1')
 
     server.send(signal.SIGHUP)
 
     assert events.rest().endswith(LAST_CHUNK)
-    again = connect(server, "/api/numbers", EVENTS)
+    again = connect(server, "/api/numbers/of/again", EVENTS)
     again.until(b'"number":1')
-    assert "Traceback" not in server.output
+    assert server.output.count("Traceback") == count
 
 
 def test_a_revoked_token_ends_a_stream_within_one_heartbeat(
-    server: Running, connect: Connect, streaming: Mapping[str, str], postgresql: EmbeddedPostgreSQL
+    server: Running, connect: Connect, streaming: tuple[Path, Environ], postgresql: EmbeddedPostgreSQL
 ) -> None:
+    folder, environ = streaming
     password = "correct horse battery\n"
-    run("users", "create", "ada@example.com", "--password-stdin", cwd=server.folder, environ=streaming, stdin=password)
-    token = run("users", "token", "ada@example.com", cwd=server.folder, environ=streaming).stdout.strip()
+    run("users", "create", "ada@example.com", "--password-stdin", cwd=folder, environ=environ, stdin=password)
+    token = run("users", "token", "ada@example.com", cwd=folder, environ=environ).stdout.strip()
     client = connect(server, "/api/numbers/mine", EVENTS, f"authorization: Bearer {token}")
     client.until(b'"number":5')
 
     postgresql.execute(
         "UPDATE users SET is_active = false WHERE email = 'ada@example.com'",
-        database=urlsplit(streaming["DATABASE_URL"]).path[1:],
+        database=urlsplit(environ["DATABASE_URL"]).path[1:],
     )
 
     client.until(LAST_CHUNK)
@@ -287,10 +301,9 @@ def test_an_error_of_the_source_reaches_client_and_log(server: Running, connect:
 
 
 def test_a_client_that_reads_nothing_holds_the_source_back_and_is_cut_off(
-    start: Callable[..., Running], connect: Connect, streaming: Mapping[str, str]
+    start_streaming: Start, connect: Connect
 ) -> None:
-    environ = {**streaming, "GATEPOST_BODY_SECONDS": "2"}
-    server = start("serve", "--port", "0", "--workers", "1", environ=environ).ready()
+    server = start_streaming(GATEPOST_BODY_SECONDS="2")
     before = resident_mib(server)
     for _ in range(5):
         connect(server, "/api/numbers/long")
