@@ -78,7 +78,26 @@ function drawMarkers(plot, index, kind, stroke) {
   }
 }
 
-function optionsOf({ series, format, height, limit, span, most }, width, hooks) {
+/** 1, 2 and 5 of each decade, or only 1 where those are too close. */
+function logTicks(plot, _, min, max) {
+  const decades = Math.log10(max / min);
+  const room = plot.bbox.height / devicePixelRatio / decades;
+  const steps = room > 90 ? [1, 2, 5] : room > 60 ? [1, 3] : [1];
+  const found = [];
+  for (let power = Math.floor(Math.log10(min)); 10 ** power <= max; power += 1) {
+    for (const step of steps) if (step * 10 ** power >= min && step * 10 ** power <= max) found.push(step * 10 ** power);
+  }
+  return found;
+}
+
+/** From below the least to above the most, a decade at least. */
+function logRange(min, max, limit) {
+  if (!(min > 0)) return [0.001, 1];
+  const [low, high] = [min * 0.75, Math.max(max, limit ?? 0) * 1.3];
+  return high / low >= 10 ? [low, high] : [low / Math.sqrt(10 / (high / low)), high * Math.sqrt(10 / (high / low))];
+}
+
+function optionsOf({ series, format, height, limit, span, most, isLog }, width, hooks) {
   return {
     width,
     height,
@@ -92,7 +111,9 @@ function optionsOf({ series, format, height, limit, span, most }, width, hooks) 
     },
     scales: {
       x: { time: false, range: () => span() },
-      y: { range: (_, __, max) => [0, Math.max(most ?? 0, limit?.value ?? 0, max > 0 ? max : 1) * 1.08] },
+      y: isLog
+        ? { distr: 3, range: (_, min, max) => logRange(min, max, limit?.value) }
+        : { range: (_, __, max) => [0, Math.max(most ?? 0, limit?.value ?? 0, max > 0 ? max : 1) * 1.08] },
     },
     axes: [
       {
@@ -115,7 +136,8 @@ function optionsOf({ series, format, height, limit, span, most }, width, hooks) 
         space: 34,
         grid: { stroke: () => ink("line-soft"), width: 1 },
         ticks: { show: false },
-        values: (_, splits) => splits.map((value) => format(value)),
+        ...(isLog ? { splits: logTicks, filter: (_, splits) => splits } : {}),
+        values: (_, splits) => splits.map((value) => (value === null ? "" : format(value))),
       },
     ],
     series: [
@@ -174,7 +196,7 @@ export function Swatch({ tone = "ink", dash = "solid", width = 1.5, fill, marker
 
 /** `series` are [{ label, of, tone, dash, width, fill, marker, ghost, href }], `of` the value of a step; `format` writes
  *  one; `limit` is { value, label } of a line to stay below. */
-export function Chart({ label, unit = "", steps, step, series, changes = [], format = number, height = 150, limit, most }) {
+export function Chart({ label, unit = "", steps, step, series, changes = [], format = number, height = 150, limit, most, isLog }) {
   const box = useRef(null);
   const plot = useRef(null);
   const [index, setIndex] = useState(null);
@@ -202,7 +224,7 @@ export function Chart({ label, unit = "", steps, step, series, changes = [], for
         },
       ],
     };
-    const options = optionsOf({ series, format, height, limit, span: shownSpan, most }, box.current.clientWidth || 300, hooks);
+    const options = optionsOf({ series, format, height, limit, span: shownSpan, most, isLog }, box.current.clientWidth || 300, hooks);
     const made = new uPlot(options, latest.current.columns, box.current);
     plot.current = made;
     placeMarks(made);

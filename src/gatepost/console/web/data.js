@@ -213,7 +213,9 @@ export const useSession = () => useData("session", { every: Infinity, ofAll: tru
 
 /** The changes of the range, for the marks of charts. */
 export function useChanges() {
-  const found = useData("changes", { every: 15 });
+  const { seconds, from, to, isLive: goesOn } = range.value;
+  const span = goesOn ? `since=${seconds}s` : `since=${iso(from)}&until=${iso(to)}`;
+  const found = useData(`changes?${span}`, { every: 15 });
   const changes = found.data?.changes ?? NONE;
   return { ...found, changes };
 }

@@ -56,5 +56,5 @@ export function LatencyChart({ history, changes, operation, limit, height }) {
     ...(yesterday ? [ghostOf(yesterday, p99)] : []),
   ];
   return html`<${Chart} label="Latency" steps=${history?.steps} step=${history?.step ?? 60} series=${series} changes=${changes}
-    format=${duration} limit=${limit} height=${height} />`;
+    format=${duration} limit=${limit} height=${height} isLog />`;
 }

@@ -30,7 +30,8 @@ export function Sparkline({ points, limit, height = 36, label }) {
   const most = Math.max(limit ?? 0, ...points.map(({ value }) => value ?? 0)) * 1.05 || 1;
   const line = pathOf(today, from, until, most, height);
   const area = today.length > 1 && !line.slice(1).includes("M") ? `${line}L${WIDTH} ${height}L${lineStart(line)} ${height}Z` : "";
-  const limitY = limit === undefined ? undefined : height - 2 - (limit / most) * (height - 4);
+  const hasLine = today.filter(({ value }) => value !== undefined && value !== null).length > 1;
+  const limitY = limit === undefined || !hasLine ? undefined : height - 2 - (limit / most) * (height - 4);
   return html`<svg class="spark" viewBox=${`0 0 ${WIDTH} ${height}`} preserveAspectRatio="none" height=${height} role="img" aria-label=${label}>
     <path class="spark-area" d=${area} />
     <path class="spark-ghost" d=${pathOf(yesterday, from, until, most, height)} />

@@ -2,16 +2,19 @@
 
 import { html, useEffect } from "./vendor/libraries.js";
 import { useData } from "./data.js";
-import { toCode, toErrors, toLogs, toOperation } from "./links.js";
+import { toCode, toError, toErrors, toLogs, toOperation } from "./links.js";
 import { to } from "./store.js";
-import { visible } from "./format.js";
+import { clock, duration, epoch, visible } from "./format.js";
+import { toChange, wordOf } from "./marks.js";
 
 const WORDS = { ok: "Well", degraded: "Degraded", down: "Down" };
 
 /** Where commands that the server names lead here. */
 const COMMANDS = [
+  ["gatepost errors show ", (text) => toError(text.split(" ").at(-1))],
   ["gatepost errors", () => toErrors()],
   ["gatepost logs --level error", () => toLogs({ level: "error" })],
+  ["gatepost logs --category security", () => toLogs({ category: "security" })],
   ["gatepost logs", () => toLogs()],
   ["gatepost alerts", () => to("alerts")],
   ["gatepost db", () => to("database")],
@@ -23,19 +26,22 @@ const COMMANDS = [
 
 /** A sentence of the server with links in place of what stands in backticks: routes, codes, releases, commands. */
 export function Linked({ text, operations = [], codes = {} }) {
-  const parts = visible(text).split(/`([^`]+)`/);
-  return html`${parts.map((part, index) => (index % 2 ? html`<${Term} text=${part} operations=${operations} codes=${codes} />` : part))}`;
+  const parts = visible(text).split(/(`[^`]+`|gatepost errors show [0-9a-f]+)/);
+  return html`${parts.map((part, index) => (index % 2 ? html`<${Term} text=${part.replaceAll("`", "")} operations=${operations} codes=${codes} />` : part))}`;
 }
+
+/** A command that the server names as what to look at, as a link. */
+export const LookAt = ({ text }) => (text ? html`<${Term} text=${text} operations=${[]} codes=${{}} />` : null);
 
 function Term({ text, operations, codes }) {
   const operation = operations.find((each) => `${each.method} ${each.path}` === text || each.operation === text);
   const command = COMMANDS.find(([begin]) => text.startsWith(begin));
   const href = operation
     ? toOperation(operation.operation)
-    : text in codes
+    : text in codes || (/^[a-z]+(_[a-z]+)+$/.test(text) && !text.startsWith("gatepost"))
       ? toCode(text)
       : command
-        ? command[1]()
+        ? command[1](text)
         : undefined;
   return href ? html`<a href=${href}>${command ? text.replace(/^gatepost /, "") : text}</a>` : html`<code>${text}</code>`;
 }
@@ -50,10 +56,9 @@ export function StateSign({ status }) {
 
 /** First what is wrong, then the figures. */
 export function splitSentence(sentence) {
-  const at = sentence.search(/ (?:Workers ready|Worker ready)/);
-  return at < 0 ? [sentence, ""] : [sentence.slice(0, at), sentence.slice(at + 1)];
+  const at = sentence.search(/(?:^| )Workers? ready/);
+  return at < 0 ? [sentence, ""] : [sentence.slice(0, at), sentence.slice(at).trim()];
 }
-
 
 export function StateLine() {
   const { data, error, isStale } = useData("state");
@@ -62,21 +67,42 @@ export function StateLine() {
   useEffect(() => {
     document.title = data ? `${WORDS[status]} · ${data.instance} · Gatepost` : "Gatepost console";
   }, [status, data?.instance]);
-  const [head, figures] = data ? splitSentence(data.sentence) : [error ? error.message : "", ""];
-  const isWell = status === "ok";
+  const figures = data ? splitSentence(data.sentence)[1] : "";
+  const words = { operations: application?.operations, codes: data?.codes };
   return html`<section class=${`state ${status} ${isStale ? "stale" : ""}`} aria-label="State">
     <${StateSign} status=${status} />
     <div class="state-words">
-      <p class="sentence" role="status">
-        ${data && html`<strong>${WORDS[status]}${data.since ? html` since <${Since} at=${data.since} />` : ""}.</strong>${" "}`}
-        ${!(isWell && head === "All is well.") && html`<${Linked} text=${head} operations=${application?.operations} codes=${data?.codes} />`}
-        ${isWell && figures && html`<a class="figures-inline" href=${to("traffic")}>${figures}</a>`}
-      </p>
-      ${!isWell && html`<p class="figures">${figures ? html`<a href=${to("traffic")}>${figures}</a>` : " "}</p>`}
+      <p class="sentence" role="status">${data ? html`<${Sentence} state=${data} words=${words} figures=${figures} />` : (error?.message ?? " ")}</p>
+      ${data && status !== "ok" && html`<p class="figures"><a href=${to("traffic")}>${figures}</a></p>`}
     </div>
   </section>`;
 }
 
-function Since({ at }) {
-  return html`<time datetime=${at}>${new Date(at).toTimeString().slice(0, 5)}</time>`;
+function Sentence({ state, words, figures }) {
+  const { status, incident, problems } = state;
+  const lasts = incident && !incident.recovered_at;
+  if (status === "ok") {
+    return html`<strong>${WORDS.ok}.</strong>${" "}
+      ${incident?.recovered_at && html`<a href=${aroundOf(incident)}>Recovered at ${clock(incident.recovered_at)} after ${duration(incident.seconds)}.</a>${" "}`}
+      <a class="figures-inline" href=${to("traffic")}>${figures}</a>`;
+  }
+  return html`<strong>${WORDS[status]}${lasts ? html` since <a href=${aroundOf(incident)}>${clock(incident.since)}</a>` : ""}.</strong>${" "}
+    <${Linked} text=${problems[0] ?? incident?.problem} ...${words} />
+    ${lasts && incident.change && html`${" "}<${Began} incident=${incident} />`}`;
+}
+
+/** Next to which change it began. */
+function Began({ incident: { change, since } }) {
+  const seconds = epoch(since) - epoch(change.at);
+  const what = change.subject ? html`${wordOf(change.kind).toLowerCase()} <code>${visible(change.subject)}</code>` : visible(change.summary.replace(/\.$/, ""));
+  return html`<span>Began ${seconds > 5 ? `${duration(Math.round(seconds))} after` : "with"} <a href=${toChange(change)}>${what}</a>.</span>`;
+}
+
+const AROUND_SECONDS = 600;
+
+/** Now, in the range around an incident. */
+function aroundOf({ since, recovered_at: until }) {
+  const iso = (seconds) => new Date(seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
+  const end = until ? epoch(until) + AROUND_SECONDS : Date.now() / 1000;
+  return to("now", "", { from: iso(epoch(since) - AROUND_SECONDS), to: iso(end), range: undefined });
 }

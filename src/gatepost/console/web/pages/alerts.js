@@ -9,7 +9,7 @@ import { useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
 import { Table } from "../table.js";
 import { Act } from "../act.js";
-import { Linked } from "../state_line.js";
+import { Linked, LookAt } from "../state_line.js";
 import { Budget } from "../budget.js";
 
 const SPANS = [
@@ -74,7 +74,7 @@ function Open({ alert, deliveries, session, isShown }) {
   return html`<li class=${`${alert.state} ${isShown ? "is-shown" : ""}`}>
     <a class="group-link" href=${toAlert(alert.id)}><b>${visible(alert.name)}</b> <span class="quiet">${alert.severity}${alert.state === "silenced" ? ", silenced" : ""}</span></a>
     <p><${Linked} text=${alert.sentence} /></p>
-    <p class="quiet">Since <${Moment} at=${alert.since} seconds /> (<${Moment} at=${alert.since} since />). <${Linked} text=${alert.look_at} />
+    <p class="quiet">Since <${Moment} at=${alert.since} seconds /> (<${Moment} at=${alert.since} since />). <${LookAt} text=${alert.look_at} />
       ${alert.silenced_until && html` Silent until <${Moment} at=${alert.silenced_until} />${alert.reason ? `: ${visible(alert.reason)}` : ""}${alert.by ? ` (${visible(alert.by)})` : ""}.`}</p>
     ${told.length > 0 && html`<p class="quiet">${told.map((each) => toldOf(each)).join("; ")}</p>`}
     <p class="buttons">

@@ -50,14 +50,14 @@ export default function Database() {
 }
 
 function poolLimit(now, state) {
-  const value = now?.pool?.limit ?? now?.pool?.max ?? state?.gauges.pool_connections_limit;
+  const value = now?.pool?.limit ?? state?.gauges.pool_connections_limit;
   return value ? { value, label: `limit ${value}` } : undefined;
 }
 
 function Away({ now }) {
-  if (!now?.away) return null;
-  const { since, error } = now.away;
-  return html`<p class="away" role="status"><b>The database does not answer since <${Moment} at=${since} seconds />.</b> ${visible(error)} What is shown below is of <${Moment} at=${now.as_of ?? since} seconds />.</p>`;
+  if (now?.is_here !== false) return null;
+  return html`<p class="away" role="status"><b>The database does not answer since <${Moment} at=${now.away_since} seconds />.</b> ${visible(now.error)}
+    ${now.as_of && html` Sessions and sizes are those of <${Moment} at=${now.as_of} seconds />.`}</p>`;
 }
 
 function Statements({ state, slow }) {
@@ -108,7 +108,7 @@ export function treeOf(sessions) {
 const isBelow = (node, other) => other.children.includes(node) || other.children.some((child) => isBelow(node, child));
 
 function Waits({ now, error, session }) {
-  const roots = treeOf(now?.waits ?? []);
+  const roots = treeOf(now?.waits?.waits ?? []);
   return html`<section class="section" aria-labelledby="waits">
     <div class="section-head"><h2 id="waits">Who waits for whom</h2></div>
     ${error && !now && html`<p class="quiet">${error.message}</p>`}
@@ -134,12 +134,12 @@ function Cancel({ node, session }) {
 }
 
 function Long({ now, session }) {
-  const rows = now?.long_transactions ?? [];
+  const rows = now?.waits?.long_transactions ?? [];
   return html`<section class="section" aria-labelledby="long">
     <div class="section-head"><h2 id="long">Long transactions</h2></div>
     ${now && !rows.length && html`<p class="quiet">None is open for long.</p>`}
     <ul class="tree">${rows.map((each) => html`<${Node} key=${each.pid} node=${{ ...each, children: [] }} session=${session} />`)}</ul>
-    ${(now?.prepared ?? []).map((each) => html`<p><b>${visible(each.name)}</b> <span class="quiet">prepared ${duration(each.seconds)} ago by ${visible(each.role)}: it keeps its locks until someone ends it</span></p>`)}
+    ${(now?.waits?.prepared ?? []).map((each) => html`<p><b>${visible(each.name)}</b> <span class="quiet">prepared ${duration(each.seconds)} ago by ${visible(each.role)}: it keeps its locks until someone ends it</span></p>`)}
   </section>`;
 }
 

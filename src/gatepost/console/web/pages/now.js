@@ -35,8 +35,8 @@ export default function Now() {
     ${isNew
       ? html`<div class="block"><${FirstRequests} application=${application} /></div>`
       : html`<div class="charts block">
-          <${RequestsChart} history=${history} changes=${changes} />
-          <${LatencyChart} history=${history} changes=${changes} />
+          <${RequestsChart} history=${history} changes=${changes} height=${190} />
+          <${LatencyChart} history=${history} changes=${changes} height=${190} />
         </div>`}
   `;
 }
@@ -88,7 +88,7 @@ function Wrong({ state, alerts, application }) {
     <ul class="events">
       ${firing.map(
         (alert) => html`<li key=${alert.id}><${ChangeIcon} kind="alert" /><${Moment} at=${alert.since} />
-          <span><a href=${toAlert(alert.id)}>${visible(alert.name)}</a> ${visible(alert.sentence)}</span></li>`,
+          <span><a href=${toAlert(alert.id)}>${visible(alert.name)}</a> <${Linked} text=${alert.sentence} operations=${application?.operations} /></span></li>`,
       )}
       ${problems.map(
         (problem) => html`<li key=${problem}><${ChangeIcon} kind="error" /><span class="quiet">now</span>
@@ -107,7 +107,7 @@ function Changed({ changes, isKnown }) {
     <ul class="events">
       ${shown.map(
         (change) => html`<li key=${change.at + change.summary}><${ChangeIcon} kind=${change.kind} /><a href=${toChange(change)}><${Moment} at=${change.at} /></a>
-          <span>${visible(change.summary)}</span></li>`,
+          <span><${Linked} text=${change.summary} /></span></li>`,
       )}
       ${isKnown && !shown.length && html`<li><span></span><span></span><span>Nothing in this range.</span></li>`}
     </ul>

@@ -10,6 +10,7 @@ import { PageHead } from "../frame.js";
 import { Table } from "../table.js";
 import { Act } from "../act.js";
 import { ChangeIcon, wordOf } from "../marks.js";
+import { Linked } from "../state_line.js";
 
 const TABS = [
   ["", "Instances"],
@@ -108,7 +109,7 @@ function Changes() {
       columns=${[
         { key: "at", label: "When", of: (row) => row.at, show: (row) => html`<${Moment} at=${row.at} seconds />`, width: "11em" },
         { key: "kind", label: "Kind", of: (row) => row.kind, show: (row) => html`<${ChangeIcon} kind=${row.kind} /> ${wordOf(row.kind)}`, width: "9em" },
-        { key: "summary", label: "What", kind: "wrap", of: (row) => row.summary, show: (row) => visible(row.summary) },
+        { key: "summary", label: "What", kind: "wrap", of: (row) => row.summary, show: (row) => html`<${Linked} text=${row.summary} />` },
         { key: "instance", label: "Instance", of: (row) => row.instance ?? "", show: (row) => visible(row.instance ?? ""), width: "10em" },
       ]} />`}
   `;
