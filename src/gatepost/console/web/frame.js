@@ -39,7 +39,7 @@ function Header() {
       </ul>
     </nav>
     <div class="tools">
-      <button type="button" class="quiet find" onClick=${() => (isPaletteOpen.value = true)} aria-label="Go to (Ctrl+K)">Go to <kbd>Ctrl K</kbd></button>
+      <button type="button" class="quiet find" onClick=${() => (isPaletteOpen.value = true)}>Go to <kbd>Ctrl K</kbd></button>
       <${CopyMenu} />
       <button type="button" class="quiet" onClick=${showKeys} aria-label="Keys (?)"><kbd>?</kbd></button>
       <${SignOut} session=${session} />
@@ -129,9 +129,9 @@ function Clock() {
         ? clock(at, { seconds: true })
         : "not live";
   return html`<button type="button" class=${`clock ${said ? "late" : isLive ? "live" : ""}`} aria-pressed=${isPaused.value}
-    aria-label=${`${isPaused.value ? "Go on" : "Pause"} (${text})`} title=${said?.detail ?? `Local time, ${zone}`}
+    title=${said?.detail ?? `Local time, ${zone}`}
     onClick=${() => (isPaused.value = !isPaused.value)}>
-    <i aria-hidden="true"></i><span>${text}</span>
+    <i aria-hidden="true"></i><span class="visually-hidden">Pause </span><span>${text}</span>
   </button>`;
 }
 

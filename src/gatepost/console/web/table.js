@@ -88,7 +88,7 @@ export function Table({ label, columns, rows, keyOf, hrefOf, initial, param = "s
           ${columns.map((column) => {
             const sort = column.key === key ? (falls ? "descending" : "ascending") : undefined;
             return html`<th scope="col" class=${cellClass(column)} aria-sort=${sort} title=${column.title}>
-              ${column.of ? html`<button type="button" onClick=${() => sortBy(column)}>${column.label}<i aria-hidden="true"></i></button>` : column.label}
+              ${column.of ? html`<button type="button" onClick=${() => sortBy(column)}>${column.label}<i aria-hidden="true"></i></button>` : column.isQuiet ? html`<span class="visually-hidden">${column.label}</span>` : column.label}
             </th>`;
           })}
         </tr>

@@ -128,7 +128,7 @@ function Refusals() {
           { key: "code", label: "Code", of: (row) => row.code, show: (row) => html`<code>${visible(row.code)}</code>` },
           { key: "count", label: "Times", align: "right", of: (row) => row.count, show: (row) => number(row.count) },
           { key: "share", label: "Share", of: (row) => row.count, show: (row) => html`<${Bar} share=${share(row.count, all)} text=${percent(share(row.count, all))} />` },
-          { key: "about", label: "", show: (row) => html`<a href=${`/problems/${encodeURIComponent(row.code)}`} target="_blank" rel="noreferrer">what it means</a>` },
+          { key: "about", label: "Explanation", isQuiet: true, show: (row) => html`<a href=${`/problems/${encodeURIComponent(row.code)}`} target="_blank" rel="noreferrer">what it means</a>` },
         ]} />`}
   `;
 }

@@ -131,7 +131,7 @@ function Slowest({ data }) {
         { key: "at", label: "When", of: (row) => row.at, show: (row) => html`<${Moment} at=${row.at} seconds />` },
         { key: "seconds", label: "Took", align: "right", of: (row) => row.seconds, show: (row) => html`<span title=${fullMoment(row.at)}>${duration(row.seconds)}</span>` },
         { key: "database", label: "In database", align: "right", of: (row) => row.database_seconds, show: (row) => duration(row.database_seconds) },
-        { key: "part", label: "", show: (row) => html`<${Bar} share=${share(row.database_seconds, row.seconds)} text=${percent(share(row.database_seconds, row.seconds))} />` },
+        { key: "part", label: "Share in database", isQuiet: true, show: (row) => html`<${Bar} share=${share(row.database_seconds, row.seconds)} text=${percent(share(row.database_seconds, row.seconds))} />` },
       ]} />`}
   </section>`;
 }

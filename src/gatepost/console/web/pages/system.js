@@ -141,7 +141,7 @@ function Levels() {
       { key: "category", label: "Category", show: (row) => row },
       { key: "level", label: "Written from", show: (row) => data.changed[row]?.level ?? html`<span class="quiet">as in the settings</span>` },
       { key: "until", label: "Until", show: (row) => (data.changed[row] ? html`<${Moment} at=${data.changed[row].until} seconds />` : "") },
-      { key: "act", label: "", align: "right", show: (row) => html`<${Act} label=${`Change ${row}`} doLabel="Change" session=${session} confirm=${`Every worker writes lines of the category ${row} from this level on, for that long.`}
+      { key: "act", label: "Change", isQuiet: true, align: "right", show: (row) => html`<${Act} label=${`Change ${row}`} doLabel="Change" session=${session} confirm=${`Every worker writes lines of the category ${row} from this level on, for that long.`}
         fields=${[{ name: "level", label: "Level", value: "debug", options: levels }, { name: "seconds", label: "For", value: "600", options: SPANS }]}
         act=${({ level, seconds }) => send("PUT", `logs/levels/${row}`, { level, seconds: Number(seconds) }).then(() => refreshAll("logs/levels"))} />` },
     ]} />`}`;
