@@ -47,6 +47,7 @@ def read(  # noqa: PLR0913, PLR0917 - the options of a command
     actor: Annotated[str | None, typer.Option(help="Only requests of the user with this id.")] = None,
     request: Annotated[str | None, typer.Option(help="Only lines of the request with this id.")] = None,
     client: Annotated[str | None, typer.Option(help="Only lines of this address or network.")] = None,
+    code: Annotated[str | None, typer.Option(help="Only requests that were answered with this error code.")] = None,
     since: Annotated[str | None, typer.Option(help="Only lines since then: 10m, 2h, 3d, or a moment.")] = None,
     json: JSONOption = False,
 ) -> None:
@@ -59,5 +60,5 @@ def read(  # noqa: PLR0913, PLR0917 - the options of a command
     moment = None if since is None else moment_of(since)
     if client is not None:
         check_client(client)
-    wanted = LineFilter(category, level, route, actor, request, client, moment)
+    wanted = LineFilter(category, level, route, actor, request, client, moment, code)
     print_logs(folder, wanted, count=count, follows=follows, as_json=json)

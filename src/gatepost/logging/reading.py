@@ -43,6 +43,7 @@ class LineFilter:
     request_id: str | None = None
     client: str | None = None
     since: str | None = None
+    code: str | None = None
 
     @property
     def log(self) -> str:
@@ -65,6 +66,7 @@ class LineFilter:
             and (self.actor is None or str(line.get("actor_id")) == self.actor)
             and (self.request_id is None or line.get("request_id") == self.request_id)
             and (self.client is None or any(_is_of(self.client, line.get(name)) for name in ("client", "key")))
+            and (self.code is None or line.get("code") == self.code)
             and (self.since is None or str(line.get("time")) >= self.since)
         )
 
@@ -72,7 +74,7 @@ class LineFilter:
         """Whether a line that has not been decoded can be wanted: much faster, and right where it says no."""
         return all(
             text.encode() in line
-            for text in (self.category, self.actor, self.request_id, self.client)
+            for text in (self.category, self.actor, self.request_id, self.client, self.code)
             # Others may stand there with escapes.
             if text is not None and _PLAIN.fullmatch(text)
         )

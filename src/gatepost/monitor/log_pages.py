@@ -28,7 +28,7 @@ COUNT_MAX = 1000
 HISTOGRAM_STEPS = 60
 NDJSON = "application/x-ndjson"
 
-_NAMES = ("category", "level", "route", "actor", "request", "client", "since", "count", "before", "after")
+_NAMES = ("category", "level", "route", "actor", "request", "client", "code", "since", "count", "before", "after")
 
 
 class _Asked(NamedTuple):
@@ -112,6 +112,7 @@ def _asked(query: Mapping[str, str], now: float) -> _Asked:
         text(query, "request"),
         text(query, "client"),
         since,
+        text(query, "code"),
     )
     return _Asked(wanted, count, _place(query.get("before")), _place(query.get("after")))
 

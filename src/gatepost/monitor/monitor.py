@@ -38,6 +38,7 @@ from gatepost.monitor.parts import ReportReader, run_parts
 from gatepost.monitor.pulse import BEAT_SECONDS, Pulse
 from gatepost.monitor.slow_statements import SlowStatements
 from gatepost.monitor.state_page import StatePage
+from gatepost.monitor.traffic_page import TrafficPage
 from gatepost.record_tables import RECORD_TABLES
 from gatepost.records.change_events import subscribe_changes
 from gatepost.records.changes import Changes
@@ -81,6 +82,7 @@ class Monitor:
         HistoryPage(context, history)
         LogPages(context, history)
         HeatPage(context, history)
+        TrafficPage(context, history)
         DatabasePage(context, history)
         StatePage(context, history, incidents)
         kept: list[Part] = [

@@ -1,7 +1,7 @@
 """`RequestSums`: what metrics, or steps of the history, say of requests: how many, how many failed, how long."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -48,6 +48,16 @@ class RequestSums:
         self._classes: Counter[str] = Counter()
         self._totals = dict.fromkeys(_COUNTERS, 0.0)
         self.seconds_total = 0.0
+
+    @property
+    def buckets(self) -> Sequence[int]:
+        """How many requests each bucket has."""
+        return self._buckets
+
+    @property
+    def classes(self) -> Mapping[str, int]:
+        """How many responses were of each class of the status, such as 2xx."""
+        return self._classes
 
     def add_histogram(self, status: str, counts: Iterable[tuple[int, int]], seconds: float) -> None:
         """Add those of one class of the status."""
@@ -107,6 +117,15 @@ def sums_by_operation(steps: Iterable[Step]) -> dict[str, RequestSums]:
             for labels, value in step.counters.get(name, {}).items():
                 found[labels[_OPERATION][1]].add_total(name, value)
     return found
+
+
+def add_by_operation(found: "defaultdict[str, RequestSums]", step: OpenedStep) -> None:
+    """Add what a step has to the sums of each operation."""
+    for values, counts, seconds in step.histograms(_HISTOGRAM):
+        found[values[_OPERATION]].add_histogram(values[_CLASS], counts, seconds)
+    for name in _COUNTERS:
+        for values, value in step.counters(name):
+            found[values[_OPERATION]].add_total(name, value)
 
 
 def sums_of_counts(found: Summed) -> dict[str, RequestSums]:

@@ -5,7 +5,6 @@ What the history has is of ten seconds ago; what has been counted since is added
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
 from msgspec.structs import asdict
 
 from gatepost.metrics import families
@@ -17,14 +16,13 @@ from gatepost.monitor.incident_records import SECONDS, IncidentRecords
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.problems import shown_share
 from gatepost.monitor.query_values import whole_number
-from gatepost.monitor.request_sums import RequestFigures
+from gatepost.monitor.traffic_figures import operation_states, statement_states
 from gatepost.monitor.windows import Window, last_window
 from gatepost.monitor.workers import Worker
 from gatepost.records.steps import Step
 
 SECONDS_MIN = 10
 SECONDS_MAX = 3600
-STATEMENTS_MAX = 50
 
 _COUNTED: Mapping[str, Family] = {
     "retries": families.RETRIES,
@@ -37,24 +35,6 @@ _COUNTED: Mapping[str, Family] = {
     "reports_lost": families.REPORTS_LOST,
     "errors_left_out": families.ERRORS_LEFT_OUT,
 }
-
-
-class OperationState(RequestFigures, frozen=True):
-    """An operation of a while; `share_of_time` is that of all requests' wall time."""
-
-    operation: str
-    requests_per_second: float
-    share_of_time: float
-
-
-class StatementState(msgspec.Struct, frozen=True):
-    """A statement of a while: how often it ran and failed, its wall time altogether, and its rows."""
-
-    statement: str
-    count: int
-    failures: int
-    seconds_total: float
-    rows: int
 
 
 class StatePage:
@@ -88,10 +68,10 @@ class StatePage:
             "workers": [worker._asdict() for worker in judged.workers],
             "gauges": window.gauges,
             "counted": {name: round(window.total(family), 3) for name, family in _COUNTED.items()},
-            "codes": _by_label(window.step, families.REFUSALS),
-            "limits": _by_label(window.step, families.LIMIT_REFUSALS),
-            "operations": _operations(window),
-            "statements": _statements(window.step),
+            "codes": _by_label(window.step, families.REFUSALS.name),
+            "limits": _by_label(window.step, families.LIMIT_REFUSALS.name),
+            "operations": operation_states(window.by_operation, window.seconds),
+            "statements": statement_states({name: _by_label(window.step, name) for name in window.step.counters}),
             "records": self._database.state,
         }
         return json_page(200, state)
@@ -108,35 +88,6 @@ def figures_of(workers: Sequence[Worker], window: Window) -> str:
     return f"{figures}."
 
 
-def _operations(window: Window) -> list[OperationState]:
-    total = window.all.seconds_total or 1.0
-    found: list[OperationState] = []
-    for operation, sums in window.by_operation.items():
-        figures = sums.figures()
-        rate, share = round(figures.requests / window.seconds, 3), round(figures.seconds_total / total, 6)
-        found.append(
-            OperationState(**asdict(figures), operation=operation, requests_per_second=rate, share_of_time=share)
-        )
-    return sorted(found, key=lambda each: (-each.seconds_total, each.operation))
-
-
-def _statements(step: Step) -> list[StatementState]:
-    counts, failures, seconds, rows = (
-        _by_label(step, family)
-        for family in (
-            families.STATEMENTS,
-            families.STATEMENT_FAILURES,
-            families.STATEMENT_SECONDS,
-            families.STATEMENT_ROWS,
-        )
-    )
-    found = [
-        StatementState(name, int(count), int(failures.get(name, 0)), seconds.get(name, 0), int(rows.get(name, 0)))
-        for name, count in counts.items()
-    ]
-    return sorted(found, key=lambda each: (-each.seconds_total, each.statement))[:STATEMENTS_MAX]
-
-
-def _by_label(step: Step, family: Family) -> dict[str, float]:
-    found = {labels[0][1]: round(value, 6) for labels, value in step.counters.get(family.name, {}).items()}
+def _by_label(step: Step, name: str) -> dict[str, float]:
+    found = {labels[0][1]: round(value, 6) for labels, value in step.counters.get(name, {}).items() if labels}
     return dict(sorted(found.items(), key=lambda item: -item[1]))

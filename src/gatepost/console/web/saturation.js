@@ -9,7 +9,7 @@ const partsOf = (state) => {
   const add = (name, used, of, words, href) => {
     if (used !== undefined && of > 0) found.push({ name, share: used / of, words: words(used, of), href });
   };
-  const limit = gauges.pool_connections_limit ?? gauges.pool_connections_max ?? gauges.pool_limit ?? gauges.pool_connections;
+  const limit = gauges.pool_connections_max ?? gauges.pool_connections;
   add("pool", gauges.pool_connections_in_use, limit, (used, of) => `pool: ${number(used)} of ${number(of)} connections`, to("database"));
   add("queue", gauges.requests_waiting, gauges.requests_waiting_limit, (used, of) => `queue: ${number(used)} of ${number(of)} requests`, to("traffic"));
   const workers = state.workers?.length || 1;
@@ -29,7 +29,7 @@ export function saturationOf(state) {
 /** How full the pool was in a step, by the size that it has now. */
 export const saturationAt = (state) => (step) => {
   const { gauges = {} } = state ?? {};
-  const limit = gauges.pool_connections_limit ?? gauges.pool_connections_max ?? gauges.pool_limit ?? gauges.pool_connections;
+  const limit = gauges.pool_connections_max ?? gauges.pool_connections;
   const used = step.gauges?.pool_connections_in_use?.most;
   return limit && used !== undefined ? used / limit : undefined;
 };

@@ -4,7 +4,7 @@ import { html, useEffect } from "./vendor/libraries.js";
 import { useData } from "./data.js";
 import { toCode, toError, toErrors, toLogs, toOperation } from "./links.js";
 import { to } from "./store.js";
-import { clock, duration, epoch, visible } from "./format.js";
+import { clock, duration, epoch, number, percent, visible } from "./format.js";
 import { toChange, wordOf } from "./marks.js";
 
 const WORDS = { ok: "Well", degraded: "Degraded", down: "Down" };
@@ -54,10 +54,13 @@ export function StateSign({ status }) {
   </svg>`;
 }
 
-/** First what is wrong, then the figures. */
-export function splitSentence(sentence) {
-  const at = sentence.search(/(?:^| )Workers? ready/);
-  return at < 0 ? [sentence, ""] : [sentence.slice(0, at), sentence.slice(at).trim()];
+/** The requests of the last minute in a sentence. */
+function figuresOf({ requests, errors, window_seconds: seconds, seconds: took, workers }) {
+  const ready = workers.filter((worker) => worker.is_ready).length;
+  const workersNote = ready === workers.length ? "" : `${ready} of ${workers.length} workers ready; `;
+  if (!requests) return `${workersNote}No requests in the last minute.`;
+  const failing = errors ? `${percent(errors / requests)} failing` : "none failing";
+  return `${workersNote}${number(requests / seconds)} requests a second, 95 % within ${duration(took.p95)}, ${failing}.`;
 }
 
 export function StateLine() {
@@ -67,7 +70,7 @@ export function StateLine() {
   useEffect(() => {
     document.title = data ? `${WORDS[status]} · ${data.instance} · Gatepost` : "Gatepost console";
   }, [status, data?.instance]);
-  const figures = data ? splitSentence(data.sentence)[1] : "";
+  const figures = data ? figuresOf(data) : "";
   const words = { operations: application?.operations, codes: data?.codes };
   return html`<section class=${`state ${status} ${isStale ? "stale" : ""}`} aria-label="State">
     <${StateSign} status=${status} />

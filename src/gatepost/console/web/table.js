@@ -8,11 +8,13 @@ const ROW_PIXELS = 30;
 const WHOLE_MAX = 80;
 const BEYOND = 12;
 
-const compare = (one, other) => {
+/** What is not known comes last, whichever way. */
+const compare = (one, other, falls) => {
   if (one === other) return 0;
   if (one === undefined || one === null) return 1;
   if (other === undefined || other === null) return -1;
-  return typeof one === "string" ? one.localeCompare(other, "en", { numeric: true }) : one - other;
+  const found = typeof one === "string" ? one.localeCompare(other, "en", { numeric: true }) : one - other;
+  return falls ? -found : found;
 };
 
 /** What the address says of the order: [column, whether it falls]. */
@@ -33,18 +35,18 @@ export function Table({ label, columns, rows, keyOf, hrefOf, initial, param = "s
   const sorted = useMemo(() => {
     const column = columns.find((each) => each.key === key);
     if (!column) return rows;
-    const found = [...rows].sort((one, other) => compare(column.of(one), column.of(other)));
-    return falls ? found.reverse() : found;
+    return [...rows].sort((one, other) => compare(column.of(one), column.of(other), falls));
   }, [rows, key, falls]);
   const isVirtual = sorted.length > WHOLE_MAX;
   const first = isVirtual ? Math.max(0, Math.floor(top / ROW_PIXELS) - BEYOND) : 0;
   const last = isVirtual ? Math.min(sorted.length, first + Math.ceil(seen / ROW_PIXELS) + 2 * BEYOND) : sorted.length;
 
   useLayoutEffect(() => {
+    if (!isVirtual) return undefined;
     const measured = new ResizeObserver(() => scroller.current && setSeen(scroller.current.clientHeight));
     measured.observe(scroller.current);
     return () => measured.disconnect();
-  }, []);
+  }, [isVirtual]);
 
   const focusAfter = useRef(null);
   useEffect(() => {

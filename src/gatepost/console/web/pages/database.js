@@ -4,16 +4,17 @@ import { html } from "../vendor/libraries.js";
 import { refreshAll, send, useChanges, useData, useRangeHistory, useSession } from "../data.js";
 import { bytes, duration, number, share, visible } from "../format.js";
 import { Moment, toOperation, toStatements } from "../links.js";
-import { place, range } from "../store.js";
+import { place } from "../store.js";
 import { Command, useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
 import { Bar, Table } from "../table.js";
+import { useTraffic } from "../range_traffic.js";
 import { Act } from "../act.js";
 import { Chart } from "../chart.js";
 
 export default function Database() {
-  const seconds = Math.max(60, Math.min(3_600, Math.round(range.value.seconds)));
-  const state = useData(`state?seconds=${seconds}`).data;
+  const state = useData("state").data;
+  const { traffic } = useTraffic();
   const slow = useData("statements", { every: 30 }).data;
   const database = useData("database", { every: 10 });
   const { data: session } = useSession();
@@ -37,7 +38,7 @@ export default function Database() {
           { label: "waiting for a connection", of: (step) => step.pool_wait_seconds / step.covered_seconds, tone: "fail", dash: "dashed", width: 2, hidesZero: true },
         ]} />
     </div>
-    <${Statements} state=${state} slow=${slow} />
+    <${Statements} traffic=${traffic} slow=${slow} />
     <div class="columns block">
       <${Waits} now=${now} error=${database.error} session=${session} />
       <${Long} now=${now} session=${session} />
@@ -50,7 +51,7 @@ export default function Database() {
 }
 
 function poolLimit(now, state) {
-  const value = now?.pool?.limit ?? state?.gauges.pool_connections_limit;
+  const value = now?.pool?.limit ?? state?.gauges.pool_connections_max;
   return value ? { value, label: `limit ${value}` } : undefined;
 }
 
@@ -60,9 +61,9 @@ function Away({ now }) {
     ${now.as_of && html` Sessions and sizes are those of <${Moment} at=${now.as_of} seconds />.`}</p>`;
 }
 
-function Statements({ state, slow }) {
+function Statements({ traffic, slow }) {
   const plans = new Map((slow?.statements ?? []).map((each) => [each.name, each]));
-  const known = state?.statements ?? [];
+  const known = traffic?.statements ?? [];
   const others = [...plans.values()].filter((each) => !known.some(({ statement }) => statement === each.name));
   const rows = [...known, ...others.map((each) => ({ statement: each.name, count: undefined, failures: undefined, seconds_total: undefined, rows: undefined }))];
   const all = rows.reduce((sum, each) => sum + (each.seconds_total ?? 0), 0);
@@ -70,10 +71,10 @@ function Statements({ state, slow }) {
   const plan = plans.get(chosen);
   const operation = chosen && !chosen.endsWith("session") ? chosen.replace(/\.session$/, "") : undefined;
   return html`<section class="section block" aria-labelledby="statements">
-    <div class="section-head"><h2 id="statements">Statements</h2><span class="quiet">${state ? `of ${duration(state.window_seconds)}` : ""}</span></div>
-    ${state &&
+    <div class="section-head"><h2 id="statements">Statements</h2><span class="quiet">${traffic ? `of ${duration(traffic.window_seconds)}` : ""}</span></div>
+    ${traffic &&
     html`<${Table} label="Statements" rows=${rows} keyOf=${(row) => row.statement} hrefOf=${(row) => toStatements(row.statement)} initial="-seconds" height=${0.4} isCurrent=${(row) => row.statement === chosen}
-      empty=${html`<p><b>No statement has run.</b> Those of the last ${duration(state.window_seconds)} are listed here, by the time that they took together.</p>`}
+      empty=${html`<p><b>No statement has run.</b> Those of this range are listed here, by the time that they took together.</p>`}
       columns=${[
         { key: "statement", label: "Statement", of: (row) => row.statement, show: (row) => visible(row.statement) },
         { key: "seconds", label: "Time together", of: (row) => row.seconds_total, show: (row) => html`<${Bar} share=${share(row.seconds_total, all)} text=${duration(row.seconds_total)} />` },

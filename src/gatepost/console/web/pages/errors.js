@@ -4,10 +4,11 @@ import { html, useState } from "../vendor/libraries.js";
 import { refreshAll, send, useData, useSession } from "../data.js";
 import { counted, duration, number, percent, share, shortKey, visible } from "../format.js";
 import { Moment, toError, toErrors, toLogs, toOperation, toRequest } from "../links.js";
-import { change, place, range, to } from "../store.js";
+import { change, place, to } from "../store.js";
 import { useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
 import { Bar, Table } from "../table.js";
+import { useTraffic } from "../range_traffic.js";
 import { Act } from "../act.js";
 import { Traceback } from "../traceback.js";
 
@@ -113,15 +114,14 @@ function Group({ id }) {
 }
 
 function Refusals() {
-  const seconds = Math.min(3_600, Math.round(range.value.seconds));
-  const { data } = useData(`state?seconds=${seconds}`);
+  const { traffic: data, path } = useTraffic();
   const { code } = place.value.query;
-  useCopies({ path: `state?seconds=${seconds}`, command: `gatepost top --seconds ${seconds}` });
+  useCopies({ path, command: "gatepost top" });
   const rows = Object.entries(data?.codes ?? {}).map(([name, count]) => ({ code: name, count }));
   const all = rows.reduce((sum, each) => sum + each.count, 0);
   return html`
     ${data &&
-    html`<p class="quiet">Of the last ${duration(data.window_seconds)}: ${counted(all, "refusal")}, ${percent(share(all, data.requests) ?? 0)} of ${number(data.requests)} requests.</p>
+    html`<p class="quiet">Of ${duration(data.window_seconds)}: ${counted(all, "refusal")}, ${percent(share(all, data.requests) ?? 0)} of ${number(data.requests)} requests.</p>
       <${Table} label="Refusals by code" rows=${rows} keyOf=${(row) => row.code} hrefOf=${(row) => toLogs({ code: row.code })} initial="-count" isCurrent=${(row) => row.code === code}
         empty=${html`<p><b>Nothing was refused.</b> Every refusal has a stable code; this counts them.</p>`}
         columns=${[

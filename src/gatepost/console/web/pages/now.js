@@ -14,7 +14,8 @@ import { LatencyChart, RequestsChart } from "../request_charts.js";
 import { saturationOf, saturationAt } from "../saturation.js";
 import { FirstRequests } from "../first_requests.js";
 
-const CHANGES_SHOWN = 7;
+const CHANGES_SHOWN = 6;
+const WRONG_SHOWN = 6;
 
 export default function Now() {
   const state = useData("state").data;
@@ -81,19 +82,21 @@ function Wrong({ state, alerts, application }) {
   const firing = (alerts?.alerts ?? []).filter(({ state: is }) => is === "firing");
   const silenced = (alerts?.alerts ?? []).filter(({ state: is }) => is === "silenced");
   const problems = state?.problems ?? [];
+  const more = firing.length - WRONG_SHOWN;
   const isWell = state && !problems.length && !firing.length;
   return html`<section class="section" aria-labelledby="wrong">
     <div class="section-head"><h2 id="wrong">What is wrong</h2>
       <span class="quiet">${silenced.length ? html`<a href=${toAlert("")}>${silenced.length} silenced</a>` : ""}</span></div>
     <ul class="events">
-      ${firing.map(
+      ${firing.slice(0, WRONG_SHOWN).map(
         (alert) => html`<li key=${alert.id}><${ChangeIcon} kind="alert" /><${Moment} at=${alert.since} />
-          <span><a href=${toAlert(alert.id)}>${visible(alert.name)}</a> <${Linked} text=${alert.sentence} operations=${application?.operations} /></span></li>`,
+          <span class="clamped"><a href=${toAlert(alert.id)}>${visible(alert.name)}</a> <${Linked} text=${alert.sentence} operations=${application?.operations} /></span></li>`,
       )}
       ${problems.map(
         (problem) => html`<li key=${problem}><${ChangeIcon} kind="error" /><span class="quiet">now</span>
           <span><${Linked} text=${problem} operations=${application?.operations} codes=${state.codes} /></span></li>`,
       )}
+      ${more > 0 && html`<li><span></span><span></span><a href=${toAlert("")}>${more} more alerts</a></li>`}
       ${isWell && html`<li><span></span><time>${clock(state.at)}</time><span>Nothing. No alert fires, and no check of the last minute fails.</span></li>`}
     </ul>
   </section>`;
@@ -107,7 +110,7 @@ function Changed({ changes, isKnown }) {
     <ul class="events">
       ${shown.map(
         (change) => html`<li key=${change.at + change.summary}><${ChangeIcon} kind=${change.kind} /><a href=${toChange(change)}><${Moment} at=${change.at} /></a>
-          <span><${Linked} text=${change.summary} /></span></li>`,
+          <span class="clamped"><${Linked} text=${change.summary} /></span></li>`,
       )}
       ${isKnown && !shown.length && html`<li><span></span><span></span><span>Nothing in this range.</span></li>`}
     </ul>

@@ -3,49 +3,51 @@
 import { html } from "../vendor/libraries.js";
 import { useChanges, useData, useRangeHistory } from "../data.js";
 import { bytes, duration, fullMoment, number, percent, share, shortKey, visible } from "../format.js";
-import { Moment, Route, toCode, toErrors, toLogs, toRequest, toStatements } from "../links.js";
+import { Moment, Route, toErrors, toLogs, toRequest, toStatements } from "../links.js";
 import { to } from "../store.js";
 import { useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
 import { Bar, Table } from "../table.js";
 import { LatencyChart, RequestsChart } from "../request_charts.js";
 import { Histogram } from "../histogram.js";
-import { useOperations } from "../operations.js";
+import { useTraffic } from "../range_traffic.js";
+
+const NONE = { requests: 0, errors: 0, refusals: 0, seconds: {}, seconds_total: 0, share_of_time: 0, database_seconds: 0, bytes: 0 };
 
 export default function Operation({ name }) {
   const application = useData("application", { every: 60 }).data;
   const own = useData(`operations/${encodeURIComponent(name)}`, { every: 10 });
-  const { operations, covered } = useOperations();
+  const { traffic, covered } = useTraffic(name);
   const { changes } = useChanges();
   const history = useRangeHistory(name).data;
   useCopies({ path: `operations/${encodeURIComponent(name)}`, command: `gatepost top operation ${name}` });
   const route = application?.operations.find((each) => each.operation === name);
-  const figures = operations?.find((each) => each.operation === name);
+  const figures = traffic?.operations.find((each) => each.operation === name) ?? (traffic && NONE);
   return html`
     <${PageHead} title=${route ? html`<${Route} method=${route.method} path=${visible(route.path)} />` : visible(name)}>
       <a href=${to("traffic")}>All operations</a>
     <//>
-    <${Figures} figures=${figures} covered=${covered} name=${name} />
+    <${Figures} figures=${figures} covered=${covered} name=${name} route=${route} />
     <div class="charts block">
       <${RequestsChart} history=${history} changes=${changes} operation=${name} />
       <${LatencyChart} history=${history} changes=${changes} operation=${name} />
     </div>
     <div class="columns block">
       <${Declared} route=${route} name=${name} />
-      <${Distribution} data=${own.data} error=${own.error} />
+      <${Distribution} of=${traffic?.of_operation} />
     </div>
     <div class="columns block">
-      <${Statements} data=${own.data} name=${name} />
-      <${Answers} data=${own.data} />
+      <${Statements} traffic=${traffic} texts=${own.data?.statements ?? []} name=${name} />
+      <${Answers} of=${traffic?.of_operation} route=${route} />
     </div>
     <${Slowest} data=${own.data} />
   `;
 }
 
-function Figures({ figures, covered, name }) {
+function Figures({ figures, covered, name, route }) {
   const failing = share(figures?.errors, figures?.requests);
   const facts = [
-    ["Requests", figures && number(figures.requests), covered ? `${number(figures?.requests / covered)} per second` : "since the server began", toLogs({ operation: name })],
+    ["Requests", figures && number(figures.requests), covered ? `${number(figures?.requests / covered)} per second` : "", route && toLogs({ route: route.path })],
     ["Failing", figures && percent(failing ?? 0), figures && `${number(figures.errors)} answered 5xx`, toErrors(), failing > 0],
     ["p50 · p99", figures && html`${duration(figures.seconds.p50)}<small> · ${duration(figures.seconds.p99)}</small>`, figures && `p95 ${duration(figures.seconds.p95)}`],
     ["Share of time", figures && percent(figures.share_of_time), figures && `${percent(share(figures.database_seconds, figures.seconds_total))} of it in the database`, toStatements(name)],
@@ -72,21 +74,23 @@ function Declared({ route, name }) {
   </section>`;
 }
 
-function Distribution({ data, error }) {
+function Distribution({ of }) {
   return html`<section class="section" aria-labelledby="histogram">
-    <div class="section-head"><h2 id="histogram">How long</h2><span class="quiet">all requests since the server began</span></div>
-    ${data?.buckets ? html`<${Histogram} buckets=${data.buckets} />` : error && html`<p class="quiet">${error.message}</p>`}
+    <div class="section-head"><h2 id="histogram">How long</h2><span class="quiet">requests by their duration</span></div>
+    ${of && html`<${Histogram} buckets=${of.histogram} />`}
   </section>`;
 }
 
-function Statements({ data, name }) {
-  const rows = data?.statements ?? [];
+/** The statements of the range that are this operation's, by the names under which it has run some. */
+function Statements({ traffic, texts, name }) {
+  const names = new Set([name, `${name}.session`, ...texts.map((each) => each.name)]);
+  const rows = (traffic?.statements ?? []).filter((each) => names.has(each.statement));
   const all = rows.reduce((sum, each) => sum + each.seconds_total, 0);
   return html`<section class="section" aria-labelledby="statements">
     <div class="section-head"><h2 id="statements">Statements</h2></div>
-    ${data &&
+    ${traffic &&
     html`<${Table} label="Statements" rows=${rows} keyOf=${(row) => row.statement} hrefOf=${(row) => toStatements(row.statement)} param="statements"
-      initial="-seconds" empty=${html`<p class="quiet">None has run for it.</p>`}
+      initial="-seconds" empty=${html`<p class="quiet">None of its own has run in this range.</p>`}
       columns=${[
         { key: "statement", label: "Statement", of: (row) => row.statement, show: (row) => visible(row.statement) },
         { key: "seconds", label: "Time", of: (row) => row.seconds_total, show: (row) => html`<${Bar} share=${share(row.seconds_total, all)} text=${duration(row.seconds_total)} />` },
@@ -94,28 +98,24 @@ function Statements({ data, name }) {
         { key: "each", label: "Each", align: "right", of: (row) => share(row.seconds_total, row.count), show: (row) => duration(share(row.seconds_total, row.count)) },
         { key: "failures", label: "Failed", align: "right", of: (row) => row.failures, show: (row) => number(row.failures) },
       ]} />`}
-    ${(data?.sql ?? []).map((each) => html`<details><summary><code>${visible(each.name ?? name)}</code></summary><pre class="sql" tabindex="0">${visible(each.sql ?? each)}</pre></details>`)}
+    ${texts.map((each) => html`<details><summary><code>${visible(each.name)}</code></summary>${each.sql.map((sql) => html`<pre class="sql" tabindex="0">${visible(sql)}</pre>`)}</details>`)}
   </section>`;
 }
 
-function Answers({ data }) {
-  const statuses = Object.entries(data?.statuses ?? {});
-  const codes = Object.entries(data?.codes ?? {});
-  const all = statuses.reduce((sum, [, count]) => sum + count, 0);
+const CLASSES = { "1xx": "informed", "2xx": "succeeded", "3xx": "not modified, or elsewhere", "4xx": "refused", "5xx": "failed" };
+
+function Answers({ of, route }) {
+  const rows = Object.entries(of?.classes ?? {}).map(([status, count]) => ({ status, count }));
+  const all = rows.reduce((sum, { count }) => sum + count, 0);
   return html`<section class="section" aria-labelledby="answers">
-    <div class="section-head"><h2 id="answers">Answers</h2></div>
-    <table aria-label="Answers by status">
-      <tbody>
-        ${statuses.map(
-          ([status, count]) => html`<tr><th scope="row">${status}</th><td><${Bar} share=${share(count, all)} text=${percent(share(count, all))} tone=${status.startsWith("5") ? "fail" : "ink"} /></td>
-            <td class="right">${number(count)}</td></tr>`,
-        )}
-        ${codes.map(
-          ([code, count]) => html`<tr><th scope="row"><a href=${toCode(code)}><code>${visible(code)}</code></a></th><td></td><td class="right">${number(count)}</td></tr>`,
-        )}
-      </tbody>
-    </table>
-    ${data && !statuses.length && html`<p class="quiet">None yet.</p>`}
+    <div class="section-head"><h2 id="answers">Responses</h2><span class="grow"></span>${route && html`<a href=${toLogs({ route: route.path })}>Its lines in the log</a>`}</div>
+    ${of &&
+    html`<${Table} label="Responses by status" rows=${rows} keyOf=${(row) => row.status} param="responses" initial="status" empty=${html`<p class="quiet">None in this range.</p>`}
+      columns=${[
+        { key: "status", label: "Status", of: (row) => row.status, show: (row) => html`<b class=${row.status === "5xx" ? "bad" : ""}>${row.status}</b> <span class="quiet">${CLASSES[row.status] ?? ""}</span>` },
+        { key: "share", label: "Share", of: (row) => row.count, show: (row) => html`<${Bar} share=${share(row.count, all)} text=${percent(share(row.count, all))} tone=${row.status === "5xx" ? "fail" : "ink"} />` },
+        { key: "count", label: "Requests", align: "right", of: (row) => row.count, show: (row) => number(row.count) },
+      ]} />`}
   </section>`;
 }
 

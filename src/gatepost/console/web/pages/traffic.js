@@ -11,7 +11,7 @@ import { Bar, Table } from "../table.js";
 import { RequestsChart } from "../request_charts.js";
 import { HeatMap } from "../heat.js";
 import { LatencyStrip } from "../latency_strip.js";
-import { useOperations } from "../operations.js";
+import { useTraffic } from "../range_traffic.js";
 import { FirstRequests } from "../first_requests.js";
 import Operation from "./operation.js";
 
@@ -21,7 +21,8 @@ export default function Traffic() {
 
 function Operations() {
   const application = useData("application", { every: 60 }).data;
-  const { operations, isOfRange, covered, path } = useOperations();
+  const { traffic, covered, path } = useTraffic();
+  const operations = traffic?.operations;
   const { changes } = useChanges();
   const history = useRangeHistory().data;
   const { filter = "" } = place.value.query;
@@ -38,7 +39,7 @@ function Operations() {
     <section class="section block" aria-labelledby="operations">
       <div class="section-head">
         <h2 id="operations">Operations</h2>
-        <span class="quiet">${operations && !isOfRange ? "since the server began" : covered ? `of ${duration(covered)}` : ""}</span>
+        <span class="quiet">${covered ? `of ${duration(covered)}` : ""}</span>
         <span class="grow"></span>
         <input type="search" data-filter placeholder="Filter by route" aria-label="Filter by route" value=${filter}
           onInput=${(event) => change({ filter: event.target.value }, { replace: true })} />
