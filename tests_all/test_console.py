@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -212,7 +211,7 @@ async def test_three_questions_are_answered_in_three_clicks(
         assert box["y"] + box["height"] <= 800
     # Because of what: the alert, the error, its traceback.
     await changed.locator("a[href*='/console/errors/']").first.click()
-    await page.get_by_text("copies == 13").first.wait_for()
+    await page.get_by_text("raise SoldOut").first.wait_for()
     assert found.complaints == []
     await context.close()
 
@@ -257,6 +256,8 @@ async def test_everything_is_reached_by_keyboard(browser: Browser, watched: Watc
     await page.wait_for_url("**/console/traffic/*")
     assert "range=15m" in page.url
 
+    await page.goto(f"{watched.address}/console?range=15m")
+    await shown(page)
     chart = page.locator(".plot").first
     await chart.focus()
     for key in ("ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft", "Enter"):
@@ -312,9 +313,7 @@ PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 async def test_the_first_picture_comes_at_once(browser: Browser, watched: Watched, cookies: list[Any]) -> None:
     found: list[float] = []
     for _ in range(3):
-        began = time.perf_counter()
         context, opened = await open_page(browser, watched, cookies, "")
         found.append(await opened.page.evaluate(PAINTED))
-        assert time.perf_counter() - began > 0
         await context.close()
     assert min(found) <= 300

@@ -305,7 +305,7 @@ function summaryOf(label, unit, series, columns, format) {
 
 function readOut(plot, series, format) {
   const index = plot.cursor.idx;
-  const values = series.map((each, number) => `${each.label} ${format(plot.data[number + 1][index] ?? undefined)}`);
+  const values = series.map((each, number) => `${each.label} ${format(plot.data[number + 1][index] ?? (each.hidesZero ? 0 : undefined))}`);
   return `${clock(plot.data[0][index], { seconds: true })}: ${values.join(", ")}`;
 }
 

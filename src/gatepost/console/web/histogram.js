@@ -18,8 +18,9 @@ export function Histogram({ buckets }) {
   const most = Math.max(...counts);
   const all = counts.reduce((sum, count) => sum + count, 0);
   const width = WIDTH / bars;
-  const ticks = [0.0001, 0.001, 0.01, 0.1, 1, 10, 100].filter((tick) => Math.log10(tick) >= low && Math.log10(tick) <= high);
-  const shown = ticks.length > 1 ? ticks : [given[0][0], given.at(-1)[0]];
+  const steps = high - low > 2.5 ? [1] : high - low > 1.2 ? [1, 3] : [1, 2, 5];
+  const ticks = [-5, -4, -3, -2, -1, 0, 1, 2].flatMap((power) => steps.map((step) => step * 10 ** power)).filter((tick) => Math.log10(tick) >= low && Math.log10(tick) <= high);
+  const shown = ticks.length ? ticks : [given[0][0]];
   const x = (seconds) => ((Math.log10(seconds) - low) / (high - low)) * WIDTH;
   return html`<svg class="histogram" viewBox=${`0 0 ${WIDTH} ${HEIGHT + 22}`} role="img"
     aria-label=${`${number(all)} requests, the shortest ${duration(given[0][0])}, the longest ${duration(given.at(-1)[0])}`}>

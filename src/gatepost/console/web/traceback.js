@@ -4,6 +4,7 @@ import { html } from "./vendor/libraries.js";
 import { visible } from "./format.js";
 
 const FRAME = /^ {2}File "(.+)", line (\d+), in (.+)$/;
+const HEAD = "Traceback (most recent call last):";
 const OF_LIBRARIES = /(site-packages|dist-packages|\/lib\/python3|\/gatepost\/|<frozen )/;
 
 /** The lines as parts: { kind: "frame" | "text", isOwn, lines }. */
@@ -44,7 +45,7 @@ export function Traceback({ text }) {
       if (part.kind === "libraries") {
         return html`<details><summary>${part.frames.length === 1 ? "1 frame of a library" : `${part.frames.length} frames of libraries`}</summary>${part.frames.map((frame) => html`<${Frame} ...${frame} />`)}</details>`;
       }
-      const shown = visible(part.lines.join("\n").trim());
+      const shown = visible(part.lines.filter((line) => line !== HEAD).join("\n").trim());
       return shown && html`<pre class="traceback-text">${shown}</pre>`;
     })}
   </div>`;

@@ -50,9 +50,12 @@ function Groups() {
   `;
 }
 
+/** The message without the name of its type, which stands before it. */
+const messageOf = ({ kind, message }) => (message.startsWith(`${kind}: `) ? message.slice(kind.length + 2) : message);
+
 function Card({ group }) {
   return html`<li class=${group.state}>
-    <a class="group-link" href=${toError(group.id)}><b>${visible(group.kind)}</b> <span class="group-message">${visible(group.message)}</span></a>
+    <a class="group-link" href=${toError(group.id)}><b>${visible(group.kind)}</b> <span class="group-message">${visible(messageOf(group))}</span></a>
     <p class="quiet"><code>${visible(group.where)}</code></p>
     <dl>
       <div><dt>Times</dt><dd>${number(group.count)}</dd></div>
@@ -76,9 +79,9 @@ function Group({ id }) {
   if (!group) return html`<${PageHead} title="Error" />${found.error && html`<p class="empty">${found.error.message} <a href=${toErrors()}>All errors</a></p>`}`;
   return html`
     <${PageHead} title=${visible(group.kind)} hasRange=${false}><a href=${toErrors()}>All errors</a><//>
-    <p class="lead">${visible(group.message)}</p>
-    <p class="quiet">${group.state === "open" ? "Open" : html`Resolved <${Moment} at=${group.resolved_at} since />`}
-      · ${counted(group.count, "time")}, ${counted(group.users, "user")} · first <${Moment} at=${group.first_at} since />, last <${Moment} at=${group.last_at} since />
+    <p class="lead">${visible(messageOf(group))}</p>
+    <p class="quiet">${group.state === "open" ? "Open" : html`Resolved <${Moment} at=${group.resolved_at} since />`}${" "}
+      · ${counted(group.count, "time")}, ${counted(group.users, "user")} · first <${Moment} at=${group.first_at} since />, last <${Moment} at=${group.last_at} since />${" "}
       ${group.releases.length > 0 && ` · ${group.releases.map(shortKey).join(", ")}`} · ${group.instances?.join(", ")}</p>
     ${group.state === "open" &&
     html`<${Act} label="Resolve" session=${session} confirm="Every instance counts this error as resolved. It opens again, with an alert, when it happens once more."

@@ -51,7 +51,6 @@ const COPIES = {
 function Instances() {
   const { data } = useData("instances", { every: 10, ofAll: true });
   const state = useData("state").data;
-  const system = useData("system", { every: 60 }).data;
   const rows = data?.instances ?? [];
   return html`
     <section class="section" aria-labelledby="instances"><div class="section-head"><h2 id="instances">Instances</h2><span class="quiet">${visible(data?.records ?? "")}</span></div>
@@ -66,7 +65,7 @@ function Instances() {
           { key: "clock", label: "Clock off", align: "right", of: (row) => row.clock_offset_seconds, show: (row) => (row.clock_offset_seconds === null ? "–" : duration(Math.abs(row.clock_offset_seconds))) },
           { key: "admin", label: "Admin address", of: (row) => row.admin_address ?? "", show: (row) => visible(row.admin_address ?? "socket only") },
         ]} />
-      ${rows.length > 1 && html`<${Differences} rows=${rows} system=${system} />`}
+      ${rows.length > 1 && html`<${Differences} rows=${rows} />`}
     </section>
     <section class="section block" aria-labelledby="workers"><div class="section-head"><h2 id="workers">Workers</h2></div>
       <ul class="workers">${(state?.workers ?? []).map(
@@ -77,21 +76,18 @@ function Instances() {
         <dt>Requests being served</dt><dd>${number(state.gauges.requests_in_flight)}, ${number(state.gauges.requests_waiting)} waiting</dd>
         <dt>Event loop late by</dt><dd>${duration(state.gauges.event_loop_lag_seconds)}</dd>
         <dt>Open descriptors</dt><dd>${number(state.gauges.open_descriptors)}</dd>
-        ${system?.migrations && html`<dt>Migrations</dt><dd>${visible(typeof system.migrations === "string" ? system.migrations : (system.migrations.sentence ?? JSON.stringify(system.migrations)))}</dd>`}
       </dl>`}
     </section>
   `;
 }
 
 /** What instances that run do not have in common. */
-function Differences({ rows, system }) {
+function Differences({ rows }) {
   const running = rows.filter((row) => row.state === "running");
   const found = ["release", "version"].filter((name) => new Set(running.map((row) => row[name])).size > 1);
-  const others = system?.differences ?? [];
-  if (!found.length && !others.length) return html`<p class="quiet block">Those that run have the same release and the same version.</p>`;
+  if (!found.length) return html`<p class="quiet block">Those that run have the same release and the same version.</p>`;
   return html`<div class="block"><h3>Differences</h3><dl class="facts">
     ${found.map((name) => html`<dt>${name}</dt><dd>${running.map((row) => `${row.name}: ${row[name] ?? "none"}`).join(", ")}</dd>`)}
-    ${others.map((each) => html`<dt>${visible(each.name ?? each.variable)}</dt><dd>${Object.entries(each.values ?? {}).map(([name, value]) => `${name}: ${value}`).join(", ")}</dd>`)}
   </dl></div>`;
 }
 
