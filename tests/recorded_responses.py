@@ -107,7 +107,7 @@ class RecordedResponses:
 
 
 def _is_documented(composition: Composition, operation: Any) -> bool:
-    if operation.name == "problem":
+    if operation.name == "problem" or operation.path.startswith("/console"):
         return False
     bound = next((item.bound for item in composition.described.endpoints if item.operation is operation), None)
     return bound is None or bound.method.route.document

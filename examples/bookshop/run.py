@@ -81,6 +81,7 @@ def _greet(address: str, settings: Settings) -> None:
     lines = (
         f"The bookshop is at {address}",
         f"  start here {address}/",
+        f"  console    {address}/console, as the editor",
         f"  books      {api}/books?sort=-price&expand=author",
         f"  authors    {api}/authors?sort=name",
         f"  readiness  {address}/readyz",

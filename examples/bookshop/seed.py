@@ -91,7 +91,7 @@ async def _copy(
 async def _users(keys: Iterator[UUID]) -> list[Row]:
     passwords = Passwords(threads=2)
     try:
-        people = [(EDITOR, ["editor"]), *((email, list[str]()) for email in CUSTOMERS)]
+        people = [(EDITOR, ["editor", "console.write"]), *((email, list[str]()) for email in CUSTOMERS)]
         return [(next(keys), email, await passwords.hash(PASSWORD), roles) for email, roles in people]
     finally:
         passwords.close()

@@ -7,6 +7,7 @@ which an ASGI server calls through the lifespan protocol.
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 from joserfc.jwk import OKPKey
@@ -106,6 +107,7 @@ class App(Declared):
         self.rate_limits = rate_limits
         self._table: BucketTable | None = None
         self._serves_what_fits = False
+        self._admin_socket: Path | None = None
 
     @property
     def metadata(self) -> MetaData:
@@ -162,7 +164,14 @@ class App(Declared):
             with as_configuration_error("App", self.source):
                 providers = self.declaration.providers.replaced(provide or {})
                 composition = Composition(
-                    self.declaration, settings, key, self.events, buckets, providers=providers, app=self
+                    self.declaration,
+                    settings,
+                    key,
+                    self.events,
+                    buckets,
+                    providers=providers,
+                    app=self,
+                    admin_socket=self._admin_socket,
                 )
                 await composition.start(serves_what_fits=self._serves_what_fits)
         except ConfigurationError:
@@ -217,6 +226,10 @@ class App(Declared):
     def share(self, table: BucketTable) -> None:
         """Keep the rate limits in a table that other processes of this machine share. Before `start`."""
         self._table = table
+
+    def show_console(self, admin_socket: Path | None) -> None:
+        """Have the console show what the monitor at this socket says. Before `start`."""
+        self._admin_socket = admin_socket
 
     def replace_another(self) -> None:
         """This process takes the place of one that served: where the tables have changed since, it serves what fits

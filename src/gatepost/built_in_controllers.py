@@ -6,6 +6,8 @@ from typing import Any
 
 from gatepost.accounts.sign_in import SignedIn, SignIn
 from gatepost.auth.bearer_tokens import BearerTokens
+from gatepost.console.console_sessions import ConsoleSessions
+from gatepost.console.console_sign_in import ConsoleSignIn
 from gatepost.controllers.bound_endpoints import BoundEndpoint, unnamed
 from gatepost.controllers.endpoint_binding import EndpointBinder
 from gatepost.controllers.envelopes import Envelopes
@@ -34,7 +36,9 @@ class BuiltInControllers:
         self._openapi = openapi
         self._replaced = replaced
 
-    def bind(self, readiness: Readiness, *, accepts_tokens: bool) -> tuple[list[BoundEndpoint], Providers]:
+    def bind(
+        self, readiness: Readiness, console: ConsoleSessions | None, *, accepts_tokens: bool
+    ) -> tuple[list[BoundEndpoint], Providers]:
         """The endpoints, but for those that the app replaces; and what provides their parameters."""
         declaration, mistakes = self._declaration, Mistakes()
         given: Mapping[type[Any], Any] = {
@@ -44,6 +48,8 @@ class BuiltInControllers:
             OpenAPI: self._openapi,
             Pages: self._pages(),
         }
+        if console is not None:
+            given = {**given, ConsoleSessions: console}
         providers = Providers(given, mistakes, source=declaration.source)
         binder = EndpointBinder(declaration.catalog, {}, providers, declaration.prefix, mistakes)
         controllers = [SignIn, SignedIn] if accepts_tokens else [SignedIn]
@@ -51,7 +57,7 @@ class BuiltInControllers:
         found = [bound for bound in signing_in if not self._is_replaced(bound)]
         outside = EndpointBinder(declaration.catalog, {}, providers, "", mistakes)
         found += outside.bind(Probes)
-        for controller in self._describing():
+        for controller in (*self._describing(), *([] if console is None else [ConsoleSignIn])):
             found += [each for each in outside.bind(controller) if self._is_free(each)]
         mistakes.raise_any()
         return found, providers
@@ -91,9 +97,11 @@ class BuiltInControllers:
 
     def _is_free(self, bound: BoundEndpoint) -> bool:
         """Whether an app has nothing of its own at the path of an endpoint of Gatepost's."""
-        if self._is_replaced(bound):
+        return self.is_free(bound.method.route.method, bound.pattern)
+
+    def is_free(self, method: str, pattern: str) -> bool:
+        """Whether an app has nothing of its own at a path."""
+        if (method, unnamed(pattern)) in self._replaced:
             return False
         prefixes = [prefix.rstrip("/") for prefix in self._declaration.mounts]
-        return not any(
-            bound.pattern.rstrip("/") == each or (each and bound.pattern.startswith(f"{each}/")) for each in prefixes
-        )
+        return not any(pattern.rstrip("/") == each or (each and pattern.startswith(f"{each}/")) for each in prefixes)

@@ -6,6 +6,7 @@ Nothing here runs per request.
 """
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from joserfc.jwk import OKPKey
@@ -14,6 +15,9 @@ from gatepost.accounts.user_accounts import UserAccounts
 from gatepost.auth.access_control import AccessControl
 from gatepost.auth.tokens import Tokens
 from gatepost.built_in_controllers import BuiltInControllers
+from gatepost.call import Endpoint
+from gatepost.console.console_endpoints import ConsoleEndpoints
+from gatepost.console.console_sessions import ConsoleSessions
 from gatepost.controllers.bound_endpoints import known_patterns
 from gatepost.controllers.cursors import Cursors
 from gatepost.controllers.open_streams import OpenStreams
@@ -58,7 +62,7 @@ from gatepost.settings import Settings
 class Composition:
     """The layers of one app in one process. Made without touching the network; `start` opens connections."""
 
-    def __init__(  # noqa: PLR0913 - what an app is composed of
+    def __init__(  # noqa: PLR0913, PLR0915 - what an app is composed of
         self,
         declaration: Declaration,
         settings: Settings,
@@ -68,10 +72,11 @@ class Composition:
         *,
         providers: Providers | None = None,
         app: Any = None,
+        admin_socket: Path | None = None,
         database_type: type[Database] = Database,
     ) -> None:
         """`providers` stand in place of those that are declared; `app` is the one that mounted applications find in
-        their scopes; `database_type` makes the database."""
+        their scopes; the console asks the monitor at `admin_socket`; `database_type` makes the database."""
         self.declaration = declaration
         self.settings = settings
         self.events = events
@@ -140,12 +145,20 @@ class Composition:
         self.openapi = OpenAPI(lambda: described.described(parsers, self.accounts.authenticators))
         built_in = BuiltInControllers(declaration, settings, self.openapi, replaced)
         self.readiness = self._make_readiness()
-        bound, given = built_in.bind(self.readiness, accepts_tokens=self.accounts.accepts_tokens)
+        sessions = ConsoleSessions(settings, key, self.accounts.identities) if settings.has_console else None
+        self.console = None if sessions is None else ConsoleEndpoints(sessions, admin_socket)
+        bound, given = built_in.bind(self.readiness, sessions, accepts_tokens=self.accounts.accepts_tokens)
         endpoints = [endpoint for item in resources for endpoint in item.endpoints()]
         endpoints += own.own_endpoints(bound, ProvidedValues(given, events), runs_code=False)
         raised = (problem for endpoint in endpoints for problem in endpoint.operation.raises)
         problems = {**gatepost_problems(), **declared_problems(raised)}
         endpoints += ProblemPages(problems).endpoints()
+        if self.console is not None:
+            endpoints += [
+                each
+                for each in self.console.endpoints()
+                if built_in.is_free(each.operation.method, each.operation.path)
+            ]
         self.operations = [endpoint.operation for endpoint in endpoints]
         self.mounts = Mounts(declaration.mounts, settings.gate, events)
         self.table = RouteTable(
@@ -247,6 +260,8 @@ class Composition:
     async def stop(self) -> None:
         """Close what was made, stop listening and close the connections."""
         await self.provided.stop()
+        if self.console is not None:
+            self.console.close()
         if self._trigram_probe is not None:
             self._trigram_probe.stop()
         self._sql_trials.stop()
@@ -316,6 +331,11 @@ class Composition:
             for declared in self.declaration.all
         }
         return DialectProblems(by_prefix) if any(by_prefix.values()) else None
+
+    def _console_endpoints(self, built_in: BuiltInControllers) -> list[Endpoint]:
+        """Those of the console, where the app has nothing of its own at their paths."""
+        found = [] if self.console is None else self.console.endpoints()
+        return [each for each in found if built_in.is_free(each.operation.method, each.operation.path)]
 
     def _make_readiness(self) -> Readiness:
         return Readiness(

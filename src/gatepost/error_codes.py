@@ -277,6 +277,13 @@ CODES: dict[str, ErrorCode] = {
         "A bug in the application. The response says nothing more; the log does.",
         "Report the `request_id`.",
     ),
+    "console_unavailable": ErrorCode(
+        ServiceUnavailable,
+        "The console has nobody to ask.",
+        "The process serves without a monitor, or the monitor has no socket: `GATEPOST_METRICS` is off, or "
+        "`GATEPOST_ADMIN_SOCKET` is `none`.",
+        "Let the server have both; `gatepost serve` and `gatepost dev` do by default.",
+    ),
     "database_unavailable": ErrorCode(
         ServiceUnavailable,
         "The database is unavailable; try again shortly.",

@@ -42,6 +42,13 @@ class ServerSettings:
         "where `/` is a page that lists what is served: in development, always, or never",
         check=one_of("development", "always", "never"),
     )
+    console: str = setting(
+        "GATEPOST_CONSOLE",
+        "development",
+        "where `/console` is served beside the API, to users with the role console: in development, public for "
+        "production as well, or never",
+        check=one_of("development", "public", "never"),
+    )
     demo_user: str | None = setting(
         "GATEPOST_DEMO_USER",
         None,
@@ -454,6 +461,12 @@ class Settings:
         """Whether `/` is the page that lists what is served."""
         page = self.server.start_page
         return page == "always" or (page == "development" and not self.is_production)
+
+    @property
+    def has_console(self) -> bool:
+        """Whether the console is served beside the API."""
+        console = self.server.console
+        return console == "public" or (console == "development" and not self.is_production)
 
     @property
     def log_form(self) -> str:

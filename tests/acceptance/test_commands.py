@@ -383,6 +383,9 @@ def test_doctor_reckons_the_connections_that_a_rolling_restart_needs(
     assert "Set GATEPOST_DATABASE_POOL_SIZE to " in out
 
 
+CONSOLE_DATA = ["/{page}", "/{page}/{name}", "/{page}/{name}/{key}", "/{page}/{name}/{key}/{rest}"]
+
+
 def test_routes_are_listed_for_scripts(gatepost: Gatepost) -> None:
     status, out, _ = gatepost("routes", "--json")
     routes = json.loads(out)
@@ -399,6 +402,10 @@ def test_routes_are_listed_for_scripts(gatepost: Gatepost) -> None:
         ("GET", "/docs/{name}"),
         ("GET", "/openapi.json"),
         ("GET", "/problems/{code}"),
+        *(("GET", f"/console{rest}") for rest in ("", "/{page}", "/{page}/{name}", "/assets/{name}")),
+        *(("GET", f"/console{rest}") for rest in ("/assets/{folder}/{name}", "/api/session")),
+        *((method, f"/console/api{rest}") for method in ("GET", "PUT") for rest in CONSOLE_DATA),
+        *((method, "/console/session") for method in ("POST", "DELETE")),
     }
 
 

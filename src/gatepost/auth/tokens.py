@@ -59,9 +59,17 @@ _decode = msgspec.json.Decoder(TokenClaims).decode
 
 class Tokens:
     """Signs and verifies with one key. `kid` is the key's RFC 7638 thumbprint. `scheme` is how clients send tokens in
-    `Authorization`."""
+    `Authorization`. Tokens of another `kind` are not accepted."""
 
-    def __init__(self, settings: AuthSettings, key: OKPKey, scheme: str = "Bearer") -> None:
+    def __init__(
+        self,
+        settings: AuthSettings,
+        key: OKPKey,
+        scheme: str = "Bearer",
+        *,
+        kind: str = TYPE,
+        lifetime_seconds: int | None = None,
+    ) -> None:
         self.scheme = scheme
         if key.private_key is None:
             raise ConfigurationError("is a public key; signing needs the private one.", location="GATEPOST_SIGNING_KEY")
@@ -69,8 +77,8 @@ class Tokens:
         self._public = OKPKey.import_key(key.public_key)
         self._issuer = settings.issuer
         self._audience = settings.audience
-        self._header = {"alg": ALGORITHM, "typ": TYPE, "kid": key.thumbprint()}
-        self.lifetime_seconds = round(settings.token_minutes * 60)
+        self._header = {"alg": ALGORITHM, "typ": kind, "kid": key.thumbprint()}
+        self.lifetime_seconds = lifetime_seconds or round(settings.token_minutes * 60)
 
     def issue(self, subject: str, password_version: int, now: float | None = None) -> str:
         """A token for this subject that lives `lifetime_seconds` from `now` (seconds since the epoch), as long as the

@@ -76,6 +76,7 @@ def _greet(name: str, address: str, settings: Settings, database: str) -> None:
     lines = [
         f"Gatepost serves {name} on {address}",
         f"  start here {address}/",
+        *([f"  console    {address}/console, for users with the role console.write"] if settings.has_console else []),
         f"  readiness  {address}/readyz",
         f"  database   {database}",
         f"  limits     times {settings.gate.limit_factor or 1} in development: "

@@ -87,7 +87,10 @@ class Server(_Granian):  # type: ignore[misc]
         self._monitor = None if monitoring is None else self._supervisor_of(monitoring, parent_watch)
         shared = None if monitoring is None else monitoring.shared
         buckets = BucketTable.shared(f"gatepost-limits-{port}") if shared is None else shared.buckets
-        context = WorkerContext(parent_watch, listener, supervisor.reports, buckets, supervisor.succession, shared)
+        admin_socket = None if monitoring is None else monitoring.admin_socket
+        context = WorkerContext(
+            parent_watch, listener, supervisor.reports, buckets, supervisor.succession, shared, admin_socket
+        )
         self._load = partial(worker, context)
         # How a worker ended is said by the supervisor, or by the worker itself.
         _LOGGER.addFilter(lambda record: "Unexpected exit" not in record.getMessage())

@@ -55,6 +55,12 @@ class Monitoring:
     listeners: "list[socket.socket]"
     said: str
 
+    @property
+    def admin_socket(self) -> Path | None:
+        """The Unix socket of the admin listener; None where it has none."""
+        paths = (each.getsockname() for each in self.listeners if each.family == socket.AF_UNIX)
+        return next((Path(os.fsdecode(path)) for path in paths), None)
+
 
 def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
     """What the instance on this port has; None where nothing is measured. Raises ConfigurationError for a socket or

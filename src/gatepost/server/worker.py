@@ -59,7 +59,8 @@ Prepare = Callable[["App", Settings], Awaitable[None]]
 class WorkerContext:
     """What a worker has from its master: the watch on its parent process, the socket, the pipe to report readiness, the
     buckets that all workers take tokens from, and what operators see and change, if there is that. `reports` gets the
-    number of each process that serves; `succession` says whether the worker takes the place of another.
+    number of each process that serves; `succession` says whether the worker takes the place of another;
+    the console asks the monitor at `admin_socket`.
     """
 
     parent_watch: ParentWatch
@@ -68,6 +69,7 @@ class WorkerContext:
     buckets: BucketTable
     succession: Succession
     shared: SharedMemory | None
+    admin_socket: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Worker:
         except ConfigurationError as error:
             return Lifespan(self._refuse(error, logs), logs).serve
         app.share(context.buckets)
+        app.show_console(context.admin_socket)
         if context.succession.has_begun and not self.serves_refusal:
             app.replace_another()
         logs.subscribe(app.events)

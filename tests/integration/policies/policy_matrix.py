@@ -125,6 +125,14 @@ docs.docs               200  200  200  200
 docs.file               404  404  404  404
 startpage.start         200  200  200  200
 problem                 404  404  404  404
+
+console                 200  200  200  200
+console.file            404  404  404  404
+console.session         200  200  200  200
+console.data            401  403  403  403
+console.change          401  403  403  403
+console.session.sign_in 422  422  422  422
+console.sign_out        403  403  403  403
 """
 
 EXPECTED: dict[str, tuple[str, ...]] = {
