@@ -1,4 +1,5 @@
-"""Every code of Gatepost is one that some operation describes, or is said of methods and paths that are none."""
+"""Every code of Gatepost is one that some operation describes, or is said of methods and paths that are none,
+and of the console, which is no part of the API."""
 
 import ast
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 from gatepost.error_codes import CODES
 from gatepost.openapi import refusal_codes
 
-OF_NO_OPERATION = {"method_not_allowed", "method_not_implemented"}
+OF_NO_OPERATION = {"method_not_allowed", "method_not_implemented", "console_unavailable"}
 
 
 def test_every_code_is_described_by_some_operation() -> None:
