@@ -281,12 +281,20 @@ class AlertFired(msgspec.Struct):
 
 
 class AlertResolved(msgspec.Struct):
-    """It is no longer wrong, or the operator says so."""
+    """It is no longer wrong."""
 
     alert_id: str
     alert_name: str
     sentence: str
-    operator: str | None
+
+
+class AlertDismissed(msgspec.Struct):
+    """An operator says that an alert is over, and why."""
+
+    alert_id: str
+    alert_name: str
+    reason: str
+    operator: str
 
 
 class AlertSilenced(msgspec.Struct):
@@ -312,6 +320,15 @@ class SessionStopped(msgspec.Struct):
     pid: int
     is_ended: bool
     outcome: str
+    operator: str
+
+
+class OperatorActed(msgspec.Struct):
+    """An operator has done something by a command that does it without the monitor: `act` is the command, `detail` what
+    became of it."""
+
+    act: str
+    detail: str
     operator: str
 
 

@@ -15,6 +15,7 @@ import pytest
 from tests.acceptance.conftest import Command, wait_for
 
 from gatepost.migrations.file_commands import up
+from gatepost.record_tables import RECORD_TABLES
 
 T = TypeVar("T")
 
@@ -248,6 +249,8 @@ def test_a_waiting_statement_is_cancelled_and_an_idle_transaction_ended(gatepost
     with _blocked(sessions) as (holder, waiter, waiting):
         wait_for(lambda: _waits(gatepost), "the wait")
 
+        for statement in ("CREATE SCHEMA IF NOT EXISTS gatepost", *RECORD_TABLES["changes"].create):
+            sessions.execute(sessions.open("psql"), statement)
         idle = gatepost("db", "cancel", str(holder))
         assert (idle.returncode, idle.stderr) == (
             1,
@@ -257,6 +260,10 @@ def test_a_waiting_statement_is_cancelled_and_an_idle_transaction_ended(gatepost
         assert cancelled.returncode == 0
         assert json.loads(cancelled.stdout)["outcome"].startswith(f"Cancelled tablets.update of session {waiter}")
         assert isinstance(waiting.exception(30), asyncpg.QueryCanceledError)
+        assert "operator_acted" in cancelled.stderr, "no server runs here"
+        asked = sessions.open("psql").fetch("SELECT kind, summary FROM gatepost.changes")
+        rows = sessions.begin(asked).result(30)
+        assert [(kind, "By uid " in summary) for kind, summary in rows] == [("operator", True)]
         ended = gatepost("db", "cancel", str(holder), "--terminate")
         assert ended.returncode == 0
         assert f"Ended session {holder} of psql" in ended.stdout

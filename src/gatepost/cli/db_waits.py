@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gatepost.cli.doctor_database import connected
+from gatepost.cli.operator_acts import leave_record
 from gatepost.cli.output import print_json, print_table
 from gatepost.cli.settings import database_settings
 from gatepost.logging.console import print_success, print_warning
@@ -34,6 +35,8 @@ def cancel_session(pid: int, *, terminates: bool, as_json: bool) -> bool:
     from gatepost.database.session_ending import stop_session
 
     report = on_database(lambda connection: stop_session(connection, pid, terminates=terminates))
+    if report.tried:
+        leave_record("db cancel", report.outcome)
     if as_json:
         print_json(report)
     elif report.done:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from gatepost.accounts.models import normalise_email
 from gatepost.auth.keys import signing_key
 from gatepost.cli.admin_client import ask
+from gatepost.cli.operator_acts import leave_record
 from gatepost.cli.output import print_rows
 from gatepost.cli.settings import quiet_settings
 from gatepost.device_cookies import Devices
@@ -61,6 +62,7 @@ def reset_limits(reference: str | None, key: str, *, port: int | None) -> None:
         count = ask("PUT", _path(kind, name), port=port)["refilled"]
     else:
         count = _on_buckets(app, settings, kind, name, refill)
+        leave_record("limits reset", f"The rate limits of one {kind} were filled again.")
     print_success(f"Refilled {count} bucket(s) of {key}. A process may still refuse it for up to a second.")
 
 

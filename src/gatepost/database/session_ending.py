@@ -22,12 +22,14 @@ _RUNNING = frozenset({"active", "fastpath function call"})
 
 
 class CancelReport(msgspec.Struct, frozen=True):
-    """What became of a session: `done` says whether the statement or the session is over."""
+    """What became of a session: `done` says whether the statement or the session is over, `tried` whether PostgreSQL
+    was asked to end it."""
 
     pid: int
     done: bool
     outcome: str
     session: SessionActivity
+    tried: bool = True
 
 
 async def stop_session(connection: "RawConnection", pid: int, *, terminates: bool) -> CancelReport:
@@ -42,7 +44,7 @@ async def stop_session(connection: "RawConnection", pid: int, *, terminates: boo
         )
     if not terminates and before.state and before.state not in _RUNNING:
         outcome = f"Session {pid} runs no statement, it is {before.state}. --terminate ends it."
-        return CancelReport(pid, False, outcome, before)
+        return CancelReport(pid, False, outcome, before, tried=False)
     try:
         await (end_session if terminates else stop_statement)(connection, pid)
     except asyncpg.InsufficientPrivilegeError:

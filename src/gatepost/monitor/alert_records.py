@@ -224,7 +224,10 @@ class AlertRecords:
             follows = None if leader is None else leader.name
             emit(events.AlertFired(alert.id, alert.name, alert.severity, alert.sentence, follows))
         elif transition.to == "resolved":
-            emit(events.AlertResolved(alert.id, alert.name, alert.sentence, transition.by))
+            if transition.by is None:
+                emit(events.AlertResolved(alert.id, alert.name, alert.sentence))
+            else:
+                emit(events.AlertDismissed(alert.id, alert.name, alert.reason or "", transition.by))
         if (transition.to == "firing" and alert.follows is None) or (transition.to == "resolved" and alert.is_told):
             self._untold.append(alert)
             self._must_tell.set()

@@ -5,8 +5,12 @@ import contextlib
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+import msgspec
+
+from gatepost.alerting.texts import one_line
+from gatepost.events import OperatorActed
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.query_values import moment_asked, text
@@ -16,6 +20,7 @@ from gatepost.records.records_database import RecordsAway
 COPY_SECONDS = 5.0
 KEPT_DAYS = 35
 SHOWN_MAX = 200
+DETAIL_LENGTH_MAX = 300
 ALL = "all"
 """Stands for all instances."""
 
@@ -40,6 +45,13 @@ class Asked(NamedTuple):
     is_bounded: bool
 
 
+class Act(msgspec.Struct, forbid_unknown_fields=True):
+    """The body that says what an operator has done."""
+
+    act: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z -]{0,39}$")]
+    detail: str
+
+
 class ChangeRecords:
     """Serves them at `/changes`, the newest first, and copies what is new every COPY_SECONDS.
 
@@ -54,6 +66,7 @@ class ChangeRecords:
         self._database = context.database
         context.handle(Change, self._changes.add)
         context.pages.add("GET", "/changes", self._page)
+        context.pages.add("PUT", "/acts", self._note_act)
 
     async def run(self) -> None:
         """Copy, without end."""
@@ -93,6 +106,15 @@ class ChangeRecords:
                 if asked.instance not in {None, self._instance}:
                     return json_page(503, {"detail": str(error) or "The database does not respond in time."})
         return json_page(200, {"instance": asked.instance or self._instance, "from": source, "changes": found})
+
+    def _note_act(self, request: Request) -> Page:
+        """What an operator has done by a command that needs no server."""
+        try:
+            act = msgspec.json.decode(request.body, type=Act)
+        except msgspec.DecodeError as error:
+            return json_page(422, {"detail": f"{error}."})
+        self._context.events.emit(OperatorActed(act.act, one_line(act.detail, DETAIL_LENGTH_MAX), request.operator))
+        return json_page(200, {"operator": request.operator})
 
     def _has_forgotten(self, asked: Asked) -> bool:
         """Whether the file no longer has all that is asked for; without a moment, the last ones are."""

@@ -115,7 +115,8 @@ class DatabasePage:
             return json_page(409, {"detail": str(error)})
         except (RecordsAway, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             return json_page(503, {"detail": str(error)})
-        self._context.events.emit(SessionStopped(change.pid, change.terminate, report.outcome, request.operator))
+        if report.tried:
+            self._context.events.emit(SessionStopped(change.pid, change.terminate, report.outcome, request.operator))
         return json_page(200, report)
 
     async def _look(self) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 from gatepost.events import Events, RecordsUnreadable
 from gatepost.monitor.admin import AdminServer
@@ -68,56 +69,25 @@ class Monitor:
         context = self._context(events)
         if until_told:
             subscribe_changes(events, context.changes.add)
-        add_pages(context)
-        add_limit_pages(context)
-        beats = InstanceBeats(context)
-        history = HistoryRecords(context)
-        alerts = AlertRecords(context, beats)
-        AlertPages(context, alerts)
-        statements = OperationStatements(context)
-        application = ApplicationRecord(context, statements)
-        OperationPage(context, statements)
-        incidents = IncidentRecords(context, history, application.route_of)
-        ConsolePages(context)
-        HistoryPage(context, history)
-        LogPages(context, history)
-        HeatPage(context, history)
-        TrafficPage(context, history)
-        DatabasePage(context, history)
-        StatePage(context, history, incidents)
-        kept: list[Part] = [
-            Folding(context),
-            beats,
-            changes := ChangeRecords(context),
-            ErrorRecords(context),
-            SlowStatements(context),
-            statements,
-            history,
-            incidents,
-            copies := HistoryCopies(context, history),
-            alerts,
-            DeploymentWatch(context, beats),
-            CopyWatch(context),
-            LogTending(context),
-        ]
+        made = make_parts(context)
         for name, reason in self._monitored.files.unreadable.items():
             events.emit(RecordsUnreadable(name, reason))
         for listener in self._listeners:
             token = None if listener.family == socket.AF_UNIX else self._token
             AdminServer(listener, context.pages.find, token).start()
         reader = ReportReader(context)
-        running = asyncio.ensure_future(run_parts([*kept, reader], events))
+        running = asyncio.ensure_future(run_parts([*made.parts, reader], events))
         self._beat(context.loop)
         if until_told:
             context.loop.add_signal_handler(signal.SIGTERM, running.cancel)
         with contextlib.suppress(asyncio.CancelledError):
             await running
         reader.read()
-        history.record()
+        made.history.record()
         context.database.stop_waiting()
-        await changes.copy()
-        await copies.copy()
-        await beats.stop()
+        await made.changes.copy()
+        await made.copies.copy()
+        await made.beats.stop()
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
         self.pulse.beat()
@@ -133,6 +103,53 @@ class Monitor:
             pages=PageTable(events),
             loop=asyncio.get_running_loop(),
         )
+
+
+class MonitorParts(NamedTuple):
+    """What keeps records: all parts, and those of them that have something to do when the monitor ends."""
+
+    parts: "list[Part]"
+    beats: InstanceBeats
+    history: HistoryRecords
+    changes: ChangeRecords
+    copies: HistoryCopies
+
+
+def make_parts(context: MonitorContext) -> MonitorParts:
+    """Make them, with the pages that they serve."""
+    add_pages(context)
+    add_limit_pages(context)
+    beats = InstanceBeats(context)
+    history = HistoryRecords(context)
+    alerts = AlertRecords(context, beats)
+    AlertPages(context, alerts)
+    statements = OperationStatements(context)
+    application = ApplicationRecord(context, statements)
+    OperationPage(context, statements)
+    incidents = IncidentRecords(context, history, application.route_of)
+    ConsolePages(context)
+    HistoryPage(context, history)
+    LogPages(context, history)
+    HeatPage(context, history)
+    TrafficPage(context, history)
+    DatabasePage(context, history)
+    StatePage(context, history, incidents)
+    parts: list[Part] = [
+        Folding(context),
+        beats,
+        changes := ChangeRecords(context),
+        ErrorRecords(context),
+        SlowStatements(context),
+        statements,
+        history,
+        incidents,
+        copies := HistoryCopies(context, history),
+        alerts,
+        DeploymentWatch(context, beats),
+        CopyWatch(context),
+        LogTending(context),
+    ]
+    return MonitorParts(parts, beats, history, changes, copies)
 
 
 def remove_sockets(listeners: "list[socket.socket]") -> None:

@@ -58,6 +58,10 @@ class PageTable:
         """Have `respond` serve whatever is asked at a path of one segment and below it, where no page is."""
         self._trees[path] = respond
 
+    def methods(self) -> dict[str, list[str]]:
+        """The methods of each path."""
+        return {path: list(by_method) for path, by_method in self._pages.items()}
+
     def find(self, request: Request) -> Page:
         """The response to a request."""
         if (tree := self._tree_of(request)) is not None:

@@ -6,7 +6,8 @@ from gatepost.records.reports import Report
 
 
 class OperationRow(msgspec.Struct):
-    """An operation, or a mount: who may, how often, and which code responds, as `gatepost routes` prints it."""
+    """An operation, or a mount: who may, how often, and which code responds, as `gatepost routes` prints it. `personal`
+    are the fields of its resource that are personal data."""
 
     method: str
     path: str
@@ -14,6 +15,7 @@ class OperationRow(msgspec.Struct):
     allow: str
     rate_limit: str
     handler: str
+    personal: list[str] = []
 
 
 class SettingRow(msgspec.Struct):

@@ -64,10 +64,12 @@ _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
         lambda event: f"Tables are not those of the models: {', '.join(event.tables)}.",
     ),
     events.AlertFired: ("alert", _fired),
-    events.AlertResolved: (
+    events.AlertResolved: ("alert", lambda event: f"Resolved: {event.alert_name}."),
+    events.AlertDismissed: (
         "alert",
-        lambda event: f"Resolved{f' by {event.operator}' if event.operator else ''}: {event.alert_name}.",
+        lambda event: f"Resolved by {event.operator}: {event.alert_name}. {event.reason}",
     ),
+    events.OperatorActed: ("operator", lambda event: f"{event.act}: {event.detail} By {event.operator}."),
     events.AlertSilenced: (
         "alert",
         lambda event: (
@@ -80,16 +82,22 @@ _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
 }
 
 
+def change_of(event: Any) -> Change | None:
+    """The change that an event is; None where it is none."""
+    found = _SENTENCES.get(type(event))
+    if found is None:
+        return None
+    kind, sentence = found
+    return change(kind, sentence(event), operator=getattr(event, "operator", None))
+
+
 def subscribe_changes(source: Events, keep: Callable[[Change], object]) -> None:
     """Give each event that is a change to `keep`."""
-    for event_type, (kind, sentence) in _SENTENCES.items():
-        source.subscribe(event_type, _keeping(kind, sentence, keep))
 
-
-def _keeping(
-    kind: ChangeKind, sentence: Callable[[Any], str], keep: Callable[[Change], object]
-) -> Callable[[Any], None]:
     def note(event: Any) -> None:
-        keep(change(kind, sentence(event), operator=getattr(event, "operator", None)))
+        found = change_of(event)
+        if found is not None:
+            keep(found)
 
-    return note
+    for event_type in _SENTENCES:
+        source.subscribe(event_type, note)

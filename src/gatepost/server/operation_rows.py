@@ -1,4 +1,5 @@
-"""The operations of an application as operators read them: who may, how often, and which code responds.
+"""The operations of an application as operators read them: who may, how often, which code responds, which fields are
+personal.
 
 Outside the request path: of `gatepost routes`, and of what a worker tells its monitor at its start.
 """
@@ -7,17 +8,27 @@ from typing import Any
 
 from gatepost.composition import Composition
 from gatepost.declaring.policies import anyone
+from gatepost.models.catalog import ServedModel
+from gatepost.models.personal_values import is_personal
 from gatepost.operations import Operation, RouteRules
 from gatepost.settings import Settings
 
 
 def operation_rows(composition: Composition, settings: Settings) -> list[dict[str, Any]]:
     """The rows of the table: the operations, the mounts, and the paths that mounts declare."""
-    rows = [_row(operation, settings) for operation in composition.operations]
+    personal = {
+        (each.group, path): personal_fields(served)
+        for each in composition.declaration.all
+        for path, served in each.catalog.by_path.items()
+    }
+    rows = [
+        _row(operation, settings, personal.get((operation.group, operation.resource or ""), []))
+        for operation in composition.operations
+    ]
     return rows + [_mount_row(rules, settings) for rules in composition.rules if rules.is_foreign]
 
 
-def _row(operation: Operation, settings: Settings) -> dict[str, Any]:
+def _row(operation: Operation, settings: Settings, personal: list[str]) -> dict[str, Any]:
     return {
         "method": operation.method,
         "path": operation.path,
@@ -25,7 +36,17 @@ def _row(operation: Operation, settings: Settings) -> dict[str, Any]:
         "allow": repr(operation.allow),
         "rate_limit": limit_of(operation.rules, settings),
         "handler": handler_of(operation),
+        "personal": personal,
     }
+
+
+def personal_fields(served: ServedModel) -> list[str]:
+    """The fields of a resource that are personal data, as clients know them, without those that nobody is shown."""
+    return [
+        attribute.wire_name
+        for name, attribute in served.entity.attributes.items()
+        if is_personal(attribute.column) and not served.fields[name].hidden
+    ]
 
 
 def handler_of(operation: Operation) -> str:
@@ -45,6 +66,7 @@ def _mount_row(rules: RouteRules, settings: Settings) -> dict[str, Any]:
         "allow": repr(anyone),
         "rate_limit": limit_of(rules, settings),
         "handler": "mount=",
+        "personal": [],
     }
 
 
