@@ -83,6 +83,11 @@ def test_an_error_is_grouped_kept_resolved_and_comes_back(
     assert "1 // (number - number)" in shown["samples"][0]["traceback"]
     printed = command("errors", "show", by_kind["LookupError"]["id"], environ=environ).stdout
     assert "app.Reports.divide" in printed
+    own = printed.count('/app.py", line ')
+    assert own >= 2
+    assert (printed.count('  File "') == own, "frames of libraries; --full shows them" in printed) == (True, True)
+    full = command("errors", "show", by_kind["LookupError"]["id"], "--full", environ=environ).stdout
+    assert full.count('  File "') > own
     assert "abcdefghijklmnop" not in printed
 
     # The monitor dies, and the database gets its tables: nothing is lost, and all of it is copied.

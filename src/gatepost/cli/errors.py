@@ -9,6 +9,7 @@ from gatepost.cli.output import print_json, print_rows
 from gatepost.logging.console import print_success, print_warning
 from gatepost.logging.records import shown_exception
 from gatepost.logging.text import escaped
+from gatepost.records.folded_tracebacks import folded
 
 COLUMNS = ("id", "state", "kind", "where", "count", "users", "last_at", "message")
 _FIELDS = (
@@ -32,8 +33,9 @@ def list_errors(state: str, *, port: int | None, as_json: bool) -> None:
     print_rows([group for group in groups if state in {"all", group["state"]}], as_json=as_json, columns=COLUMNS)
 
 
-def show_error(identifier: str, *, port: int | None, as_json: bool) -> None:
-    """Print a group with its samples. Raises ConfigurationError where there is none."""
+def show_error(identifier: str, *, port: int | None, is_full: bool, as_json: bool) -> None:
+    """Print a group with its samples; with `is_full` every frame of their tracebacks. Raises ConfigurationError where
+    there is none."""
     group = ask("GET", _path(identifier), port=port)
     if as_json:
         print_json(group)
@@ -41,8 +43,10 @@ def show_error(identifier: str, *, port: int | None, as_json: bool) -> None:
     lines = [f"{group['id']}  {group['message']}", *_fields(group, _FIELDS)]
     for sample in group["samples"]:
         lines += ["", sample["at"], *_fields(sample, _OF_SAMPLE)]
-        lines += [f"  before  {event['at']}  {event['event']}" for event in sample["before"]]
-        lines += shown_exception(sample["traceback"]).splitlines()
+        lines += [f"  before  {event['at']}  {event['event']}{_words(event['fields'])}" for event in sample["before"]]
+        text = sample["traceback"]
+        text = text if is_full else folded(text, sample["own_files"], "; --full shows them")
+        lines += shown_exception(text).splitlines()
     sys.stdout.write("".join(f"{escaped(line)}\n" for line in lines))
 
 
@@ -68,6 +72,10 @@ def _fields(values: dict[str, Any], names: tuple[str, ...]) -> list[str]:
     return [
         f"  {name.replace('_', ' '):{width}}  {_text(values[name])}" for name in names if values[name] not in (None, [])
     ]
+
+
+def _words(fields: dict[str, Any]) -> str:
+    return "".join(f" {name}={_text(value)}" for name, value in fields.items() if value is not None)
 
 
 def _text(value: str | float | list[str]) -> str:

@@ -28,11 +28,16 @@ def list_(
 
 
 @errors.command(epilog="Example: gatepost errors show 4f1d2a")
-def show(error: ErrorArgument, port: PortOption = None, json: JSONOption = False) -> None:
+def show(
+    error: ErrorArgument,
+    full: Annotated[bool, typer.Option("--full", help="Every frame, those of libraries too.")] = False,
+    port: PortOption = None,
+    json: JSONOption = False,
+) -> None:
     """Print an error with its first and last tracebacks, and what happened before."""
     from gatepost.cli.errors import show_error
 
-    show_error(error, port=port, as_json=json)
+    show_error(error, port=port, is_full=full, as_json=json)
 
 
 @errors.command(epilog="Example: gatepost errors resolve 4f1d2a")

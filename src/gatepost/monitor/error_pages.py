@@ -5,6 +5,7 @@ from typing import Any
 
 from gatepost.moments import shown_moment, shown_moment_or_none
 from gatepost.records.error_groups import ACTORS_MAX, RELEASES_MAX, SAMPLES_MAX, ErrorGroup
+from gatepost.records.folded_tracebacks import folded
 
 
 def merged(found: Iterable[tuple[str, ErrorGroup]]) -> list[tuple[ErrorGroup, list[str]]]:
@@ -50,7 +51,11 @@ def shown_samples(group: ErrorGroup) -> list[dict[str, Any]]:
             "during": sample.during,
             "release": sample.release,
             "traceback": sample.traceback,
-            "before": [{"at": shown_moment(event.at), "event": event.name} for event in sample.before],
+            "own_files": sample.own_files,
+            "folded": folded(sample.traceback, sample.own_files),
+            "before": [
+                {"at": shown_moment(event.at), "event": event.name, "fields": event.fields} for event in sample.before
+            ],
         }
         for sample in samples
     ]

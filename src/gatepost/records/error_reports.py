@@ -7,17 +7,19 @@ are counted and told within a second: an error that happens thousands of times c
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from gatepost import events
 from gatepost.events import Events
 from gatepost.logging.event_lines import LINES
+from gatepost.logging.text import shortened, without_secrets
 from gatepost.logging.tracebacks import MaskText, as_it_is, message_text, traceback_text
 from gatepost.records.fingerprints import fingerprint_of, type_name
+from gatepost.records.folded_tracebacks import own_files_of
 from gatepost.records.reports import Report
 
 SAMPLES_A_MINUTE = 3
@@ -29,6 +31,7 @@ EVENTS_BEFORE = 20
 ACTORS_MAX = 50
 """Users of a group, between two reports."""
 TRACEBACK_LENGTH_MAX = 12_000
+REASON_LENGTH_MAX = 200
 MESSAGE_LENGTH_MAX = 300
 MINUTE_SECONDS = 60.0
 
@@ -43,15 +46,43 @@ _DURING = ("task", "callback", "subscriber")
 """Where an event says what ran, if no request."""
 
 
+_FIELDS_SHOWN = frozenset(
+    {
+        "address", "alert_name", "attempt", "attempts", "callback", "channel", "constraint", "count", "ended_by",
+        "error", "event_name", "file", "fingerprint", "kind", "limit", "limit_kind", "log_category", "log_level",
+        "metric",
+        "old_pid", "operation", "pid", "reason", "request_id", "route", "running", "seconds", "severity", "size",
+        "statement", "subscriber", "table", "tables", "task", "waiting", "where", "worker",
+    }
+)  # fmt: skip
+"""What of other lines may stand beside an error, which is kept for longer than they are: nothing of a client."""
+
+_NOTED = {
+    kind: (
+        line.name,
+        tuple(field.name for field in msgspec.structs.fields(kind) if field.name in _FIELDS_SHOWN),
+    )
+    for kind, line in LINES.items()
+}
+
+
 class EventBefore(msgspec.Struct):
-    """Something that happened in the process before an error. `at` in seconds since the epoch."""
+    """Something that happened in the process before an error. `at` in seconds since the epoch; `fields` are those of
+    its line that are no client's."""
 
     at: float
     name: str
+    fields: dict[str, Any] = {}
+
+
+def _plain(value: Any) -> Any:
+    """A number, or a text without the classes that libraries make of theirs: those cannot be sent."""
+    return value if isinstance(value, int | float | None) else f"{value}"
 
 
 class ErrorSample(msgspec.Struct):
-    """One error: the request, or what ran instead (`during`), the release, and the traceback without values."""
+    """One error: the request, or what ran instead (`during`), the release, and the traceback without values, of which
+    frames in `own_files` are the application's."""
 
     at: float
     request_id: str | None
@@ -62,6 +93,7 @@ class ErrorSample(msgspec.Struct):
     release: str | None
     traceback: str
     before: list[EventBefore]
+    own_files: list[str] = []
 
 
 class ErrorsSeen(Report):
@@ -99,7 +131,17 @@ class ErrorReporter:
             source.subscribe(kind, self._report)
 
     def _note(self, event: msgspec.Struct) -> None:
-        self._before.append(EventBefore(time.time(), LINES[type(event)].name))
+        name, fields = _NOTED[type(event)]
+        self._before.append(EventBefore(time.time(), name, {field: self._shown(event, field) for field in fields}))
+
+    def _shown(self, event: msgspec.Struct, field: str) -> Any:
+        value = getattr(event, field)
+        if isinstance(value, BaseException):
+            return type_name(value)
+        if isinstance(value, list | tuple):
+            return [_plain(each) for each in cast("Sequence[Any]", value)]
+        # In the task of the request that it is about, whose values are known there alone.
+        return shortened(self._mask(without_secrets(value)), REASON_LENGTH_MAX) if field == "reason" else _plain(value)
 
     def _report(self, event: Any) -> None:
         error: BaseException = event.error
@@ -142,6 +184,7 @@ class ErrorReporter:
             release=self._release,
             traceback=traceback_text(error, TRACEBACK_LENGTH_MAX, self._mask),
             before=list(self._before)[:-1],  # the last one is this error
+            own_files=own_files_of(error),
         )
 
     def _count(self, seen: ErrorsSeen) -> None:

@@ -6,8 +6,18 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from sqlalchemy import quoted_name
 
-from gatepost.events import Events, RequestFailed, TaskFailed
+from gatepost.events import (
+    DatabaseLost,
+    Events,
+    LimitExceeded,
+    RequestFailed,
+    SchemaChanged,
+    SignInFailed,
+    StatementSlow,
+    TaskFailed,
+)
 from gatepost.records.error_groups import ACTORS_MAX, GROUPS_MAX, NEW_A_MINUTE_MAX, SAMPLES_MAX, ErrorGroups
 from gatepost.records.error_reports import SAMPLES_A_MINUTE, ErrorReporter, ErrorSample, ErrorsSeen
 from gatepost.records.fingerprints import fingerprint_of
@@ -182,3 +192,29 @@ def test_no_text_of_an_error_keeps_it_from_being_told_or_holds_a_worker_up(error
     assert found.message.startswith(("ValueError: a\\udc80b", "ValueError: it is a.b-c"))
     assert found.sample is not None
     assert len(data) < 40_000
+
+
+async def test_what_happened_before_has_its_fields_but_nothing_of_clients() -> None:
+    events, told = Events(), list[Report]()
+    ErrorReporter(told.append, None, lambda text: text.replace("ada", "***")).subscribe(events)
+    events.emit(LimitExceeded("5 / 1 min", "203.0.113.9"))
+    events.emit(SchemaChanged([quoted_name("users", True)], ["gone"]))
+    events.emit(SignInFailed("wrong_password", "203.0.113.9"))
+    events.emit(DatabaseLost("no route for ada to postgresql://u:secret@db/shop", "db:5432"))
+    events.emit(StatementSlow("books.list", "SELECT 'canary'", 2.5, 3))
+    events.emit(TaskFailed(task="tidy", error=caught(other)))
+    events.emit(TaskFailed(task="sweep", error=caught(other)))
+    found = told[-1]
+    assert isinstance(found, ErrorsSeen)
+    assert found.sample is not None
+    assert found.sample.own_files == [__file__]
+    before = {event.name: event.fields for event in found.sample.before}
+    assert msgspec.msgpack.encode(found)
+    assert before["schema_changed"] == {"tables": ["users"]}
+    assert before["limit_exceeded"] == {"limit": "5 / 1 min"}
+    assert before["statement_slow"] == {"statement": "books.list", "seconds": 2.5, "count": 3}
+    assert before["database_lost"]["address"] == "db:5432"
+    assert before["task_failed"] == {"task": "tidy", "error": "LookupError"}
+    said = repr(before)
+    for canary in ("203.0.113.9", "canary", "secret", "ada"):
+        assert canary not in said
