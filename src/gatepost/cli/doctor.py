@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from gatepost.cli.doctor_database import examine_database
+from gatepost.cli.doctor_environment import examine_environment
 from gatepost.cli.doctor_findings import DoctorFinding, failed
 from gatepost.cli.output import finding_line, print_json
 from gatepost.cli.settings import DATA_FOLDER, database_settings
@@ -49,7 +50,8 @@ def _findings(reference: str | None) -> Iterator[DoctorFinding]:
     except ConfigurationError as error:
         yield failed("settings", error)
         return
-    yield DoctorFinding("settings", True, f"{settings.server.environment}; see `gatepost config show`")
+    yield DoctorFinding("settings", True, "can be read; see `gatepost config show`")
+    yield examine_environment(settings)
     for name, nearest in unknown_variables(os.environ):
         yield DoctorFinding(
             "settings", False, unknown_variable_message(name, nearest), "Correct or remove it.", is_warning=True
