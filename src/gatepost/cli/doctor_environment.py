@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from gatepost.cli.admin_client import find
 from gatepost.cli.doctor_findings import DoctorFinding
@@ -30,8 +31,10 @@ def examine_environment(settings: Settings, environ: Mapping[str, str] = os.envi
 def _running(settings: Settings) -> tuple[str, str] | None:
     """The instance and the environment of the server at the port of the settings; None where none can be asked."""
     try:
-        found = find("/application", port=settings.server.port)
+        found: dict[str, Any] | None = find("/application", port=settings.server.port)
     except ConfigurationError:
         return None
-    rows = {} if found is None else {row["variable"]: row["value"] for row in found["settings"]}
-    return (found["instance"], rows[VARIABLE]) if VARIABLE in rows else None
+    if found is None:
+        return None
+    rows: dict[str, str] = {row["variable"]: row["value"] for row in found["settings"]}
+    return (str(found["instance"]), rows[VARIABLE]) if VARIABLE in rows else None

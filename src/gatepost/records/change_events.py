@@ -84,7 +84,8 @@ _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
 
 def change_of(event: Any) -> Change | None:
     """The change that an event is; None where it is none."""
-    found = _SENTENCES.get(type(event))
+    of: type[Any] = type(event)
+    found = _SENTENCES.get(of)
     if found is None:
         return None
     kind, sentence = found
