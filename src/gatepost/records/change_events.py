@@ -84,8 +84,7 @@ _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
 
 def change_of(event: Any) -> Change | None:
     """The change that an event is; None where it is none."""
-    of: type[Any] = type(event)
-    found = _SENTENCES.get(of)
+    found = _SENTENCES.get(event.__class__)
     if found is None:
         return None
     kind, sentence = found
