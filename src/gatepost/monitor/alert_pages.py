@@ -1,6 +1,7 @@
 """The pages of alerts on the admin listener: what there is, and what operators do about it."""
 
 import asyncio
+import time
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -52,6 +53,7 @@ class AlertPages:
                     {"name": each.name, "until": shown_moment(each.until), "reason": each.reason, "by": each.by}
                     for each in saved.silences
                 ],
+                "objectives": [budget._asdict() for budget in records.budgets(time.time())],
                 "channels": [channel.name for channel in records.deliveries.channels],
                 "deliveries": [_shown_delivery(each) for each in records.deliveries.newest_first()[:DELIVERIES_SHOWN]],
             }

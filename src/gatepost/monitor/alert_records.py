@@ -10,6 +10,7 @@ from pathlib import Path
 from gatepost import events
 from gatepost.alerting.alert_state import AlertState, load_state, save_state
 from gatepost.alerting.alerts import Alert, Alerts, Transition, error_alert_name
+from gatepost.alerting.budgets import Budget, budget_of
 from gatepost.alerting.burn_rates import (
     CAUSES,
     FOR_SECONDS,
@@ -108,6 +109,10 @@ class AlertRecords:
         self._context.events.emit(events.AlertSilenced(silenced, seconds, reason, operator))
         self._save()
         return found
+
+    def budgets(self, now: float) -> list[Budget]:
+        """What is left of the budget of each objective."""
+        return [budget_of(counts, now, STEP_SECONDS * self._scale) for counts in self._counts.values()]
 
     async def _look(self) -> None:
         while True:

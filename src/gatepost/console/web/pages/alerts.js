@@ -61,7 +61,7 @@ const lasted = (alert) => (Date.parse(alert.resolved_at) - Date.parse(alert.sinc
 function Objectives({ objectives }) {
   if (!objectives) return null;
   return html`<section class="section" aria-labelledby="objectives">
-    <div class="section-head"><h2 id="objectives">Objectives</h2><span class="quiet">budgets of 30 days</span></div>
+    <div class="section-head"><h2 id="objectives">Objectives</h2><span class="quiet">what each allows in 30 days, and what three days have left of it</span></div>
     ${objectives.length
       ? html`<ul class="budgets">${objectives.map((each) => html`<${Budget} key=${each.name} objective=${each} />`)}</ul>`
       : html`<p class="empty">None is declared. <code>App(objectives=[Objective("reads", share=0.999, of=[Book], faster_than=seconds(0.2))])</code> says which share of requests has to succeed, and how fast.</p>`}
