@@ -1,7 +1,6 @@
 """`/history` of the admin listener: requests, errors, percentiles and seconds in the database, step by step."""
 
 import contextlib
-import math
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -53,9 +52,10 @@ ORDER BY at
 
 
 class Asked(NamedTuple):
-    """What a request wants: from when on (seconds since the epoch), in steps of how many seconds, of what."""
+    """What a request wants: between which moments (seconds since the epoch), in steps of how many seconds, of what."""
 
     since: float
+    until: float
     step_seconds: int
     operation: str | None
     instance: str | None
@@ -104,10 +104,11 @@ class HistoryPage:
         if now - asked.since > RING_SECONDS and asked.step_seconds > STEP_SECONDS:
             with contextlib.suppress(RecordsAway, TimeoutError):
                 begin = self._add_rows(parts, asked._replace(instance=self._instance), now) or begin
-        for kept in self._records.ring.steps(begin, math.inf):
-            if (kept.since + kept.until) / 2 > begin:
+        for kept in self._records.ring.steps(begin, asked.until):
+            if begin < (kept.since + kept.until) / 2 <= asked.until:
                 _add(parts, asked, kept.data)
-        _add(parts, asked, encoded(self._records.unfinished()))
+        if asked.until >= now:
+            _add(parts, asked, encoded(self._records.unfinished()))
         return "ring" if begin == asked.since else "database"
 
     def _add_rows(self, parts: "defaultdict[float, Part]", asked: Asked, now: float) -> float | None:
@@ -118,7 +119,7 @@ class HistoryPage:
 
         async def read() -> Sequence[Any]:
             async with self._context.database.connection("history") as connection:
-                rows: Sequence[Any] = await connection.fetch(_ROWS, length, asked.since, now, name)
+                rows: Sequence[Any] = await connection.fetch(_ROWS, length, asked.since, asked.until, name)
                 return rows
 
         return max((_add(parts, asked, data) for (data,) in self._context.wait_for(read())), default=None)
@@ -163,11 +164,14 @@ def _add(parts: "defaultdict[float, Part]", asked: Asked, data: bytes) -> float:
 
 def _asked(query: Mapping[str, str], now: float) -> Asked:
     since = max(moment_asked(query, "since", "1h", now), now - max(KEPT_SECONDS.values()))
+    until = moment_asked(query, "until", "0s", now)
+    if until <= since:
+        raise ValueError("until is not after since.")
     step = duration_asked(query, "step")
     if step is None:
-        step = next((each for each in _LENGTHS if (now - since) / each <= SHOWN_STEPS), _LENGTHS[-1])
+        step = next((each for each in _LENGTHS if (until - since) / each <= SHOWN_STEPS), _LENGTHS[-1])
     elif step < STEP_SECONDS or step % STEP_SECONDS:
         raise ValueError(f"step={query['step']} is not a multiple of {STEP_SECONDS} s.")
-    if (now - since) / step > SHOWN_STEPS_MAX:
+    if (until - since) / step > SHOWN_STEPS_MAX:
         raise ValueError(f"These are more than {SHOWN_STEPS_MAX} steps: ask for longer ones, such as step=10m.")
-    return Asked(since, step, text(query, "operation"), text(query, "instance"))
+    return Asked(since, until, step, text(query, "operation"), text(query, "instance"))

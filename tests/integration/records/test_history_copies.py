@@ -19,6 +19,7 @@ from gatepost.logging.levels import LevelTable
 from gatepost.metrics.families import REQUEST_SECONDS
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.region import Region
+from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext, Monitored
 from gatepost.monitor.history_copies import KEPT_SECONDS, HistoryCopies
 from gatepost.monitor.history_page import HistoryPage
@@ -264,3 +265,21 @@ async def test_a_monitor_goes_on_where_a_killed_one_was(
     assert counted(third) == [3, 4, 11]
     steps = third.steps(0, math.inf)
     assert [step.since for step in steps[1:]] == [step.until for step in steps[:-1]]
+
+
+async def test_a_while_that_is_over_is_shown_without_what_came_after(
+    database_url: str, files: RecordFiles, memory: MetricsMemory, reports: Reports
+) -> None:
+    instance = Instance(database_url, files, memory, reports)
+    begin = math.floor(time.time() / 600) * 600.0 - 3600
+    for number in range(180):
+        instance.write(begin + 10 * number, 1 + number)
+    since, until = (shown_moment(begin + 10 * number) for number in (60, 120))
+    for steps in ({"step": "10s"}, {"step": "1m"}, {}):
+        shown = await instance.history(since=since, until=until, **steps)
+        assert sum(step["requests"] for step in shown["steps"]) == sum(range(61, 121))
+    # So many steps of the last hour would be too many, of ten minutes they are not.
+    assert await instance.history(since="20h", step="10s") == 422
+    assert await instance.history(since="20h", until="19h", step="10s") != 422
+    assert await instance.history(since=until, until=since) == 422
+    await instance.context.database.close()

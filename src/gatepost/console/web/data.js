@@ -186,11 +186,11 @@ export function useHistory({ seconds, from, to, operation, step, every, isOff = 
     const begin = from ?? Math.floor(Date.now() / 1000 - seconds);
     const last = before?.steps.at(-1)?.t;
     const since = last !== undefined && last > begin ? last : begin;
-    const found = await ask(`history?since=${iso(since)}&step=${length}s${of}${who}`);
+    const end = to === undefined ? "" : `&until=${iso(to)}`;
+    const found = await ask(`history?since=${iso(since)}${end}&step=${length}s${of}${who}`);
     const fresh = found.steps.map((each) => ({ ...each, t: Date.parse(each.at) / 1000 }));
     const kept = (before?.steps ?? []).filter((each) => each.t > begin - length && !(each.t >= fresh[0]?.t));
-    const steps = [...kept, ...fresh].filter((each) => to === undefined || each.t <= to);
-    return { ...found, steps, step: length };
+    return { ...found, steps: [...kept, ...fresh], step: length };
   };
   return useResource(isOff ? undefined : key, load, to === undefined ? period : Infinity);
 }

@@ -1,16 +1,28 @@
-// Showing what the records hold of clients and users: asked for, confirmed, logged.
+// Clients' addresses and users' keys are shortened. To see what the records hold is asked for, confirmed and logged; it
+// ends with the page.
 
-import { html, useState } from "./vendor/libraries.js";
-import { send } from "./data.js";
+import { effect, html, signal } from "./vendor/libraries.js";
+import { send, useSession } from "./data.js";
+import { place } from "./store.js";
 import { Act } from "./act.js";
 
-/** { isRevealed, suffix, Reveal }: `suffix` is what a path that reveals ends in. */
-export function useReveal() {
-  const [isRevealed, setRevealed] = useState(false);
-  const Reveal = ({ session }) =>
-    isRevealed
-      ? html`<button type="button" class="small" onClick=${() => setRevealed(false)}>Shorten again</button>`
-      : html`<${Act} label="Reveal" session=${session} confirm="Whole addresses and keys of users are shown on this page until you leave it. Who has seen them is logged."
-          act=${() => send("PUT", "reveal", { what: "clients" }).then(() => setRevealed(true))} />`;
-  return { isRevealed, suffix: "", Reveal };
+export const isRevealed = signal(false);
+
+let shown = place.peek().page;
+effect(() => {
+  if (place.value.page !== shown) {
+    shown = place.value.page;
+    isRevealed.value = false;
+  }
+});
+
+/** An address without its last part. */
+export const hiddenAddress = (address) =>
+  address.includes(":") ? `${address.split(":").slice(0, 3).join(":")}:…` : address.replace(/\.\d+$/, ".…");
+
+export function Reveal() {
+  const { data: session } = useSession();
+  if (isRevealed.value) return html`<button type="button" class="small" onClick=${() => (isRevealed.value = false)}>Shorten again</button>`;
+  return html`<${Act} label="Reveal" session=${session} confirm="Whole addresses and keys of users are shown on this page until you leave it."
+    act=${() => send("PUT", "reveal", { page: place.peek().page }).then(() => (isRevealed.value = true))} />`;
 }

@@ -9,7 +9,7 @@ import { useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
 import { Bar, Table } from "../table.js";
 import { Act } from "../act.js";
-import { useReveal } from "../reveal.js";
+import { hiddenAddress, isRevealed, Reveal } from "../reveal.js";
 
 const KINDS = [
   ["addresses", "Addresses", "address"],
@@ -19,8 +19,7 @@ const KINDS = [
 
 export default function Clients() {
   const { by = "addresses", key } = place.value.query;
-  const { isRevealed, suffix, Reveal } = useReveal();
-  const { data } = useData(`clients${suffix}`);
+  const { data } = useData("clients");
   const { data: session } = useSession();
   useCopies({ path: "clients", command: "gatepost top clients" });
   const [, , kind] = KINDS.find(([name]) => name === by) ?? KINDS[0];
@@ -31,7 +30,7 @@ export default function Clients() {
       <div class="tabs" role="navigation" aria-label="Kinds of clients">
         ${KINDS.map(([name, label]) => html`<a href=${to("clients", "", { by: name })} aria-current=${name === by ? "page" : undefined}>${label}</a>`)}
       </div>
-      <${Reveal} session=${session} />
+      <${Reveal} />
     <//>
     <p class="quiet">${data ? `Since ${clock(data.since)}: the ${rows.length === 50 ? "50 busiest" : "busiest"}, counted by every worker.` : " "}</p>
     <div class="columns wide-left">
@@ -39,23 +38,19 @@ export default function Clients() {
       html`<${Table} label="Clients" rows=${rows} keyOf=${(row) => row.client} hrefOf=${(row) => toClient(by, row.client)} initial="-requests" isCurrent=${(row) => row.client === key}
         empty=${html`<p><b>${by === "users" ? "No user has sent anything." : "No client has sent anything."}</b> The last ten to twenty minutes are counted.</p>`}
         columns=${[
-          { key: "client", label: by === "users" ? "User" : by === "networks" ? "Network" : "Address", of: (row) => row.client, show: (row) => html`<code title=${isRevealed ? row.client : undefined}>${visible(isRevealed ? row.client : hidden(row.client, by))}</code>` },
+          { key: "client", label: by === "users" ? "User" : by === "networks" ? "Network" : "Address", of: (row) => row.client, show: (row) => html`<code title=${isRevealed.value ? row.client : undefined}>${visible(isRevealed.value ? row.client : hidden(row.client, by))}</code>` },
           { key: "requests", label: "Requests", of: (row) => row.requests, show: (row) => html`<${Bar} share=${share(row.requests, all)} text=${number(row.requests)} />` },
           { key: "refusals", label: "Refused", align: "right", of: (row) => row.refusals, show: (row) => number(row.refusals) },
           { key: "part", label: "of its own", align: "right", of: (row) => share(row.refusals, row.requests), show: (row) => percent(share(row.refusals, row.requests)) },
           { key: "failed", label: "Failed sign-ins", align: "right", of: (row) => row.failed_sign_ins, show: (row) => html`<span class=${row.failed_sign_ins ? "bad" : "quiet"}>${number(row.failed_sign_ins)}</span>` },
         ]} />`}</div>
-      <${Limits} kind=${kind} client=${key} shown=${key && (isRevealed ? key : hidden(key, by))} session=${session} />
+      <${Limits} kind=${kind} client=${key} shown=${key && (isRevealed.value ? key : hidden(key, by))} session=${session} />
     </div>
   `;
 }
 
-/** Addresses without their last part, users by the beginning of their key. */
-export function hidden(client, by) {
-  if (by === "users") return shortKey(client);
-  if (by === "networks") return client;
-  return client.includes(":") ? `${client.split(":").slice(0, 3).join(":")}:…` : client.replace(/\.\d+$/, ".…");
-}
+/** What is shown of a client before anybody has asked for more. */
+const hidden = (client, by) => (by === "users" ? shortKey(client) : by === "networks" ? client : hiddenAddress(client));
 
 function Limits({ kind, client, shown, session }) {
   const rules = useData("limits", { every: 60 }).data?.limits ?? [];

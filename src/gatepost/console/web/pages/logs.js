@@ -7,6 +7,7 @@ import { toError, toOperation, toRequest } from "../links.js";
 import { BASE, change, instance, isLive, place, range } from "../store.js";
 import { commandOf, useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
+import { hiddenAddress, isRevealed, Reveal } from "../reveal.js";
 import { LevelBars } from "../level_bars.js";
 
 const LEVELS = ["debug", "info", "warning", "error"];
@@ -27,7 +28,7 @@ export default function Logs() {
     requestId: asked.request,
   });
   return html`
-    <${PageHead} title="Logs" />
+    <${PageHead} title="Logs"><${Reveal} /><//>
     <${Filters} query=${query} />
     <${LevelBars} category=${query.category} since=${since} />
     <${Lines} asked=${asked} since=${asked.request ? undefined : since} until=${goesOn ? undefined : to} key=${JSON.stringify([asked, since, to, instance.value])} />
@@ -189,6 +190,7 @@ function Fields({ line }) {
       .filter(([, value]) => value !== null)
       .map(([name, value]) => {
         const text = typeof value === "object" ? JSON.stringify(value, undefined, 1) : String(value);
+        const seen = isRevealed.value ? text : name === "client" ? hiddenAddress(text) : name === "actor_id" ? shortKey(text) : text;
         const filter = { request_id: "request", route: "route", actor_id: "actor", client: "client", code: "code", category: "category" }[name];
         return html`<dt>${visible(name)}</dt>
           <dd>${
@@ -198,7 +200,7 @@ function Fields({ line }) {
                 ? html`<a href=${toError(text)}>${visible(text)}</a>`
                 : text.includes("\n")
                   ? html`<pre>${visible(text)}</pre>`
-                  : visible(text)
+                  : visible(seen)
           }${filter && html` <button type="button" class="small" onClick=${() => change({ [filter]: text })}>only these</button>`}</dd>`;
       })}
     ${line.request_id && html`<dt></dt><dd><a href=${toRequest(line.request_id)}>Everything of this request</a></dd>`}
