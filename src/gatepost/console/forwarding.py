@@ -1,7 +1,7 @@
 """`Forwarding`: what is asked of the console elsewhere, asked of the admin listener of a server on this machine.
 
 It blocks: it is for threads. The listener knows which user's process asks; in whose name it does so is said by
-`operator`, which the listener believes on its socket alone.
+`operator`, and the listener shows both.
 """
 
 import http.client

@@ -172,13 +172,18 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.find(request)
 
     def _operator(self) -> str:
+        who = self._sender()
+        # Whoever may ask may say for whom: a worker for a user, another instance for its operator.
+        named = self.headers.get(OPERATOR)
+        return who if named is None else f"{escaped(unquote(named))[:OPERATOR_LENGTH_MAX]}, by {who}"
+
+    def _sender(self) -> str:
         if self.connection.family != socket.AF_UNIX:
             return f"the token, from {self.client_address[0]}"
         if not hasattr(socket, "SO_PEERCRED"):
             return "the socket"
         _, uid, _ = _credentials.unpack(self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        named = self.headers.get(OPERATOR)
-        return f"uid {uid}" if named is None else f"{escaped(unquote(named))[:OPERATOR_LENGTH_MAX]}, by uid {uid}"
+        return f"uid {uid}"
 
 
 def is_own_host(host: str) -> bool:

@@ -1,12 +1,17 @@
 """The console on the admin listener: its page and files, and the data that it shows.
 
 The data is at `/console/api/` and the path of a page of the listener, so that a browser asks at the same addresses
-here, through `gatepost console`, and at a public listener.
+here, through `gatepost console`, and at a public listener. With `?instance=` it is that of another instance.
 """
 
 from gatepost.console.console_files import ASSETS, DATA, HEADERS, ROOT, ConsoleFile, console_files
 from gatepost.monitor.context import MonitorContext
+from gatepost.monitor.other_instances import OtherInstances
 from gatepost.monitor.page_table import Page, Request, json_page
+
+ALL = "all"
+OF_ALL = {"/history", "/changes"}
+"""Pages that know of other instances by themselves: from the database."""
 
 
 class ConsolePages:
@@ -15,6 +20,7 @@ class ConsolePages:
     def __init__(self, context: MonitorContext) -> None:
         self._monitored = context.monitored
         self._pages = context.pages
+        self._others = OtherInstances(context)
         context.pages.add("GET", f"{DATA}session", self._session)
         context.pages.add_tree(ROOT, self._respond)
 
@@ -34,7 +40,13 @@ class ConsolePages:
             return _missing(request)
         # The last name is what follows: networks have a slash, which no proxy lets through as an escape.
         path = "/".join(("", kind, *names[:1], *(each.replace("/", "%2F") for each in names[1:])))
-        return self._pages.find(request._replace(path=path))
+        asked = request._replace(path=path)
+        name = request.query.get("instance")
+        if name in {None, self._monitored.instance, ALL}:
+            return self._pages.find(asked)
+        found = self._others.ask(str(name), asked)
+        # What an instance that is silent has copied to the database is what is left of it.
+        return self._pages.find(asked) if found.status in {503, 504} and path in OF_ALL else found
 
     def _session(self, request: Request) -> Page:
         """Who is looking, and how they came: everyone who reaches the admin listener may write."""

@@ -1,13 +1,17 @@
-"""`/operations/NAME` of the admin listener: what one operation costs, and the SQL that it has run."""
+"""`/operations/NAME` of the admin listener: what one operation costs, how long its requests took, what was responded, and
+the SQL that it has run."""
 
 from typing import Any
 
 from msgspec.structs import asdict
 
+from gatepost.metrics.exposition import sums
+from gatepost.metrics.families import FAILURES
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.operation_statements import OperationStatements
 from gatepost.monitor.operations import operations_in
 from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.monitor.request_sums import NAMES, sums_of_counts
 
 
 class OperationPage:
@@ -26,4 +30,13 @@ class OperationPage:
         shown: dict[str, Any] = asdict(found[request.name])
         statements = self._statements.of(found)[request.name]
         shown["statements"] = [{"name": name, "sql": texts} for name, texts in statements.items()]
+        with self._memory.regions() as regions:
+            counted = sums(regions, {*NAMES, FAILURES.name})
+        requests = sums_of_counts(counted)[request.name]
+        shown["buckets"] = [{"le": edge, "count": count} for edge, count in requests.durations]
+        shown["statuses"] = dict(sorted(requests.classes.items()))
+        failures = ((dict(labels), cells[0]) for labels, cells in counted.get(FAILURES.name, {}).items())
+        shown["codes"] = {
+            labels["code"]: round(count) for labels, count in failures if labels["operation"] == request.name
+        }
         return json_page(200, shown)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from gatepost.metrics import families
-from gatepost.metrics.buckets import BUCKETS, percentile
+from gatepost.metrics.buckets import BUCKETS, EDGES, percentile
 from gatepost.metrics.exposition import Summed
 from gatepost.records.step_decoding import OpenedStep
 from gatepost.records.steps import Step
@@ -90,6 +90,11 @@ class RequestSums:
         self.seconds_total += other.seconds_total
         for name, value in other._totals.items():
             self._totals[name] += value
+
+    @property
+    def durations(self) -> list[tuple[float, int]]:
+        """How many took how long: upper edges in seconds with their counts, without those of none."""
+        return [(EDGES[min(index, len(EDGES) - 1)], count) for index, count in enumerate(self._buckets) if count]
 
     def figures(self) -> RequestFigures:
         """What is shown."""

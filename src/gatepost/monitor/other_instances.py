@@ -1,0 +1,105 @@
+"""`OtherInstances`: asks the admin port of another instance for a page, for the console that shows them all.
+
+With the token that all instances share. One that does not answer in time is said not to, and since when it is silent.
+"""
+
+import http.client
+import time
+from datetime import datetime
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
+
+from gatepost.console.forwarding import OPERATOR
+from gatepost.moments import shown_moment_or_none
+from gatepost.monitor.context import MonitorContext
+from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.records.records_database import RecordsAway
+
+PATIENCE_SECONDS = 4.0
+BODY_BYTES_MAX = 8 * 1024 * 1024
+
+_FIND = "SELECT admin_address, beat_at FROM gatepost.instances WHERE name = $1"
+_PASSED_ON = ("accept", "content-type")
+
+
+class _Known(NamedTuple):
+    """Where an instance can be asked, and its last beat."""
+
+    address: str | None
+    beat_at: datetime | None
+
+
+class OtherInstances:
+    """Knows them by the table of instances, and while the database is away by what that had."""
+
+    def __init__(self, context: MonitorContext) -> None:
+        self._context = context
+        self._token = context.monitored.settings.admin.token
+        self._known: dict[str, _Known] = {}
+
+    def ask(self, name: str, request: Request) -> Page:
+        """The page of another instance; 404 where there is none of this name, 503 or 504 where it does not answer."""
+        known = self._find(name)
+        if known is None:
+            return json_page(404, {"detail": f"There is no instance {name}.", "instance": name})
+        if known.address is None:
+            return _silent(503, name, known, "has no admin port: set GATEPOST_ADMIN_BIND there.")
+        if self._token is None:
+            return _silent(503, name, known, "cannot be asked: set GATEPOST_ADMIN_TOKEN, the same at all instances.")
+        try:
+            return self._asked(known.address, request)
+        except TimeoutError:
+            return _silent(504, name, known, f"does not answer at {known.address} in time.")
+        except (OSError, http.client.HTTPException, ValueError):
+            return _silent(503, name, known, f"does not answer at {known.address}.")
+        except PermissionDenied:
+            return _silent(
+                503, name, known, "has another GATEPOST_ADMIN_TOKEN: it has to be the same at all instances."
+            )
+
+    def _find(self, name: str) -> _Known | None:
+        async def read() -> Any:
+            async with self._context.database.connection("instances") as connection:
+                return await connection.fetchrow(_FIND, name)
+
+        try:
+            row = self._context.wait_for(read())
+        except (RecordsAway, TimeoutError):
+            return self._known.get(name)
+        if row is None:
+            self._known.pop(name, None)
+            return None
+        known = self._known[name] = _Known(row["admin_address"], row["beat_at"])
+        return known
+
+    def _asked(self, address: str, request: Request) -> Page:
+        host = urlsplit(f"//{address}")
+        connection = http.client.HTTPConnection(host.hostname or "", host.port, timeout=PATIENCE_SECONDS)
+        query = {key: value for key, value in request.query.items() if key != "instance"}
+        headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
+        headers |= {"authorization": f"Bearer {self._token}", OPERATOR: quote(request.operator)}
+        target = f"{request.path}?{urlencode(query)}" if query else request.path
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        try:
+            connection.request(request.method, target, request.body or None, headers)
+            response = connection.getresponse()
+            if response.status in {401, 403}:
+                raise PermissionDenied
+            body = bytearray()
+            while part := response.read1(65_536):
+                body += part
+                if len(body) > BODY_BYTES_MAX or time.monotonic() > deadline:
+                    raise TimeoutError
+            content_type = response.getheader("content-type", "text/plain")
+        finally:
+            connection.close()
+        return Page(response.status, content_type, bytes(body))
+
+
+class PermissionDenied(Exception):
+    """The other instance does not take the token."""
+
+
+def _silent(status: int, name: str, known: _Known, said: str) -> Page:
+    as_of = shown_moment_or_none(known.beat_at)
+    return json_page(status, {"detail": f"{name} {said}", "instance": name, "as_of": as_of})

@@ -1,0 +1,164 @@
+"""The console of one instance shows the pages of another, and says so where that does not answer."""
+
+import asyncio
+import dataclasses
+import json
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table
+
+from gatepost.environment import load_settings
+from gatepost.events import Events, LogLevelChanged
+from gatepost.gateway.buckets.bucket_table import BucketTable
+from gatepost.logging.levels import LevelTable
+from gatepost.metrics.memory import MetricsMemory
+from gatepost.monitor import other_instances
+from gatepost.monitor.admin import AdminServer
+from gatepost.monitor.change_records import ChangeRecords
+from gatepost.monitor.console_pages import ConsolePages
+from gatepost.monitor.context import MonitorContext, Monitored
+from gatepost.monitor.page_table import PageTable, Request
+from gatepost.monitor.pages import add_pages
+from gatepost.record_tables import RECORD_TABLES
+from gatepost.records.changes import Changes, change
+from gatepost.records.record_files import RecordFiles
+from gatepost.records.records_database import RecordsDatabase
+from gatepost.records.reports import Reports
+
+TOKEN = "a-token-of-all-instances"
+
+
+@pytest.fixture(scope="module")
+def database_metadata() -> MetaData:
+    """Databases with the tables of the monitors: any migration makes them."""
+    metadata = MetaData()
+    Table("kept_beside_the_instances", metadata, Column("id", Integer, primary_key=True))
+    return metadata
+
+
+def context_of(name: str, dsn: str, reports: Reports, token: str | None = TOKEN) -> MonitorContext:
+    """A monitor's, with the console."""
+    files, events, settings = RecordFiles(), Events(), load_settings({"DATABASE_URL": dsn})
+    settings = dataclasses.replace(settings, admin=dataclasses.replace(settings.admin, token=token))
+    memory = MetricsMemory.shared(f"test-{name}", 1)
+    monitored = Monitored(
+        name, None, settings, memory, LevelTable.shared(name), reports, BucketTable.private(16), files
+    )
+    changes, database = Changes(files.snapshot("changes")), RecordsDatabase(dsn, list(RECORD_TABLES))
+    loop = asyncio.get_running_loop()
+    context = MonitorContext(monitored, changes, database, events, PageTable(events), loop)
+    add_pages(context)
+    ChangeRecords(context)
+    ConsolePages(context)
+    return context
+
+
+@pytest.fixture
+async def one_and_two(database_url: str) -> AsyncIterator[tuple[MonitorContext, MonitorContext, AdminServer]]:
+    """Two instances, of which the second has an admin port."""
+    reports = Reports()
+    one, two = context_of("one", database_url, reports), context_of("two", database_url, reports)
+    server = AdminServer(socket.create_server(("127.0.0.1", 0)), two.pages.find, TOKEN)
+    server.start()
+    await register(database_url, "two", f"127.0.0.1:{server.server_address[1]}")
+    yield one, two, server
+    await asyncio.to_thread(server.shutdown)
+    server.server_close()
+    for context in (one, two):
+        await context.database.close()
+    reports.close()
+
+
+async def register(dsn: str, name: str, address: str | None) -> None:
+    """Write the beat of an instance."""
+    connection: Any = await asyncpg.connect(dsn)
+    await connection.execute(
+        "INSERT INTO gatepost.instances (name, admin_address, version, started_at, beat_at) "
+        "VALUES ($1, $2, '1', now(), '2026-12-01T10:00:00Z') ON CONFLICT (name) DO UPDATE SET admin_address = $2",
+        name,
+        address,
+    )
+    await connection.close()
+
+
+async def asked(context: MonitorContext, path: str, method: str = "GET", body: Any = None, **query: str) -> Any:
+    """Status and JSON of a page."""
+    data = b"" if body is None else json.dumps(body).encode()
+    headers = {} if body is None else {"content-type": "application/json"}
+    request = Request(method, f"/console/api/{path}", "", data, "user 7, by uid 1", query, headers=headers)
+    page = await asyncio.to_thread(context.pages.find, request)
+    return page.status, json.loads(page.body)
+
+
+async def test_a_page_of_another_instance_is_its_own(
+    one_and_two: tuple[MonitorContext, MonitorContext, AdminServer],
+) -> None:
+    one, two, _ = one_and_two
+    two.changes.add(change("operator", "of the second"))
+    status, shown = await asked(one, "changes", instance="two", since="1h")
+    assert (status, [each["summary"] for each in shown["changes"]]) == (200, ["of the second"])
+    assert (await asked(one, "changes", instance="one"))[1]["changes"] == []
+    acts: list[LogLevelChanged] = []
+    two.events.subscribe(LogLevelChanged, acts.append)
+    body = {"level": "debug", "seconds": 60}
+    status, _ = await asked(one, "logs/levels/access", "PUT", body, instance="two")
+    assert (status, (await asked(one, "logs/levels", instance="two"))[1]["changed"].keys()) == (200, {"access"})
+    assert (await asked(one, "logs/levels"))[1]["changed"] == {}
+    assert [act.operator for act in acts] == ["user 7, by uid 1, by the token, from 127.0.0.1"]
+    assert (await asked(one, "planets", instance="two"))[0] == 404
+
+
+async def test_one_that_does_not_answer_is_said_not_to(
+    one_and_two: tuple[MonitorContext, MonitorContext, AdminServer],
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, _, _ = one_and_two
+    monkeypatch.setattr(other_instances, "PATIENCE_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as deaf, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        said = {
+            f"127.0.0.1:{deaf.getsockname()[1]}": (504, "in time"),
+            f"127.0.0.1:{closed.getsockname()[1]}": (503, "does not answer"),
+            "not an address:x": (503, "does not answer"),
+            None: (503, "GATEPOST_ADMIN_BIND"),
+        }
+        for address, (status, words) in said.items():
+            await register(database_url, "three", address)
+            found = await asked(one, "clients", instance="three")
+            assert (found[0], found[1]["instance"]) == (status, "three"), address
+            assert words in found[1]["detail"]
+            assert found[1]["as_of"] == "2026-12-01T10:00:00.000Z"
+        # Of the changes that it has copied the database knows.
+        assert (await asked(one, "changes", instance="three"))[1]["from"] == "database"
+    status, unknown = await asked(one, "clients", instance="four")
+    assert (status, unknown["detail"]) == (404, "There is no instance four.")
+
+
+async def test_a_token_that_differs_or_is_missing_is_named(
+    one_and_two: tuple[MonitorContext, MonitorContext, AdminServer], database_url: str
+) -> None:
+    reports = Reports()
+    for token, words in (
+        (None, "set GATEPOST_ADMIN_TOKEN"),
+        ("another-token-entirely", "another GATEPOST_ADMIN_TOKEN"),
+    ):
+        other = context_of("other", database_url, reports, token)
+        status, said = await asked(other, "clients", instance="two")
+        assert (status, words in said["detail"]) == (503, True)
+        await other.database.close()
+    reports.close()
+
+
+async def test_addresses_are_known_while_the_database_is_away(
+    one_and_two: tuple[MonitorContext, MonitorContext, AdminServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _, _ = one_and_two
+    assert (await asked(one, "clients", instance="two"))[0] == 200
+    await one.database.close()
+    monkeypatch.setattr(one.database, "_dsns", ())
+    assert (await asked(one, "clients", instance="two"))[0] == 200
