@@ -29,6 +29,10 @@ class _Known(NamedTuple):
     beat_at: datetime | None
 
 
+class _NotAsked(Exception):
+    """Why an instance cannot be asked."""
+
+
 class OtherInstances:
     """Knows them by the table of instances, and while the database is away by what that had."""
 
@@ -42,20 +46,17 @@ class OtherInstances:
         known = self._find(name)
         if known is None:
             return json_page(404, {"detail": f"There is no instance {name}.", "instance": name})
-        if known.address is None:
-            return _silent(503, name, known, "has no admin port: set GATEPOST_ADMIN_BIND there.")
-        if self._token is None:
-            return _silent(503, name, known, "cannot be asked: set GATEPOST_ADMIN_TOKEN, the same at all instances.")
+        status, said = 503, f"does not answer at {known.address}."
         try:
             return self._asked(known.address, request)
+        except _NotAsked as error:
+            said = str(error)
         except TimeoutError:
-            return _silent(504, name, known, f"does not answer at {known.address} in time.")
+            status, said = 504, f"does not answer at {known.address} in time."
         except (OSError, http.client.HTTPException, ValueError):
-            return _silent(503, name, known, f"does not answer at {known.address}.")
-        except PermissionDenied:
-            return _silent(
-                503, name, known, "has another GATEPOST_ADMIN_TOKEN: it has to be the same at all instances."
-            )
+            pass
+        as_of = shown_moment_or_none(known.beat_at)
+        return json_page(status, {"detail": f"{name} {said}", "instance": name, "as_of": as_of})
 
     def _find(self, name: str) -> _Known | None:
         async def read() -> Any:
@@ -72,7 +73,11 @@ class OtherInstances:
         known = self._known[name] = _Known(row["admin_address"], row["beat_at"])
         return known
 
-    def _asked(self, address: str, request: Request) -> Page:
+    def _asked(self, address: str | None, request: Request) -> Page:
+        if address is None:
+            raise _NotAsked("has no admin port: set GATEPOST_ADMIN_BIND there.")
+        if self._token is None:
+            raise _NotAsked("cannot be asked: set GATEPOST_ADMIN_TOKEN, the same at all instances.")
         host = urlsplit(f"//{address}")
         connection = http.client.HTTPConnection(host.hostname or "", host.port, timeout=PATIENCE_SECONDS)
         query = {key: value for key, value in request.query.items() if key != "instance"}
@@ -84,7 +89,7 @@ class OtherInstances:
             connection.request(request.method, target, request.body or None, headers)
             response = connection.getresponse()
             if response.status in {401, 403}:
-                raise PermissionDenied
+                raise _NotAsked("has another GATEPOST_ADMIN_TOKEN: it has to be the same at all instances.")
             body = bytearray()
             while part := response.read1(65_536):
                 body += part
@@ -94,12 +99,3 @@ class OtherInstances:
         finally:
             connection.close()
         return Page(response.status, content_type, bytes(body))
-
-
-class PermissionDenied(Exception):
-    """The other instance does not take the token."""
-
-
-def _silent(status: int, name: str, known: _Known, said: str) -> Page:
-    as_of = shown_moment_or_none(known.beat_at)
-    return json_page(status, {"detail": f"{name} {said}", "instance": name, "as_of": as_of})
