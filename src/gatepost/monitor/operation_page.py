@@ -1,5 +1,5 @@
-"""`/operations/NAME` of the admin listener: what one operation costs, how long its requests took, what was responded, and
-the SQL that it has run."""
+"""`/operations/NAME` of the admin listener: what one operation costs, how long its requests took, what was responded,
+and the SQL that it has run."""
 
 from typing import Any
 
