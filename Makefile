@@ -95,8 +95,9 @@ format: $(READY) ## Format the code and apply the linter's safe fixes
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY) node ## Measure Gatepost beside its peers and write benchmarks/results.json
+bench: $(READY) node ## Measure Gatepost beside its peers, and what records cost; write benchmarks/results.json
 	@$(BIN)/python -m benchmarks.run
+	@$(BIN)/python -m benchmarks.records
 
 lock: COMPILE := $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header
 lock: $(READY) ## Renew requirements/*.txt from pyproject.toml

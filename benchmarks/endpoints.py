@@ -1,26 +1,19 @@
 """Own endpoints and DTOs: CPU of the server per request against the derived read, and against a hand-written ceiling;
 and the CPU of a start with 200 resources and 400 endpoints. In interleaved rounds; medians count."""
 
-import argparse
 import dataclasses
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.database import Bookshop, bookshop
-from benchmarks.load import run_load
-from benchmarks.process import Process, cpu_seconds, free_port
+from benchmarks.costs import Place, Served, opened_shop, parser, served
 from benchmarks.run import cores
-from benchmarks.servers import ROOT, Server, Stage, ceiling, gatepost, migrate
-from benchmarks.tokens import Keys
+from benchmarks.servers import ROOT, ceiling, gatepost
 from benchmarks.works import page_target, request_bytes
 
 ROUNDS = 9
@@ -33,16 +26,13 @@ STARTS = 3
 class Measured:
     """One kind of request to one server, with the CPU of each round in microseconds per request."""
 
-    process: Process
-    port: int
+    served: Served
     requests: Sequence[bytes]
     costs: list[float] = dataclasses.field(default_factory=list[float])
 
     def measure(self, seconds: float) -> None:
         """One round."""
-        before = cpu_seconds(self.process.pid)
-        load = run_load(self.port, self.requests, 200, seconds=seconds)
-        self.costs.append((cpu_seconds(self.process.pid) - before) / len(load.latencies) * 1e6)
+        self.costs.append(self.served.cost(self.requests, seconds))
 
 
 RATIOS = [
@@ -55,19 +45,11 @@ RATIOS = [
 
 def main() -> int:
     """Measure and report; 0 where every ratio is within its bound."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.endpoints", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--seconds", type=float, default=SECONDS)
-    options = parser.parse_args()
-    console, (serving, loading) = Console(), cores()
-    os.sched_setaffinity(0, {loading})
-    with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as name, ExitStack() as stack:
-        folder = Path(name)
-        keys = Keys.make(folder)
-        with console.status("starting PostgreSQL, 100,000 books"):
-            shop = stack.enter_context(bookshop(folder / "database", migrate))
-        measured = _start(shop, keys, folder, stack, serving)
-        shop.tidy()
+    options = parser("endpoints", __doc__, rounds=ROUNDS, seconds=SECONDS).parse_args()
+    console = Console()
+    with opened_shop(console, *cores()) as place, ExitStack() as stack:
+        measured = _start(place, stack)
+        place.shop.tidy()
         for number in range(options.rounds):
             with console.status(f"round {number + 1}"):
                 for each in measured.values():
@@ -86,30 +68,21 @@ def main() -> int:
     return 0 if is_good else 1
 
 
-def _start(shop: Bookshop, keys: Keys, folder: Path, stack: ExitStack, core: int) -> dict[str, Measured]:
+def _start(place: Place, stack: ExitStack) -> dict[str, Measured]:
     """The servers, and what is asked of each."""
-
-    def start(server: Callable[[Stage], Server], app: str) -> tuple[Process, int]:
-        stage = Stage(shop.dsn, folder, free_port())
-        made = server(stage)
-        command = [app if ":" in part and "." in part else part for part in made.command]
-        log = folder / f"{app}.log"
-        process = stack.enter_context(Process(command, made.environment, core=core, log=log, cwd=ROOT))
-        process.wait_until_ready(f"http://127.0.0.1:{stage.port}{made.ready_path}", lambda status: status < 500)
-        return process, stage.port
-
-    own = start(gatepost, "benchmarks.endpoints_app:app")
-    cards = start(gatepost, "benchmarks.endpoints_app:cards")
-    bare = start(ceiling, "benchmarks.dto_ceiling:app")
+    own = stack.enter_context(served(place, gatepost, "benchmarks.endpoints_app:app"))
+    cards = stack.enter_context(served(place, gatepost, "benchmarks.endpoints_app:cards"))
+    bare = stack.enter_context(served(place, ceiling, "benchmarks.dto_ceiling:app"))
+    shop, keys = place.shop, place.keys
     token, plain = keys.token(shop.user_id, "gatepost"), keys.token(shop.user_id)
     paths = {"derived": "/api/books/{}", "again": "/api/books/{}/again", "chosen": "/api/books/chosen?id={}"}
     found = {
-        name: Measured(*own, [request_bytes("GET", path.format(id), token) for id in shop.book_ids])
+        name: Measured(own, [request_bytes("GET", path.format(id), token) for id in shop.book_ids])
         for name, path in paths.items()
     }
     pages = [page_target(price) for price in shop.prices]
-    found["cards"] = Measured(*cards, [request_bytes("GET", page, token) for page in pages])
-    found["ceiling"] = Measured(*bare, [request_bytes("GET", page, plain) for page in pages])
+    found["cards"] = Measured(cards, [request_bytes("GET", page, token) for page in pages])
+    found["ceiling"] = Measured(bare, [request_bytes("GET", page, plain) for page in pages])
     return found
 
 

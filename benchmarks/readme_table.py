@@ -14,7 +14,7 @@ BLOCK = re.compile(r"(?<=<!-- measured -->\n)(?P<table>.*?)(?=<!-- end of measur
 """What stands between the two comments."""
 
 MISSING = """\
-Nothing is published for this version yet. `make bench` measures on your machine, in about eleven minutes, and writes
+Nothing is published for this version yet. `make bench` measures on your machine, in about twelve minutes, and writes
 `benchmarks/results.json`; `python -m benchmarks.readme_table` makes this table of it.
 """
 
@@ -32,7 +32,8 @@ def table_of(results: Path) -> str:
     if not results.exists():
         return MISSING
     found = json.loads(results.read_text(encoding="utf-8"))
-    return f"{_sentence(found)}\n\n{_table(found['runs'])}\n"
+    table = f"{_sentence(found)}\n\n{_table(found['runs'])}\n"
+    return f"{table}\n{_records(found['records'])}\n" if "records" in found else table
 
 
 def _sentence(found: dict[str, Any]) -> str:
@@ -51,6 +52,25 @@ def _table(runs: list[dict[str, Any]]) -> str:
     servers, works = (list(dict.fromkeys(run[name] for run in runs)) for name in ("server", "work"))
     lines = [f"| server | {' | '.join(f'`{work}`' for work in works)} |", f"| --- |{' ---: |' * len(works)}"]
     lines += [f"| {server} | {' | '.join(_cell(cpu, server, work) for work in works)} |" for server in servers]
+    return "\n".join(lines)
+
+
+def _records(found: dict[str, Any]) -> str:
+    cpu = found["cpu_microseconds"]
+    lines = [
+        f"What records cost a `one_row`, in the same unit, medians over {found['rounds']} rounds",
+        "(`python -m benchmarks.records`): access lines to files, metrics and history of Gatepost; and structlog,",
+        "prometheus-client and OpenTelemetry around the ceiling, wired the usual way.",
+        "",
+        "| records | without | with | what they add |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for name, without, with_ in (
+        ("Gatepost's", "gatepost", "gatepost with records"),
+        ("the usual ones", "usual", "usual with records"),
+    ):
+        bare, full = cpu[without], cpu[with_]
+        lines.append(f"| {name} | {bare:.0f} | {full:.0f} | {full - bare:.0f} ({full / bare:.2f} times) |")
     return "\n".join(lines)
 
 

@@ -16,12 +16,11 @@ from benchmarks.database import Bookshop, bookshop
 from benchmarks.load import BadResponse
 from benchmarks.measure import Entrant, Run, measure_round, medians
 from benchmarks.process import Process, StartFailed, free_port
-from benchmarks.report import print_runs, print_verdicts, wide_console, write_results
+from benchmarks.report import RESULTS, print_runs, print_verdicts, wide_console, write_results
 from benchmarks.servers import ROOT, SERVERS, Missing, Stage, tables_for
 from benchmarks.tokens import Keys
 from benchmarks.works import WORK_NAMES
 
-RESULTS = Path(__file__).parent / "results.json"
 EXAMPLES = """examples:
   python -m benchmarks.run                                     everything, about eleven minutes
   python -m benchmarks.run --servers gatepost,ceiling          only these two
