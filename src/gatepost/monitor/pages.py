@@ -8,7 +8,7 @@ import msgspec
 from gatepost.events import LogLevelChanged
 from gatepost.logging.levels import LEVEL_NAMES, level_number
 from gatepost.logging.lines import CATEGORIES, Category
-from gatepost.metrics.exposition import OPEN_METRICS, TEXT, exposed
+from gatepost.metrics.exposition import OPEN_METRICS, TEXT, Exposition
 from gatepost.moments import shown_moment
 from gatepost.monitor.clients import ORDERS, ClientOrder, busiest_clients
 from gatepost.monitor.context import MonitorContext
@@ -51,6 +51,7 @@ class Pages:
         self._memory = context.monitored.memory
         self._levels = context.monitored.levels
         self._events = context.events
+        self._exposition = Exposition()
         self._host = HostReadings(context.monitored.settings, lambda: context.monitored.release)
         self._has_started = False
 
@@ -58,7 +59,7 @@ class Pages:
         """What Prometheus reads."""
         is_open_metrics = "application/openmetrics-text" in request.accept
         with self._memory.regions() as regions:
-            body = exposed(regions, self._host.read(), is_open_metrics=is_open_metrics)
+            body = self._exposition.page(regions, self._host.read(), is_open_metrics=is_open_metrics)
         return Page(200, OPEN_METRICS if is_open_metrics else TEXT, body)
 
     def operations(self, request: Request) -> Page:

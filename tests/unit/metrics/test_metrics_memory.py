@@ -17,7 +17,7 @@ import pytest
 
 from gatepost.events import Events, RequestFinished
 from gatepost.metrics.buckets import BUCKETS, EDGES, EXPOSED, bucket_of
-from gatepost.metrics.exposition import Summed, exposed, sums
+from gatepost.metrics.exposition import Exposition, Summed, sums
 from gatepost.metrics.families import FAMILIES, IN_FLIGHT, REQUEST_SECONDS, SHED, STATEMENTS, Family
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.recorder import NAMES_MAX, Recorder
@@ -54,7 +54,7 @@ def summed(memory: MetricsMemory) -> Summed:
 def page(memory: MetricsMemory, *, is_open_metrics: bool = False) -> str:
     """What is scraped."""
     with memory.regions() as regions:
-        return exposed(regions, is_open_metrics=is_open_metrics).decode()
+        return Exposition().page(regions, is_open_metrics=is_open_metrics).decode()
 
 
 def statement(events: Events, name: str, seconds: float, rows: int | None) -> None:
@@ -282,6 +282,20 @@ def test_two_thousand_histograms_are_exposed_within_fifty_milliseconds(memory: M
     assert time.process_time() - began < 0.1
     assert text.count("_count{") == 2000
     assert region.left_out == 0
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-30, 1e-6, 0.01, 1e6])
+def test_lines_that_were_made_before_are_made_anew_whatever_was_observed(memory: MetricsMemory, seconds: float) -> None:
+    first, second, exposition = taken(memory), taken(memory), Exposition()
+    for region in (first, second):
+        for number in range(3):
+            place = region.place(REQUEST_SECONDS, (f"operation{number}", "2xx"))
+            for value in (0.5, 700_000.0):
+                region.observe(place, value)
+    for _ in range(3):
+        second.observe(second.place(REQUEST_SECONDS, ("operation1", "2xx")), seconds)
+        with memory.regions() as regions:
+            assert exposition.page(regions) == exposition.page(regions) == Exposition().page(regions)
 
 
 def test_a_request_and_a_statement_cost_little(memory: MetricsMemory) -> None:

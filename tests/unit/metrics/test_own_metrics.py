@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gatepost import ConfigurationError, Controller, Counter, Metrics, Service
-from gatepost.metrics.exposition import exposed
+from gatepost.metrics.exposition import Exposition
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.own_series import OwnSeries
 from gatepost.own_metrics import OTHER, REGISTRY, SERIES_MAX, VALUES_MAX, Registry
@@ -31,7 +31,7 @@ def page(registry: Registry) -> list[str]:
     assert region is not None
     registry.attach(OwnSeries(region), lambda name, limit: None)
     with memory.regions() as regions:
-        return exposed(regions).decode().replace(f'pid="{region.pid}"', 'pid="1"').splitlines()
+        return Exposition().page(regions).decode().replace(f'pid="{region.pid}"', 'pid="1"').splitlines()
 
 
 def test_services_controllers_and_any_other_code_count_in_the_same_metrics() -> None:

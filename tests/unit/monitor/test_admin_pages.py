@@ -73,15 +73,16 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 
 def test_two_thousand_histograms_are_served_within_fifty_milliseconds(served: Served) -> None:
-    for number in range(2000):
-        served.region.observe(served.region.place(REQUEST_SECONDS, (f"operation{number}", "2xx")), 0.01)
-    took: list[float] = []
-    for _ in range(6):
+    def took(changed: int) -> float:
+        for number in range(changed):
+            served.region.observe(served.region.place(REQUEST_SECONDS, (f"operation{number}", "2xx")), 0.01)
         began = time.process_time()
         assert served.client.get("/metrics").text.count("_count{") == 2000
-        took.append(time.process_time() - began)
+        return time.process_time() - began
+
     # CPU time of both ends, and three times the bound, for slow machines.
-    assert min(took) < 0.15
+    assert min(took(2000) for _ in range(4)) < 0.15
+    assert min(took(200) for _ in range(4)) < 0.075
 
 
 def test_an_operator_sees_what_is_left_and_lifts_it(served: Served) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from gatepost.metrics.exposition import exposed
+from gatepost.metrics.exposition import Exposition
 from gatepost.monitor.host import HostReadings
 from gatepost.settings import LogSettings, Settings
 
@@ -12,7 +12,7 @@ CPU_STAT = "usage_usec 9000000\nuser_usec 1\nnr_periods 1200\nnr_throttled 34\nt
 
 def lines(settings: Settings, cgroups: Path) -> list[str]:
     """What Prometheus gets of it."""
-    return exposed([], HostReadings(settings, lambda: "1.4.2", cgroups).read()).decode().splitlines()
+    return Exposition().page([], HostReadings(settings, lambda: "1.4.2", cgroups).read()).decode().splitlines()
 
 
 def test_throttling_free_disk_and_the_release_are_read(tmp_path: Path) -> None:
