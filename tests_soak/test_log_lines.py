@@ -16,8 +16,8 @@ PROCESSES = 4
 LINES = 250_000
 ROTATIONS_MIN = 20
 BYTES_MAX = 100_000_000
-"""A file is closed at a sixteenth of it: the lines of all processes fill some thirty. Compressed, they are so small that
-none has to be deleted."""
+"""A file is closed at a sixteenth of it: the lines of all processes fill some thirty. Compressed, they are so small
+that none has to be deleted."""
 
 WRITER = """
 import sys
