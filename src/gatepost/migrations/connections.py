@@ -1,15 +1,17 @@
 """Connections for migrations: asyncpg beneath, SQLAlchemy above, and what goes wrong said in a sentence."""
 
+import functools
 import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import asyncpg
 from asyncpg import exceptions as pg
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from gatepost.database.connection_errors import connection_error
@@ -60,6 +62,30 @@ _OWN_PATH = """
 """A role named gatepost finds the record's schema first, by "$user": its tables are to be where they were before."""
 
 
+_ALIKE = "SELECT current_schema(), current_setting('standard_conforming_strings')"
+"""What SQLAlchemy asks a database once for each engine, besides its version."""
+
+_handed_over: "ContextVar[asyncpg.Connection[Any]]" = ContextVar("_handed_over")
+"""The connection that the engine takes."""
+
+
+@functools.cache
+def _engine(version: tuple[object, ...], schema: str | None, escapes: str) -> AsyncEngine:
+    """One for all databases that are alike to SQLAlchemy: it compiles the long queries of the catalog once, and a
+    migration compares several databases, or one several times."""
+
+    async def hand_over() -> "asyncpg.Connection[Any]":
+        return _handed_over.get()
+
+    # Without a cache of prepared statements: a change of a table would turn those that read it invalid.
+    def create() -> Any:
+        dbapi: Any = engine.dialect.dbapi
+        return dbapi.connect(async_creator_fn=hand_over, prepared_statement_cache_size=0)
+
+    engine = create_async_engine("postgresql+asyncpg://", creator=create, poolclass=NullPool)
+    return engine
+
+
 async def run_on(
     dsn: str, work: Callable[[Connection], T], *, location: str = "DATABASE_URL", database: str | None = None
 ) -> T:
@@ -69,29 +95,23 @@ async def run_on(
     """
     async with opened(dsn, database=database) as raw:
 
-        async def hand_over() -> "asyncpg.Connection[Any]":
-            return raw
-
-        # Without a cache of prepared statements: a change of a table would turn those that read it invalid.
-        def create() -> Any:
-            dbapi: Any = engine.dialect.dbapi
-            return dbapi.connect(async_creator_fn=hand_over, prepared_statement_cache_size=0)
-
         def begin(connection: Connection) -> T:
             connection.info[_ROLE] = role
             return work(connection)
 
-        engine = create_async_engine("postgresql+asyncpg://", creator=create, poolclass=NullPool)
         role = str(raw.get_settings().session_authorization)
+        token = _handed_over.set(raw)
         try:
             await raw.execute(_OWN_PATH)
+            [alike] = await raw.fetch(_ALIKE)
+            engine = _engine(tuple(raw.get_server_version()), *alike)
             with as_configuration_error(location):
                 async with engine.connect() as connection:
                     return await connection.run_sync(begin)
         except DBAPIError as error:
             raise _refusal(error, location, role) from error
         finally:
-            await engine.dispose()
+            _handed_over.reset(token)
 
 
 class ScratchRefused(ConfigurationError):
