@@ -332,6 +332,13 @@ class OperatorActed(msgspec.Struct):
     operator: str
 
 
+class RecordsRevealed(msgspec.Struct):
+    """An operator has had whole addresses of clients and keys of users shown on a page of the console."""
+
+    page: str
+    operator: str
+
+
 class AlertNotDelivered(msgspec.Struct):
     """A message about an alert did not reach its receiver at the first attempt, or `is_given_up`."""
 

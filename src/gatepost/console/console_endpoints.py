@@ -21,6 +21,7 @@ from gatepost.console.console_sessions import (
     shown_session,
 )
 from gatepost.console.forwarding import Forwarding
+from gatepost.console.shortening import shortened
 from gatepost.declaring.headers import Headers
 from gatepost.declaring.policies import anyone
 from gatepost.declaring.rate_limits import RateLimit, minutes
@@ -112,9 +113,9 @@ class ConsoleEndpoints:
         )
         found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
         headers = {name: found.headers[name] for name in _PASSED_BACK if name in found.headers}
-        return Response.binary(
-            found.body, found.content_type, status=found.status, headers=headers, cache_control=_NO_STORE
-        )
+        # What is shortened on the page is whole in its data, for who may reveal it; that is written.
+        data = found.body if WRITER in actor.roles else await asyncio.to_thread(shortened, found.body)
+        return Response.binary(data, found.content_type, status=found.status, headers=headers, cache_control=_NO_STORE)
 
 
 def _endpoint(name: str, method: str, pattern: str, handler: Handler, headers: Headers | None = None) -> Endpoint:

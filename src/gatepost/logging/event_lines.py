@@ -72,6 +72,7 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.AlertSilenced: Line("alert_silenced", logging.WARNING, "monitor", is_security=True),
     events.AlertsTested: Line("alerts_tested", logging.WARNING, "monitor", is_security=True),
     events.SessionStopped: Line("session_stopped", logging.WARNING, "monitor", is_security=True),
+    events.RecordsRevealed: Line("records_revealed", logging.WARNING, "monitor", is_security=True),
     events.AlertNotDelivered: Line("alert_not_delivered", logging.ERROR, "monitor"),
     events.MonitorDied: Line("monitor_died", logging.ERROR, "server"),
     events.EmbeddedDatabaseEnded: Line("embedded_database_ended", logging.ERROR, "embedded"),

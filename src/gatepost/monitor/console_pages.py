@@ -4,7 +4,12 @@ The data is at `/console/api/` and the path of a page of the listener, so that a
 here, through `gatepost console`, and at a public listener. With `?instance=` it is that of another instance.
 """
 
+from typing import Annotated
+
+import msgspec
+
 from gatepost.console.console_files import ASSETS, DATA, HEADERS, ROOT, ConsoleFile, console_files
+from gatepost.events import RecordsRevealed
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.other_instances import OtherInstances
 from gatepost.monitor.page_table import Page, Request, json_page
@@ -14,14 +19,22 @@ OF_ALL = {"/history", "/changes"}
 """Pages that know of other instances by themselves: from the database."""
 
 
+class Revealed(msgspec.Struct, forbid_unknown_fields=True):
+    """The body that says on which page."""
+
+    page: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
 class ConsolePages:
     """Serves them."""
 
     def __init__(self, context: MonitorContext) -> None:
         self._monitored = context.monitored
+        self._events = context.events
         self._pages = context.pages
         self._others = OtherInstances(context)
         context.pages.add("GET", f"{DATA}session", self._session)
+        context.pages.add("PUT", "/reveal", self._reveal)
         context.pages.add_tree(ROOT, self._respond)
 
     def _respond(self, request: Request) -> Page:
@@ -47,6 +60,15 @@ class ConsolePages:
         found = self._others.ask(str(name), asked)
         # What an instance that is silent has copied to the database is what is left of it.
         return self._pages.find(asked) if found.status in {503, 504} and path in OF_ALL else found
+
+    def _reveal(self, request: Request) -> Page:
+        """An operator is about to look at whole addresses and keys, which the page shortens: who does is written."""
+        try:
+            revealed = msgspec.json.decode(request.body, type=Revealed)
+        except msgspec.DecodeError as error:
+            return json_page(422, {"detail": f"{error}."})
+        self._events.emit(RecordsRevealed(revealed.page, request.operator))
+        return json_page(200, {"page": revealed.page})
 
     def _session(self, request: Request) -> Page:
         """Who is looking, and how they came: everyone who reaches the admin listener may write."""

@@ -41,6 +41,11 @@ class DeploymentWatch:
         self._file = context.monitored.files.snapshot("deployment")
         self._known = self._file.load_as(Deployment)
 
+    @property
+    def known(self) -> Deployment:
+        """What ran when it last looked."""
+        return self._known or Deployment()
+
     async def run(self) -> None:
         """Look every LOOK_SECONDS."""
         with suppress(TimeoutError):

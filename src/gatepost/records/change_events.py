@@ -78,6 +78,10 @@ _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
     ),
     events.AlertsTested: ("operator", lambda event: f"{event.operator} had alerts tested: {event.outcome}."),
     events.SessionStopped: ("operator", lambda event: f"{event.outcome} By {event.operator}."),
+    events.RecordsRevealed: (
+        "operator",
+        lambda event: f"Clients and users were shown whole on the page {event.page} of the console ({event.operator}).",
+    ),
     events.SchemaRestored: ("migration", lambda _: "The tables are those of the models again."),
 }
 

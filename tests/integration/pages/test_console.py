@@ -80,7 +80,7 @@ def admin(tmp_path: Path) -> Iterator[tuple[Path, list[Request]]]:
 
     def find(request: Request) -> Page:
         asked.append(request)
-        return json_page(200, {"path": request.path, "query": request.query})
+        return json_page(200, {"path": request.path, "query": request.query, "client": "203.0.113.9"})
 
     path = tmp_path / "admin.sock"
     server = AdminServer(open_socket(path), find, None)
@@ -255,6 +255,11 @@ async def test_pages_of_others_can_neither_read_nor_change_nor_sign_in_nor_out(c
     assert len(console.asked) == before
 
 
+async def test_readers_get_no_whole_addresses(console: Console) -> None:
+    for who, client in (("reader", "203.0.113.0/24"), ("writer", "203.0.113.9")):
+        assert (await console.ask("GET", "/console/api/clients", await console.cookie(who)))[1]["client"] == client
+
+
 async def test_no_page_frames_the_console(console: Console) -> None:
     for path in ("/console", "/console/traffic"):
         status, _, headers = await console.ask("GET", path)
@@ -270,7 +275,11 @@ async def test_what_is_asked_is_passed_on_without_what_could_name_another(consol
         "GET", "/console/api/limits/address/2001:db8::/64?since=1h&q=a%26b", cookie, gatepost_operator="root"
     )
     assert status == 200
-    assert found == {"path": "/console/api/limits/address/2001%3Adb8%3A%3A/64", "query": {"since": "1h", "q": "a&b"}}
+    assert found == {
+        "path": "/console/api/limits/address/2001%3Adb8%3A%3A/64",
+        "query": {"since": "1h", "q": "a&b"},
+        "client": "203.0.113.0/24",
+    }
     assert headers["cache-control"] == "no-store"
     [request] = console.asked
     assert "cookie" not in request.headers

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import socket
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 from typing import Any
 
 import asyncpg
@@ -18,18 +19,27 @@ from gatepost.logging.levels import LevelTable
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.monitor import other_instances
 from gatepost.monitor.admin import AdminServer
+from gatepost.monitor.application_record import ApplicationRecord
 from gatepost.monitor.change_records import ChangeRecords
 from gatepost.monitor.console_pages import ConsolePages
 from gatepost.monitor.context import MonitorContext, Monitored
+from gatepost.monitor.deployment_watch import DeploymentWatch
+from gatepost.monitor.instances import InstanceBeats
+from gatepost.monitor.operation_statements import OperationStatements
 from gatepost.monitor.page_table import PageTable, Request
 from gatepost.monitor.pages import add_pages
+from gatepost.monitor.system_page import SystemPage
 from gatepost.record_tables import RECORD_TABLES
+from gatepost.records.application import ApplicationReported, SettingRow
 from gatepost.records.changes import Changes, change
 from gatepost.records.record_files import RecordFiles
 from gatepost.records.records_database import RecordsDatabase
 from gatepost.records.reports import Reports
 
 TOKEN = "a-token-of-all-instances"
+
+
+SAME = SettingRow("GATEPOST_WORKERS", "2", "", "default")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +64,10 @@ def context_of(name: str, dsn: str, reports: Reports, token: str | None = TOKEN)
     add_pages(context)
     ChangeRecords(context)
     ConsolePages(context)
+    ApplicationRecord(context, OperationStatements(context))
+    SystemPage(context, DeploymentWatch(context, InstanceBeats(context)))
+    rows = [SettingRow("GATEPOST_LIMIT_API", "100" if name == "one" else "200", "", "environment"), SAME]
+    context.handlers[ApplicationReported](ApplicationReported([], rows, "r1"))
     return context
 
 
@@ -162,3 +176,25 @@ async def test_addresses_are_known_while_the_database_is_away(
     await one.database.close()
     monkeypatch.setattr(one.database, "_dsns", ())
     assert (await asked(one, "clients", instance="two"))[0] == 200
+
+
+async def test_the_system_says_how_instances_differ_and_who_does_not_answer(
+    one_and_two: tuple[MonitorContext, MonitorContext, AdminServer], database_url: str
+) -> None:
+    one, _, _ = one_and_two
+    await register(database_url, "one", None)
+    await register(database_url, "three", None)
+    connection: Any = await asyncpg.connect(database_url)
+    await connection.execute(
+        "UPDATE gatepost.instances SET beat_at = now(), release = 'r1', version = $1", version("gatepost")
+    )
+    await connection.close()
+    status, system = await asked(one, "system")
+    assert status == 200
+    assert system["differences"] == [{"of": "GATEPOST_LIMIT_API", "values": {"one": "100", "two": "200"}}]
+    assert [each["instance"] for each in system["unanswered"]] == ["three"]
+    assert [each["name"] for each in system["instances"]] == ["one", "three", "two"]
+    assert {"name": "SQLAlchemy", "licence": "MIT"}.items() <= {
+        **next(each for each in system["licences"] if each["name"] == "SQLAlchemy")
+    }.items()
+    assert system["migrations"].keys() == {"heads", "fingerprint"}

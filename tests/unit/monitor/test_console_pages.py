@@ -11,7 +11,7 @@ import pytest
 
 from gatepost.console.console_files import POLICY, ConsoleFile
 from gatepost.console.forwarding import AdminConnection
-from gatepost.events import Events
+from gatepost.events import Events, RecordsRevealed
 from gatepost.gateway.buckets import BucketTable
 from gatepost.logging.levels import LevelTable
 from gatepost.metrics.memory import MetricsMemory
@@ -27,6 +27,8 @@ from gatepost.records.records_database import RecordsDatabase
 from gatepost.records.reports import Reports
 from gatepost.settings import Settings
 
+ACTS: list[RecordsRevealed] = []
+
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
@@ -38,6 +40,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     changes = Changes(files.snapshot("changes"))
     context = MonitorContext(monitored, changes, RecordsDatabase(None, []), events, PageTable(events), loop)
     add_pages(context)
+    events.subscribe(RecordsRevealed, ACTS.append)
     ChangeRecords(context)
     ConsolePages(context)
     path = tmp_path_factory.mktemp("console") / "admin.sock"
@@ -139,3 +142,11 @@ def test_a_tag_is_known_by_each_form_of_the_condition(condition: str, is_known: 
 def test_who_asks_for_another_is_named_with_whom_they_ask_for(client: httpx.Client) -> None:
     named = client.get("/console/api/session", headers={"gatepost-operator": "Ada%20%C3%9F%1B%5B2J"}).json()["name"]
     assert named.startswith("Ada ß\\x1b[2J, by uid ")
+
+
+def test_who_reveals_is_written(client: httpx.Client) -> None:
+    assert client.put("/console/api/reveal", json={"page": "clients"}).json() == {"page": "clients"}
+    for body in ({}, {"page": ""}, {"page": "x" * 101}, {"page": 1}, {"page": "x", "y": 1}):
+        assert client.put("/console/api/reveal", json=body).status_code == 422
+    [act] = ACTS
+    assert (act.page, act.operator.startswith("uid ")) == ("clients", True)

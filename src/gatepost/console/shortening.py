@@ -1,0 +1,57 @@
+"""Data of the console for those who may read and not reveal: addresses of clients as their networks, keys of users by
+their ends. Known by the names of members, which are those of log lines and of the admin listener's pages."""
+
+import ipaddress
+from typing import Any, cast
+
+import msgspec
+
+ADDRESSES = frozenset({"client", "address", "key"})
+KEYS = frozenset({"client", "actor_id", "user_id", "key"})
+KEY_SHOWN = 6
+IPV4_PREFIX, IPV6_PREFIX = 24, 48
+
+
+def shortened(data: bytes) -> bytes:
+    """JSON, or lines of it, with what is of clients and users shortened."""
+    try:
+        return msgspec.json.encode(_of(msgspec.json.decode(data))) + b"\n"
+    except msgspec.DecodeError:
+        return b"".join(map(_line, data.splitlines()))
+
+
+def shortened_address(text: str) -> str | None:
+    """The network of an address; None for what is none. A network stays as it is."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    prefix = IPV4_PREFIX if address.version == 4 else IPV6_PREFIX
+    return str(ipaddress.ip_network(f"{text}/{prefix}", strict=False))
+
+
+def shortened_key(text: str) -> str:
+    """The end of a key: those of a while begin alike."""
+    return text if len(text) <= KEY_SHOWN else f"…{text[-KEY_SHOWN:]}"
+
+
+def _line(line: bytes) -> bytes:
+    try:
+        return msgspec.json.encode(_of(msgspec.json.decode(line))) + b"\n"
+    except msgspec.DecodeError:
+        return line + b"\n"
+
+
+def _of(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        found = cast("dict[str, Any]", value)
+        return {key: _of(each, key) for key, each in found.items()}
+    if isinstance(value, list):
+        return [_of(each, name) for each in value]
+    if name not in KEYS and name not in ADDRESSES:
+        return value
+    if isinstance(value, str):
+        network = shortened_address(value) if name in ADDRESSES else None
+        is_network = "/" in value
+        return network or (value if is_network else shortened_key(value))
+    return shortened_key(str(value)) if isinstance(value, int) and not isinstance(value, bool) else value
