@@ -71,7 +71,7 @@ class SystemPage:
 
     def _compare(self, request: Request, own: Any, instances: list[dict[str, Any]]) -> _Differences:
         running = [each for each in instances if each["state"] == "running"]
-        others = [each["name"] for each in running if not each["is_this"]][:OTHERS_MAX]
+        others = [each["name"] for each in running if each["name"] != self._instance][:OTHERS_MAX]
         asked = request._replace(method="GET", path="/application", query={}, body=b"")
         with ThreadPoolExecutor(OTHERS_MAX) as threads:
             pages = dict(zip(others, threads.map(lambda name: self._others.ask(name, asked), others), strict=True))
