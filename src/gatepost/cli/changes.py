@@ -30,4 +30,4 @@ def print_changes(
         several = instance is not None
         print_rows(found, as_json=False, columns=("at", "instance", *COLUMNS[1:]) if several else COLUMNS)
     else:
-        print_success("Nothing has changed.")
+        print_success("Nothing has changed." if instance in {None, "all"} else f"No change of {instance} is known.")

@@ -47,9 +47,13 @@ def _state(wanted: Wanted) -> View:
     for alert in firing:
         follows = f" (follows from {alert['follows_name']})" if alert.get("follows_name") else ""
         lines.append(f"  ! {alert['severity']}: {alert['sentence']}{follows}")
-        lines.append(f"    since {alert['since']}; look at: {alert['look_at']}")
+        if not follows:
+            lines.append(f"    since {alert['since']}; look at: {alert['look_at']}")
     lines += [_pool_line(state), _codes_line(state), f"Release {state['release'] or 'unknown'}. {state['records']}"]
-    lines.append(_operation_rows(state["operations"][:SHOWN_OPERATIONS]))
+    if state["operations"]:
+        lines.append(_operation_rows(state["operations"][:SHOWN_OPERATIONS]))
+    else:
+        lines.append(f"No requests in the last {state['window_seconds']:.0f} s.")
     if changes:
         lines.append(
             (
@@ -173,7 +177,9 @@ VIEWS: Mapping[str, Callable[[Wanted], View]] = {
 
 
 def _firing(alerts: Found | None) -> list[Found]:
-    return [] if alerts is None else [each for each in alerts["alerts"] if each["state"] == "firing"]
+    """Those that fire: pages before tickets, and what follows from another after those that do not."""
+    firing = [] if alerts is None else [each for each in alerts["alerts"] if each["state"] == "firing"]
+    return sorted(firing, key=lambda each: (each.get("follows") is not None, each["severity"] != "page"))
 
 
 def _first_sentence(state: Found, firing: Sequence[Found]) -> str:

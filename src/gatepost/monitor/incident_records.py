@@ -34,10 +34,10 @@ class Judged(NamedTuple):
     @property
     def sentence(self) -> str:
         """What is wrong since when; or that all is well, and since when that is so again."""
-        problems, incident = self.problems.sentences, self.incident
-        if not problems:
+        problems, incident = self.problems, self.incident
+        if not problems.sentences:
             return "All is well." if incident is None else f"All is well. {sentence_of(incident, self.now)}"
-        return problems[0] if incident is None else sentence_of(incident, self.now, problems[0])
+        return problems.sentences[0] if incident is None else sentence_of(incident, self.now, problems)
 
 
 class IncidentRecords:

@@ -125,15 +125,15 @@ def is_told(incident: Incident, now: float) -> bool:
     return incident.until is None or now - incident.until <= TOLD_SECONDS
 
 
-def sentence_of(incident: Incident, now: float, problem: str | None = None) -> str:
+def sentence_of(incident: Incident, now: float, found: Problems | None = None) -> str:
     """`Degraded since 02:41 UTC: ... Began 2 min after the release `4f2a9c`.`, or `Recovered at 02:47 UTC after 94 s.`;
-    `problem` is what is wrong now."""
+    `found` is what is wrong now."""
     if incident.until is not None:
         length = shown_length(incident.until - incident.since)
         return f"Recovered at {_clock(incident.until, now)} after {length}."
     began = "" if incident.change is None else f" {_began(incident.change, incident.since)}"
-    words = incident.status.capitalize()
-    return f"{words} since {_clock(incident.since, now)}: {problem or incident.problem}{began}"
+    status, problem = (incident.status, incident.problem) if found is None else (found.status, found.sentences[0])
+    return f"{status.capitalize()} since {_clock(incident.since, now)}: {problem}{began}"
 
 
 def shown_incident(incident: Incident, now: float, route_of: Callable[[str], str]) -> dict[str, Any]:

@@ -116,7 +116,7 @@ class RecordsDatabase:
                     self._give_up(reason)
                 raise RecordsAway(_stays(reason)) from error
             except _FAILURES as error:
-                self._give_up(str(error) or type(error).__name__)
+                self._give_up(_reason_of(error))
                 raise RecordsAway(self.state) from error
             except BaseException:
                 # Broken off in the middle: what it would reply next is nobody's. The database is no worse for it, so
@@ -178,7 +178,7 @@ class RecordsDatabase:
             self.lacking = await lacking_tables(connection, self._tables)
         except _FAILURES as error:
             connection.terminate()
-            self._give_up(str(error))
+            self._give_up(_reason_of(error))
             raise RecordsAway(self.state) from error
         self._looked_at = time.monotonic()
         self._backoff.reset()
@@ -208,6 +208,12 @@ class RecordsDatabase:
 
 def _stays(reason: str) -> str:
     return f"Records stay with this instance: {reason.rstrip('.')}."
+
+
+def _reason_of(error: Exception) -> str:
+    if isinstance(error, TimeoutError) and not str(error):
+        return "the database does not respond in time"
+    return str(error) or type(error).__name__
 
 
 async def _connect(dsn: str) -> RecordsConnection:

@@ -113,6 +113,23 @@ def test_a_server_that_is_not_well_is_status_1(
     assert top(capsys, "operations")[0] == 0
 
 
+def test_alerts_that_follow_from_another_come_after_it(
+    pages: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    follower = {**ALERT, "sentence": "It follows.", "follows": "a1", "follows_name": "database"}
+    ticket = {**ALERT, "severity": "ticket", "sentence": "For tomorrow."}
+    pages["/alerts"] = {"alerts": [follower, ticket, ALERT]}
+    _, shown = top(capsys)
+    marked = [line.strip() for line in shown.splitlines() if line.startswith("  ! ")]
+    assert marked == ["! page: It fails.", "! ticket: For tomorrow.", "! page: It follows. (follows from database)"]
+    assert shown.count("look at: ") == 2
+
+
+def test_without_requests_there_is_no_empty_table(pages: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    pages["/state"] = {**STATE, "operations": []}
+    assert "No requests in the last 60 s." in top(capsys)[1]
+
+
 def test_no_control_character_reaches_the_terminal(pages: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     evil = "\x1b[2J\x9b\u202e[bold]"
     pages["/changes"] = {"changes": [{"at": "2026-12-01T02:00:00.000Z", "kind": "operator", "summary": evil}]}

@@ -69,6 +69,10 @@ class Watched:
     def sentence(self) -> str:
         return sentence_of(self.incident, self.now)
 
+    def sentence_now(self) -> str:
+        """What is said of this moment."""
+        return sentence_of(self.incident, self.now, problems_of(self.workers, window_of(self.steps[-6:]), route_of))
+
 
 def test_requests_that_fail_after_a_release_and_no_longer() -> None:
     watched = Watched([at("start", -9000), at("release", 480, "4f2a9c"), at("error", 590), at("alert", 595)])
@@ -163,6 +167,17 @@ def test_a_server_without_workers_is_down_since_it_was_well() -> None:
     watched.workers = [READY]
     watched.write(1)
     assert watched.sentence() == "Recovered at 12:00 UTC after 20 s."
+
+
+def test_a_server_that_is_down_no_longer_but_still_fails_is_degraded() -> None:
+    watched = Watched()
+    watched.workers = [BUSY]
+    watched.write(2, failed=1000)
+    assert watched.sentence_now() == "Down since 12:00 UTC: No worker is ready."
+    watched.workers = [READY]
+    watched.write(1, failed=1000)
+    assert watched.sentence_now().startswith("Degraded since 12:00 UTC: 100 % of `POST /api/orders` answer")
+    assert watched.incident.status == "down", "the worst that it was"
 
 
 def test_it_outlives_a_monitor() -> None:
