@@ -159,7 +159,9 @@ _ORDERS = {
 def _instances(wanted: Wanted) -> View:
     found = wanted.ask("/instances")
     silent = [each["name"] for each in found["instances"] if each["state"] == "silent"]
-    first = f"Silent: {', '.join(silent)}." if silent else f"{len(found['instances'])} instances are known."
+    count = len(found["instances"])
+    known = "1 instance is known." if count == 1 else f"{count} instances are known."
+    first = f"Silent: {', '.join(silent)}." if silent else known
     columns = ("name", "state", "release", "version", "started_at", "silent_seconds", "clock_offset_seconds")
     rows = [[each[column] for column in columns] for each in found["instances"]]
     parts: list[str | Rows] = [first, str(found["records"]), ([column.replace("_", " ") for column in columns], rows)]

@@ -1,4 +1,4 @@
-"""`IncidentRecords`: looks at the instance at each step of the history, and keeps what it says of the incident."""
+"""`IncidentRecords`: looks at the instance every few seconds, and keeps what that says of the incident."""
 
 import asyncio
 import threading
@@ -14,6 +14,8 @@ from gatepost.monitor.incidents import Incident, Incidents, is_told, sentence_of
 from gatepost.monitor.problems import Problems, problems_of
 from gatepost.monitor.windows import Window, last_window
 from gatepost.monitor.workers import Worker, workers_in
+
+LOOK_SECONDS = 5.0
 
 SECONDS = 60
 """What is wrong is judged by the last minute; GATEPOST_ALERT_TIME_SCALE makes it shorter, to a step at least."""
@@ -58,7 +60,7 @@ class IncidentRecords:
     async def run(self) -> None:
         """Look, without end."""
         while True:
-            await asyncio.sleep(STEP_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
             self.look()
 
     def look(self) -> Judged:

@@ -4,7 +4,7 @@ Off the request path, in the monitor. One thing that is wrong is one incident, a
 minute. What it says of requests is what was worst.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -27,8 +27,11 @@ TOLD_SECONDS = 3600.0
 BEFORE_SECONDS = 15 * 60.0
 """A change so long before an incident may be its cause."""
 
-AFTER_SECONDS = 20.0
-"""Another release is noticed a little after it has begun to run, and a step is ten seconds long."""
+AFTER_SECONDS = 5.0
+NOTICED_LATE_SECONDS = 20.0
+"""What began may be found to have begun so much too early; a release and a migration are noticed later than others."""
+
+NOTICED_LATE: Collection[ChangeKind] = ("release", "migration")
 
 ONE_DEPLOYMENT_SECONDS = 60.0
 """Changes so close to each other are of one deployment: a release comes with reloads."""
@@ -62,17 +65,21 @@ class Incidents:
     def __init__(self, saved: Incident | None = None) -> None:
         self.incident = saved
         self._well_at: float | None = None
+        self._clear_at = 0.0
 
     def look(self, found: Problems, steps: Sequence[Step], changes: Iterable[Change], now: float) -> None:
         """Note what the last minute was like: what is wrong, its steps (the oldest first), and the last changes."""
         lasts = self.incident is not None and self.incident.until is None
         if found.status == "ok":
             self._well_at = now
+            if not has_trouble(steps[-1]):
+                self._clear_at = now
             if lasts:
                 self._close()
             return
         trouble = [step for step in steps if has_trouble(step)]
-        since = trouble[0].since if trouble else self._well_at or steps[-1].since
+        # A step is ten seconds long: where it was looked at meanwhile, what is wrong began after that.
+        since = max(trouble[0].since, self._clear_at) if trouble else self._well_at or steps[-1].since
         incident = self._open(found, min(since, now))
         incident.wrong_at = now if found.is_present or not trouble else trouble[-1].until
         if found.status == "down":
@@ -112,12 +119,14 @@ def _describe(incident: Incident, found: Problems) -> None:
 
 def change_before(changes: Iterable[Change], since: float) -> Change | None:
     """The change that something may have begun with: the last one, or the likeliest of those that came with it."""
-    near = [
-        each for each in changes if each.kind in CAUSES and since - BEFORE_SECONDS <= each.at <= since + AFTER_SECONDS
-    ]
+    near = [each for each in changes if each.kind in CAUSES and -_tolerance(each) <= since - each.at <= BEFORE_SECONDS]
     last = max((each.at for each in near), default=0.0)
     together = [each for each in near if last - each.at <= ONE_DEPLOYMENT_SECONDS]
     return min(together, key=lambda each: (CAUSES.index(each.kind), -each.at), default=None)
+
+
+def _tolerance(change: Change) -> float:
+    return NOTICED_LATE_SECONDS if change.kind in NOTICED_LATE else AFTER_SECONDS
 
 
 def is_told(incident: Incident, now: float) -> bool:

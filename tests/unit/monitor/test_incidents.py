@@ -123,6 +123,16 @@ def test_what_begins_again_within_a_minute_goes_on_and_later_is_another() -> Non
     assert (again.incident.since, again.incident.until) == (NOON, None)
 
 
+def test_what_began_within_a_step_began_after_the_last_look_at_it() -> None:
+    watched = Watched()
+    watched.write(2)
+    watched.steps.append(step(NOON + 20, requests=MIXED, seconds=6))
+    watched.look()
+    watched.steps[-1] = step(NOON + 20, requests=MIXED, failures={("orders.create", "overloaded"): 200})
+    watched.look()
+    assert watched.incident.since == NOON + 26
+
+
 def test_a_few_failures_before_are_where_it_began() -> None:
     watched = Watched()
     watched.write(2)
@@ -203,6 +213,7 @@ def test_it_outlives_a_monitor() -> None:
         ([at("release", -300, "1a"), at("reload", -70)], "Began 70 s after a reload."),
         ([at("start", -30)], "Began 30 s after the start."),
         ([at("reload", 5), at("operator", -1)], "Began with a reload."),
+        ([at("reload", 6), at("start", -30)], "Began 30 s after the start."),
         (
             [at("level", -80, summary="Lines of the category access are written from debug on for 30 min (uid 0).")],
             "Began 80 s after this: Lines of the category access are written from debug on for 30 min (uid 0).",
