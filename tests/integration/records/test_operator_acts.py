@@ -30,6 +30,7 @@ BODIES: dict[str, Any] = {
     "/errors/a1b2": {"state": "resolved"},
     "/database/cancel": {"pid": 0},
     "/acts": {"act": "db cancel", "detail": "Cancelled books.list."},
+    "/reveal": {"page": "clients"},
 }
 """What is sent to each page that takes PUT."""
 
