@@ -98,9 +98,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--ejected", choices=PARTS, help="put what `gatepost eject` writes in place of what is derived")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Apps are made while test modules are imported."""
-    part = config.getoption("ejected")
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Apps are made while conftests and test modules are imported, so this comes before any of them."""
+    part = early_config.known_args_namespace.ejected
     if part is None:
         return
     made = App.__init__
