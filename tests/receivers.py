@@ -48,12 +48,23 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+class _MailServer(Controller):
+    """Listens on a port from the beginning: a free one that is bound later may be another's by then."""
+
+    def __init__(self, received: Received) -> None:
+        self._bound = socket.create_server(("127.0.0.1", 0))
+        super().__init__(received, hostname="127.0.0.1", port=self._bound.getsockname()[1])
+
+    def _create_server(self) -> Any:
+        return self.loop.create_server(self._factory_invoker, sock=self._bound)
+
+
 @contextlib.contextmanager
 def receiving() -> Iterator[Received]:
     """Both receivers, as long as the block lasts."""
     received = Received()
-    received.mail_port = free_port()
-    mail = Controller(received, hostname="127.0.0.1", port=received.mail_port)
+    mail = _MailServer(received)
+    received.mail_port = mail.port
     hook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(received))
     received.hook_url = f"http://127.0.0.1:{hook.server_port}/hook?of=shop"
     thread = threading.Thread(target=lambda: hook.serve_forever(0.05))

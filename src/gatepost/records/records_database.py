@@ -180,6 +180,9 @@ class RecordsDatabase:
             connection.terminate()
             self._give_up(_reason_of(error))
             raise RecordsAway(self.state) from error
+        except BaseException:
+            connection.terminate()
+            raise
         self._looked_at = time.monotonic()
         self._backoff.reset()
         self._connection = connection
