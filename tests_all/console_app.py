@@ -13,14 +13,14 @@ from gatepost import App, Conflict, Controller, Model, Objective, Resource, Serv
 
 
 class Book(Model):
-    __tablename__ = "console_books"
+    __tablename__ = "books"
 
     title: Mapped[Annotated[str, Len(1, 200)]]
     price: Mapped[Annotated[Decimal, Ge(0)]] = mapped_column(Numeric(10, 2))
 
 
 class Order(Model):
-    __tablename__ = "console_orders"
+    __tablename__ = "orders"
 
     title: Mapped[Annotated[str, Len(1, 200)]]
     copies: Mapped[Annotated[int, Ge(1), Le(100)]]

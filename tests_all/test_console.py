@@ -90,9 +90,9 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     found = Watched(tmp_path_factory.mktemp("watched"))
     try:
         for number in range(40):
-            found.send("GET", "/api/console_books")
+            found.send("GET", "/api/books")
             found.send("POST", f"/api/checkout?copies={13 if number % 4 == 0 else 1}")
-        found.send("GET", "/api/console_books?nope=1")
+        found.send("GET", "/api/books?nope=1")
         wait_for(lambda: found.command("errors", "list"), "the group of errors")
         yield found
     finally:
@@ -178,7 +178,7 @@ async def test_a_page_stays_where_it_is_while_it_loads(
 async def test_attacks_in_errors_and_in_the_log_are_text(
     browser: Browser, watched: Watched, cookies: list[Any]
 ) -> None:
-    watched.send("GET", "/api/console_books?title=%3Cscript%3Ealert(1)%3C/script%3E")
+    watched.send("GET", "/api/books?title=%3Cscript%3Ealert(1)%3C/script%3E")
     watched.send("GET", "/api/%3Cimg%20src=x%20onerror=alert(2)%3E%E2%80%AEgnp.exe")
     for path, text in (
         ("errors", '<img src=x onerror=alert(1)>" is left \\u202eyadot\\u202c \\u001b[31mred\\u001b[0m'),
@@ -317,3 +317,44 @@ async def test_the_first_picture_comes_at_once(browser: Browser, watched: Watche
         found.append(await opened.page.evaluate(PAINTED))
         await context.close()
     assert min(found) <= 300
+
+
+MANY = 100_000
+MULTIPLY = """
+(many) => {
+  const ask = window.fetch;
+  window.fetch = async (address, options) => {
+    const response = await ask(address, options);
+    if (!String(address).includes("/api/traffic?")) return response;
+    const found = await response.json();
+    const [one] = found.operations;
+    found.operations = Array.from({ length: many }, (_, bytes) => ({ ...one, operation: `books.of_${bytes}`, bytes }));
+    return { ok: true, status: 200, json: async () => found };
+  };
+}
+"""
+
+
+@in_module
+async def test_a_table_of_very_many_rows_makes_those_that_are_seen(
+    browser: Browser, watched: Watched, cookies: list[Any]
+) -> None:
+    context, found = await open_page(browser, watched, cookies, "clients", viewport={"width": 1280, "height": 800})
+    page = found.page
+    await page.add_init_script(f"({MULTIPLY})({MANY})")
+    await page.goto(f"{watched.address}/console/traffic?sort=bytes")
+    table = page.get_by_role("table", name="Operations")
+    await table.wait_for()
+    assert await table.get_attribute("aria-rowcount") == str(MANY + 1)
+    assert await table.locator("tbody tr").count() < 100
+    first = table.locator(".row-link").first
+    assert await first.inner_text() == "books.of_0"
+
+    await first.focus()
+    await page.keyboard.press("End")
+    await table.get_by_text(f"books.of_{MANY - 1}", exact=True).wait_for()
+    assert await page.evaluate("document.activeElement.textContent") == f"books.of_{MANY - 1}"
+    await page.get_by_role("button", name="Per response").click()
+    await page.wait_for_function("document.querySelector('.row-link').textContent === 'books.of_99999'")
+    assert found.complaints == []
+    await context.close()

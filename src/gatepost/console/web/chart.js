@@ -97,7 +97,7 @@ function logRange(min, max, limit) {
   return high / low >= 10 ? [low, high] : [low / Math.sqrt(10 / (high / low)), high * Math.sqrt(10 / (high / low))];
 }
 
-function optionsOf({ series, format, height, limit, span, most, isLog }, width, hooks) {
+function optionsOf({ series, format, height, limit, span, most, isLog }, width, { afterDraw, ...hooks }) {
   return {
     width,
     height,
@@ -153,11 +153,11 @@ function optionsOf({ series, format, height, limit, span, most, isLog }, width, 
       })),
     ],
     hooks: {
-      drawClear: [],
       draw: [
         (plot) => {
           series.forEach(({ marker, tone = "ink" }, index) => marker && drawMarkers(plot, index + 1, marker, ink(tone)));
           if (limit?.value) drawLimit(plot, limit);
+          queueMicrotask(() => afterDraw(plot));
         },
       ],
       ...hooks,
@@ -203,17 +203,25 @@ export function Chart({ label, unit = "", steps, step, series, changes = [], for
   const [marks, setMarks] = useState([]);
   const [said, say] = useState("");
   const latest = useRef({});
+  const placedAs = useRef("");
   const columns = useMemo(() => columnsOf(steps ?? [], step, series), [steps, step, series.map((each) => each.label).join()]);
   latest.current = { columns, changes };
 
   const placeMarks = (drawn) => {
     const width = drawn.bbox.width / devicePixelRatio;
     const found = grouped(latest.current.changes, (at) => drawn.valToPos(at, "x"), width);
-    setMarks(found.map((each) => ({ ...each, left: each.x + drawn.bbox.left / devicePixelRatio })));
+    const placed = found.map((each) => ({ ...each, left: Math.round(each.x + drawn.bbox.left / devicePixelRatio) }));
+    const key = placed.map(({ left, changes: group }) => `${left}:${group.length}:${group[0].at}`).join();
+    if (key !== placedAs.current) {
+      placedAs.current = key;
+      setMarks(placed);
+    }
   };
 
   useLayoutEffect(() => {
     const hooks = {
+      // Where moments are is known once it is drawn.
+      afterDraw: placeMarks,
       setCursor: [(drawn) => setIndex(drawn.cursor.left >= 0 ? drawn.cursor.idx : null)],
       setSelect: [
         (drawn) => {
@@ -227,12 +235,10 @@ export function Chart({ label, unit = "", steps, step, series, changes = [], for
     const options = optionsOf({ series, format, height, limit, span: shownSpan, most, isLog }, box.current.clientWidth || 300, hooks);
     const made = new uPlot(options, latest.current.columns, box.current);
     plot.current = made;
-    placeMarks(made);
     const resized = new ResizeObserver(() => {
       const width = box.current?.clientWidth;
       if (width && Math.abs(width - made.width) > 0.5) {
         made.setSize({ width, height });
-        placeMarks(made);
       }
     });
     resized.observe(box.current);

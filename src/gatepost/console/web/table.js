@@ -76,6 +76,7 @@ export function Table({ label, columns, rows, keyOf, hrefOf, initial, param = "s
     const isSame = column.key === key;
     const isNumber = column.align === "right";
     const next = isSame ? !falls : isNumber;
+    scroller.current.scrollTop = 0;
     change({ [param]: `${next ? "-" : ""}${column.key}` }, { replace: true });
   };
   if (!rows.length && empty) return html`<div class="empty">${empty}</div>`;

@@ -51,6 +51,7 @@ const COPIES = {
 function Instances() {
   const { data } = useData("instances", { every: 10, ofAll: true });
   const state = useData("state").data;
+  const system = useData("system", { every: 30 }).data;
   const rows = data?.instances ?? [];
   return html`
     <section class="section" aria-labelledby="instances"><div class="section-head"><h2 id="instances">Instances</h2><span class="quiet">${visible(data?.records ?? "")}</span></div>
@@ -65,7 +66,7 @@ function Instances() {
           { key: "clock", label: "Clock off", align: "right", of: (row) => row.clock_offset_seconds, show: (row) => (row.clock_offset_seconds === null ? "–" : duration(Math.abs(row.clock_offset_seconds))) },
           { key: "admin", label: "Admin address", of: (row) => row.admin_address ?? "", show: (row) => visible(row.admin_address ?? "socket only") },
         ]} />
-      ${rows.length > 1 && html`<${Differences} rows=${rows} />`}
+      ${rows.length > 1 && html`<${Differences} system=${system} />`}
     </section>
     <section class="section block" aria-labelledby="workers"><div class="section-head"><h2 id="workers">Workers</h2></div>
       <ul class="workers">${(state?.workers ?? []).map(
@@ -76,19 +77,23 @@ function Instances() {
         <dt>Requests being served</dt><dd>${number(state.gauges.requests_in_flight)}, ${number(state.gauges.requests_waiting)} waiting</dd>
         <dt>Event loop late by</dt><dd>${duration(state.gauges.event_loop_lag_seconds)}</dd>
         <dt>Open descriptors</dt><dd>${number(state.gauges.open_descriptors)}</dd>
+        ${system && html`<dt>Migrations</dt><dd>${system.migrations.heads ? html`at <code>${visible(system.migrations.heads)}</code>` : system.migrations.fingerprint ? html`without files; the database is that of the models <code title=${system.migrations.fingerprint}>${shortKey(system.migrations.fingerprint)}</code>` : "not known"}</dd>`}
       </dl>`}
     </section>
   `;
 }
 
 /** What instances that run do not have in common. */
-function Differences({ rows }) {
-  const running = rows.filter((row) => row.state === "running");
-  const found = ["release", "version"].filter((name) => new Set(running.map((row) => row[name])).size > 1);
-  if (!found.length) return html`<p class="quiet block">Those that run have the same release and the same version.</p>`;
-  return html`<div class="block"><h3>Differences</h3><dl class="facts">
-    ${found.map((name) => html`<dt>${name}</dt><dd>${running.map((row) => `${row.name}: ${row[name] ?? "none"}`).join(", ")}</dd>`)}
-  </dl></div>`;
+function Differences({ system }) {
+  if (!system) return null;
+  const { differences, unanswered } = system;
+  return html`<div class="block"><h3>Differences</h3>
+    ${!differences.length && html`<p class="quiet">${unanswered.length ? "None among those that answer." : "None: the same release, version and settings."}</p>`}
+    <dl class="facts">
+      ${differences.map((each) => html`<dt><code>${visible(each.of)}</code></dt><dd>${Object.entries(each.values).map(([name, value]) => `${name}: ${visible(value ?? "none")}`).join(" · ")}</dd>`)}
+      ${unanswered.map((each) => html`<dt>${visible(each.instance ?? "")}</dt><dd class="bad">${visible(each.detail)}</dd>`)}
+    </dl>
+  </div>`;
 }
 
 function Changes() {

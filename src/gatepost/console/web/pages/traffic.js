@@ -29,7 +29,7 @@ function Operations() {
   useCopies({ path, command: "gatepost top operations" });
   const routes = new Map((application?.operations ?? []).map((each) => [each.operation, each]));
   const rows = (operations ?? []).filter((each) => matches(each, routes.get(each.operation), filter));
-  const slowest = Math.max(0.001, ...rows.map((each) => each.seconds.p99));
+  const slowest = rows.reduce((most, each) => Math.max(most, each.seconds.p99), 0.001);
   return html`
     <${PageHead} title="Traffic" />
     <div class="columns wide-left">
