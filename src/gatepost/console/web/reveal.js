@@ -20,6 +20,11 @@ effect(() => {
 export const hiddenAddress = (address) =>
   address.includes(":") ? `${address.split(":").slice(0, 3).join(":")}:…` : address.replace(/\.\d+$/, ".…");
 
+const USER_SHOWN = 6;
+
+/** The end of a user's key: the beginnings of those of a while are alike. */
+export const hiddenUser = (key) => (key.length > USER_SHOWN ? `…${key.slice(-USER_SHOWN)}` : key);
+
 export function Reveal() {
   const { data: session } = useSession();
   if (isRevealed.value) return html`<button type="button" class="small" onClick=${() => (isRevealed.value = false)}>Shorten again</button>`;

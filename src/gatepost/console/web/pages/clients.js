@@ -2,14 +2,14 @@
 
 import { html, useState } from "../vendor/libraries.js";
 import { refreshAll, send, useData, useSession } from "../data.js";
-import { clock, number, percent, share, shortKey, visible } from "../format.js";
+import { clock, number, percent, share, visible } from "../format.js";
 import { toClient, toLogs } from "../links.js";
 import { change, place, to } from "../store.js";
 import { useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
 import { Bar, Table } from "../table.js";
 import { Act } from "../act.js";
-import { hiddenAddress, isRevealed, Reveal } from "../reveal.js";
+import { hiddenAddress, hiddenUser, isRevealed, Reveal } from "../reveal.js";
 
 const KINDS = [
   ["addresses", "Addresses", "address"],
@@ -50,7 +50,7 @@ export default function Clients() {
 }
 
 /** What is shown of a client before anybody has asked for more. */
-const hidden = (client, by) => (by === "users" ? shortKey(client) : by === "networks" ? client : hiddenAddress(client));
+const hidden = (client, by) => (by === "users" ? hiddenUser(client) : by === "networks" ? client : hiddenAddress(client));
 
 function Limits({ kind, client, shown, session }) {
   const rules = useData("limits", { every: 60 }).data?.limits ?? [];

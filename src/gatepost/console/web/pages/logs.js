@@ -7,7 +7,7 @@ import { toError, toOperation, toRequest } from "../links.js";
 import { BASE, change, instance, isLive, place, range } from "../store.js";
 import { commandOf, useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
-import { hiddenAddress, isRevealed, Reveal } from "../reveal.js";
+import { hiddenAddress, hiddenUser, isRevealed, Reveal } from "../reveal.js";
 import { LevelBars } from "../level_bars.js";
 
 const LEVELS = ["debug", "info", "warning", "error"];
@@ -190,7 +190,7 @@ function Fields({ line }) {
       .filter(([, value]) => value !== null)
       .map(([name, value]) => {
         const text = typeof value === "object" ? JSON.stringify(value, undefined, 1) : String(value);
-        const seen = isRevealed.value ? text : name === "client" ? hiddenAddress(text) : name === "actor_id" ? shortKey(text) : text;
+        const seen = isRevealed.value ? text : name === "client" ? hiddenAddress(text) : name === "actor_id" ? hiddenUser(text) : text;
         const filter = { request_id: "request", route: "route", actor_id: "actor", client: "client", code: "code", category: "category" }[name];
         return html`<dt>${visible(name)}</dt>
           <dd>${
