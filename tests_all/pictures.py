@@ -1,9 +1,11 @@
-"""Takes the pictures in `docs/images` of a bookshop that `make run` serves: `python -m tests_all.pictures`."""
+"""Takes the pictures in `docs/images`: of a bookshop that `make run` serves, `python -m tests_all.pictures`, and of the
+console, `python -m tests_all.pictures --console ADDRESS` with the address that `gatepost console` prints."""
 
 import argparse
 import asyncio
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from examples.bookshop.accounts import EDITOR, PASSWORD
 from playwright.async_api import Browser, Page, async_playwright
@@ -31,6 +33,24 @@ PICTURES = (
     Picture("docs-dark", "/docs", "dark", 1000, 720, is_signed_in=True),
     Picture("docs-phone", "/docs", "light", 390, 800),
 )
+OPERATION = "/console/traffic/checkout.check_out?range=15m"
+CONSOLE_PICTURES = (
+    Picture("console-now-light", "/console?range=15m", "light", 1280, 800),
+    Picture("console-now-dark", "/console?range=15m", "dark", 1280, 800),
+    Picture("console-now-phone", "/console?range=15m", "light", 390, 844),
+    Picture("console-traffic-light", "/console/traffic?range=15m", "light", 1280, 800),
+    Picture("console-traffic-dark", "/console/traffic?range=15m", "dark", 1280, 800),
+    Picture("console-operation-light", OPERATION, "light", 1280, 800),
+    Picture("console-operation-phone", OPERATION, "dark", 390, 844),
+    Picture("console-errors-light", "/console/errors?tab=refusals&range=15m", "light", 1280, 800),
+    Picture("console-database-light", "/console/database?range=15m", "light", 1280, 800),
+    Picture("console-clients-light", "/console/clients", "light", 1280, 800),
+    Picture("console-alerts-light", "/console/alerts", "light", 1280, 800),
+    Picture("console-logs-dark", "/console/logs?range=15m&level=warning", "dark", 1280, 800),
+    Picture("console-system-light", "/console/system", "light", 1280, 800),
+)
+DRAWN_MS = 1500
+"""How long the console takes at most to ask for what it shows, and to draw it."""
 
 
 async def take(picture: Picture, browser: Browser, address: str) -> None:
@@ -54,7 +74,7 @@ async def sign_in(page: Page) -> None:
 
 
 async def take_all(address: str) -> None:
-    """Take all pictures."""
+    """Take all pictures of a bookshop."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for picture in PICTURES:
@@ -62,7 +82,27 @@ async def take_all(address: str) -> None:
         await browser.close()
 
 
+async def take_console(once: str) -> None:
+    """Take all pictures of a console, whose address works once."""
+    address = "{0.scheme}://{0.netloc}".format(urlsplit(once))
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = await browser.new_context()
+        page = await context.new_page()
+        await page.goto(once)
+        for picture in CONSOLE_PICTURES:
+            await page.emulate_media(color_scheme=picture.scheme)
+            await page.set_viewport_size({"width": picture.width, "height": picture.height})
+            await page.goto(address + picture.path)
+            await page.locator("main h1").wait_for()
+            await page.wait_for_timeout(DRAWN_MS)
+            await page.screenshot(path=FOLDER / f"{picture.name}.png")
+        await browser.close()
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("address", nargs="?", default="http://127.0.0.1:8000", help="where the bookshop is served")
-    asyncio.run(take_all(parser.parse_args().address))
+    parser.add_argument("--console", help="the address that gatepost console has printed")
+    options = parser.parse_args()
+    asyncio.run(take_all(options.address) if options.console is None else take_console(options.console))

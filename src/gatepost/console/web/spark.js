@@ -21,12 +21,12 @@ function pathOf(points, from, until, most, height) {
   return path;
 }
 
-/** `points` are [{ t, value }] of two days; the line ends now. */
-export function Sparkline({ points, limit, height = 36, label }) {
+/** `points` are [{ t, value }]; the line is of the last `span` seconds, and ends now. */
+export function Sparkline({ points, limit, height = 36, label, span = DAY }) {
   const until = Date.now() / 1000;
-  const from = until - DAY;
+  const from = until - span;
   const today = points.filter(({ t }) => t >= from);
-  const yesterday = points.filter(({ t }) => t < from).map(({ t, value }) => ({ t: t + DAY, value }));
+  const yesterday = points.filter(({ t }) => t < until - DAY).map(({ t, value }) => ({ t: t + DAY, value }));
   const most = Math.max(limit ?? 0, ...points.map(({ value }) => value ?? 0)) * 1.05 || 1;
   const line = pathOf(today, from, until, most, height);
   const area = today.length > 1 && !line.slice(1).includes("M") ? `${line}L${WIDTH} ${height}L${lineStart(line)} ${height}Z` : "";

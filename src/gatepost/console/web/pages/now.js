@@ -16,13 +16,15 @@ import { FirstRequests } from "../first_requests.js";
 
 const CHANGES_SHOWN = 6;
 const WRONG_SHOWN = 6;
+const YOUNG_SECONDS = 7_200;
+const YOUNG_STEPS = 12;
 
 export default function Now() {
   const state = useData("state").data;
   const alerts = useData("alerts", { every: 10 }).data;
   const application = useData("application", { every: 60 }).data;
   const { changes, data: hasChanges } = useChanges();
-  const day = useHistory({ seconds: 2 * 86_400, step: 600, every: 300 }).data;
+  const day = useDay();
   const history = useRangeHistory().data;
   useCopies({ path: "state", command: "gatepost top" });
   const isNew = state && !state.requests && history && !history.steps.some((step) => step.requests) && !state.problems.length;
@@ -42,8 +44,15 @@ export default function Now() {
   `;
 }
 
+/** Today and yesterday in steps of ten minutes; of a server that is younger than two hours, those in steps of one. */
+function useDay() {
+  const days = useHistory({ seconds: 2 * 86_400, step: 600, every: 300 }).data;
+  const isYoung = days !== undefined && days.steps.length < YOUNG_STEPS;
+  const hours = useHistory({ seconds: YOUNG_SECONDS, step: 60, every: 60, isOff: !isYoung }).data;
+  return isYoung ? hours && { ...hours, span: YOUNG_SECONDS, words: "the last two hours" } : days && { ...days, span: 86_400, words: "the last 24 hours, yesterday dotted" };
+}
+
 function Tiles({ state, day, alerts }) {
-  const points = (of) => (day?.steps ?? []).map((step) => ({ t: step.t, value: step.covered_seconds > 5 ? of(step) : undefined }));
   const failing = state ? share(state.errors, state.requests) : undefined;
   const objective = strictest(alerts?.objectives);
   const [p99, unit] = durationParts(state?.requests ? state.seconds.p99 : undefined);
@@ -51,15 +60,15 @@ function Tiles({ state, day, alerts }) {
   return html`<div class="tiles">
     <${Tile} label="Requests" href=${to("traffic")} value=${state && number(state.requests / state.window_seconds)} unit="/s"
       note=${state && `${number(state.requests)} in ${duration(state.window_seconds)}`}
-      points=${points((step) => step.requests / step.covered_seconds)} />
+      day=${day} of=${(step) => step.requests / step.covered_seconds} />
     <${Tile} label="Failing" href=${toErrors()} value=${state && (state.requests ? percent(failing).replace(" %", "") : "–")} unit="%"
       note=${state && `${number(state.errors)} answered 5xx, ${number(state.refusals)} refused`} isBad=${failing >= (objective?.allowed ?? 0.01)}
-      points=${points((step) => share(step.errors, step.requests) ?? 0)} limit=${objective?.allowed} />
+      day=${day} of=${(step) => share(step.errors, step.requests) ?? 0} limit=${objective?.allowed} />
     <${Tile} label="p99" href=${to("traffic", "", { sort: "-p99" })} value=${state && p99} unit=${unit || "ms"}
       note=${state && (state.requests ? `half of them within ${duration(state.seconds.p50)}` : "no requests")}
-      points=${points((step) => (step.requests ? step.seconds.p99 : undefined))} limit=${objective?.seconds} />
+      day=${day} of=${(step) => (step.requests ? step.seconds.p99 : undefined)} limit=${objective?.seconds} />
     <${Tile} label="Fullest" href=${full?.href ?? to("system")} value=${state && (full ? percent(full.share).replace(" %", "") : "–")} unit="%"
-      note=${full?.words} isBad=${full?.share >= 0.9} points=${points(saturationAt(state))} limit=${day ? 1 : undefined} />
+      note=${full?.words} isBad=${full?.share >= 0.9} day=${day} of=${saturationAt(state)} limit=${day ? 1 : undefined} />
   </div>`;
 }
 
@@ -69,12 +78,13 @@ function strictest(objectives) {
   return found && { allowed: 1 - found.share, seconds: found.faster_than_seconds };
 }
 
-function Tile({ label, href, value, unit, note, points, limit, isBad = false }) {
+function Tile({ label, href, value, unit, note, day, of, limit, isBad = false }) {
+  const points = (day?.steps ?? []).map((step) => ({ t: step.t, value: step.covered_seconds > 5 ? of(step) : undefined }));
   return html`<a class=${`tile ${isBad ? "bad" : ""}`} href=${href}>
     <span class="tile-label">${label}</span>
     <span class="tile-value">${value ?? " "}<small> ${value === undefined ? "" : unit}</small></span>
     <span class="tile-note">${note ?? " "}</span>
-    <${Sparkline} points=${points} limit=${limit} label=${`${label}: the last 24 hours, yesterday dotted`} />
+    <${Sparkline} points=${points} limit=${limit} span=${day?.span} label=${`${label}: ${day?.words ?? ""}`} />
   </a>`;
 }
 
