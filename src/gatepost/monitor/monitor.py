@@ -39,6 +39,7 @@ from gatepost.monitor.parts import ReportReader, run_parts
 from gatepost.monitor.pulse import BEAT_SECONDS, Pulse
 from gatepost.monitor.slow_statements import SlowStatements
 from gatepost.monitor.state_page import StatePage
+from gatepost.monitor.system_page import SystemPage
 from gatepost.monitor.traffic_page import TrafficPage
 from gatepost.record_tables import RECORD_TABLES
 from gatepost.records.change_events import subscribe_changes
@@ -134,6 +135,8 @@ def make_parts(context: MonitorContext) -> MonitorParts:
     TrafficPage(context, history)
     DatabasePage(context, history)
     StatePage(context, history, incidents)
+    deployment = DeploymentWatch(context, beats)
+    SystemPage(context, deployment)
     parts: list[Part] = [
         Folding(context),
         beats,
@@ -145,7 +148,7 @@ def make_parts(context: MonitorContext) -> MonitorParts:
         incidents,
         copies := HistoryCopies(context, history),
         alerts,
-        DeploymentWatch(context, beats),
+        deployment,
         CopyWatch(context),
         LogTending(context),
     ]
