@@ -415,7 +415,7 @@ class StatementSlow(msgspec.Struct):
 
 class StatementMet(msgspec.Struct):
     """The statement of the name `statement` runs for the first time in this process, or with another text than before:
-    `sql` is that, without values."""
+    `sql` is that, without values of requests."""
 
     statement: str
     sql: str

@@ -123,7 +123,7 @@ class MeasuredConnection(PooledConnection):
 
     def meet(self, name: str, sql: str) -> None:
         """Note a statement that a session has sent over it."""
-        self._met.note(name, sql)
+        self._met.note(name, sql, may_hold_values=True)
 
     async def prepare(self, statement: Statement) -> "PreparedStatement[Any]":
         """As without anybody who measures."""

@@ -21,12 +21,12 @@ class MetStatements:
         self._known: set[tuple[str, str]] = set()
         self._told = Counter[str]()
 
-    def note(self, name: str, sql: str) -> None:
+    def note(self, name: str, sql: str, *, may_hold_values: bool = False) -> None:
         """A statement of this name is about to run, or has run. One without a name is called by its text: it is no
-        operation's."""
+        operation's. What Gatepost compiles binds its values; where a text may hold some, they are masked."""
         if self._emit is None or (name, sql) in self._known or len(self._known) >= KNOWN_MAX or " " in name:
             return
         self._known.add((name, sql))
         if self._told[name] < TEXTS_MAX:
             self._told[name] += 1
-            self._emit(StatementMet(name, without_literals(sql)))
+            self._emit(StatementMet(name, without_literals(sql) if may_hold_values else sql))

@@ -11,6 +11,8 @@ import asyncpg
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table
 
+from gatepost.cli.doctor_database import examine_database
+from gatepost.cli.doctor_findings import DoctorFinding
 from gatepost.environment import load_settings
 from gatepost.events import Events, InstanceNameTaken, RecordsNotCopied
 from gatepost.gateway.buckets.bucket_table import BucketTable
@@ -173,6 +175,23 @@ async def test_a_table_that_is_closed_to_the_role_is_named_with_what_its_owner_r
     finally:
         await server.context.database.close()
         await run(database_url, f"DROP OWNED BY {role}", f"DROP ROLE {role}", "SELECT 1")
+
+
+async def test_the_doctor_says_what_is_lacking(database_url: str) -> None:
+    settings = load_settings({"DATABASE_URL": database_url})
+
+    async def found() -> DoctorFinding:
+        findings = await examine_database(settings, None)
+        return next(finding for finding in findings if finding.check == "records")
+
+    assert (await found()).ok
+    await run(database_url, "DROP TABLE gatepost.history", "SELECT 1")
+    finding = await found()
+    assert (finding.ok, finding.is_warning) == (False, True)
+    assert finding.detail == "some of what the monitor keeps stays with its instance"
+    assert (finding.hint or "").startswith(
+        "The table gatepost.history does not exist: `gatepost migrate up` creates it"
+    )
 
 
 async def test_a_database_that_was_never_there_is_said_once(reports: Reports) -> None:
