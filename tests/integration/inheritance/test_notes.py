@@ -139,11 +139,17 @@ async def test_each_actor_finds_the_rows_that_their_resource_and_that_of_the_pat
         rows = await make_rows(sql, people)
         for model in serving:
             path = f"/api/{model.__name__.lower()}"
+            tried = [row for row in rows if issubclass(class_of(row["kind"]), model) or is_of_two(row, people)]
             for who in people:
-                await check_reads(reference, model, path, who, rows)
+                await check_reads(reference, model, path, who, rows, tried)
                 await check_creation(reference, model, path, who, sql)
-                for row in rows:
+                for row in tried:
                     await check_writes(reference, model, f"{path}/{row['id']}", who, row, sql)
+
+
+def is_of_two(row: Any, people: list[Who]) -> bool:
+    """Whether a row is one of the two that stand for those of a class that a path does not show, whatever its rules."""
+    return (row["text"], row["owner_id"]) in {("loud", people[1].id), ("quiet", people[2].id)}
 
 
 def made(rule: str, who: Who, text: str) -> dict[str, Any]:
@@ -170,7 +176,9 @@ def kind_of(model: type[Note]) -> str:
     return next(kind for kind, found in CLASSES.items() if found is model)
 
 
-async def check_reads(reference: Reference, model: type[Note], path: str, who: Who, rows: list[Any]) -> None:
+async def check_reads(
+    reference: Reference, model: type[Note], path: str, who: Who, rows: list[Any], tried: list[Any]
+) -> None:
     how = reference.serving[model]
     listed = await who.client.get(f"{path}?sort=text&limit=3")
     if how.rules["list"] == "nobody":
@@ -184,7 +192,7 @@ async def check_reads(reference: Reference, model: type[Note], path: str, who: W
         for key, data in found.items():
             assert ("rank" in data) == reference.shows_rank(model, who, expected[key])
             assert ("keeper_id" in data) == issubclass(model, PrivateNote)
-    for row in rows:
+    for row in tried:
         response = await who.client.get(f"{path}/{row['id']}")
         assert response.status == status(reference, model, "get", who, row), (model, dict(row), how)
         if response.status == 200:
