@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.acceptance.conftest import SECONDS_MAX, Start, is_alive, run, wait_for
+from tests.acceptance.test_history import page
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.embedded.programs import run_script
@@ -24,6 +25,7 @@ def test_dev_in_a_folder_without_an_application_says_so_and_ends(environ: Enviro
 
 
 def test_dev_reloads_survives_a_syntax_error_and_leaves_nothing(start: Start, environ: Environ, project: Path) -> None:
+    environ = {**environ, "GATEPOST_ADMIN_SOCKET": str(project / "admin.sock")}
     server = start("dev", "--port", "0", environ=environ).ready()
     assert "times 100 in development" in server.output
     assert server.get("/api/notes")[0] == 200
@@ -39,6 +41,13 @@ def test_dev_reloads_survives_a_syntax_error_and_leaves_nothing(start: Start, en
     app.write_text(source.replace("Resource(Note, read=anyone)", 'Resource(Note, read=anyone, path="remarks")'))
     wait_for(lambda: server.responds("/api/remarks", 200), "the new path")
     assert server.get("/api/notes")[0] == 404
+    wait_for(
+        lambda: (
+            ("reload", "The application is loaded again: app.py changed.")
+            in [(each["kind"], each["summary"]) for each in page(environ, "/changes")["changes"]]
+        ),
+        "the change",
+    )
 
     processes = server.children()
     assert any(process.name() == "postgres" for process in processes)

@@ -6,7 +6,6 @@ in it ends nothing. While there is one, the process responds with 503 and the re
 
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -104,7 +103,6 @@ def _introduce(address: str, app: "App") -> None:
     sys.stderr.flush()
 
 
-def _announce(files: Sequence[Path]) -> None:
-    names = ", ".join(os.path.relpath(path) for path in files[:3]) + (", ..." if len(files) > 3 else "")
+def _announce(names: str) -> None:
     sys.stdout.write(f"Reloading: {names} changed.\n")
     sys.stdout.flush()

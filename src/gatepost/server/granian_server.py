@@ -143,6 +143,10 @@ class Server(_Granian):  # type: ignore[misc]
         self._note("start", f"The server has started with {count} worker{'' if count == 1 else 's'}.")
         on_serving()
 
+    def note_files(self, names: str) -> None:
+        """In development these files have changed, and the application is loaded again."""
+        self._note("reload", f"The application is loaded again: {names} changed.")
+
     def _note(self, kind: ChangeKind, summary: str) -> None:
         if self._reports is not None:
             self._reports.send(change(kind, summary))
@@ -244,12 +248,12 @@ def serve_and_reload(  # noqa: PLR0913, PLR0917 - passed on to one place
     worker: Worker,
     events: Events,
     folder: Path,
-    on_change: Callable[[Sequence[Path]], None],
+    on_change: Callable[[str], None],
     monitoring: Monitoring | None = None,
 ) -> None:
     """Serve with one process that is replaced whenever a Python file below `folder` changes.
 
-    `on_change` is called with the files before. Connections made meanwhile wait for the new process.
+    `on_change` is called with the names of the files before. Connections made meanwhile wait for the new process.
     """
     from watchfiles import Change, PythonFilter
 
@@ -279,7 +283,9 @@ def serve_and_reload(  # noqa: PLR0913, PLR0917 - passed on to one place
     def announce() -> None:
         files = sorted(set(changed))
         changed.clear()
-        on_change(files)
+        names = ", ".join(os.path.relpath(path) for path in files[:3]) + (", ..." if len(files) > 3 else "")
+        server.note_files(names)
+        on_change(names)
 
     server.on_reload(announce)
     server.run()
