@@ -43,7 +43,8 @@ def main() -> None:
         _greet(url_of(listener), settings)
         events = master_events(settings, streams)
         with Watchdog(server, events):
-            run(listener, APP, settings, events, monitoring=make_monitoring(settings, listener.getsockname()[1]))
+            monitoring = make_monitoring(settings, listener.getsockname()[1], APP)
+            run(listener, APP, settings, events, monitoring=monitoring)
 
 
 def _fill(dsn: str) -> None:

@@ -184,3 +184,13 @@ def test_numbers_are_those_of_the_commands(server: Server, module_project: Path)
     with server.admin() as operator:
         shown = operator.get("/logs?category=security&count=50").json()["lines"]
     assert shown == [json.loads(line) for line in lines.splitlines()]
+
+
+def test_advice_is_that_of_the_command(server: Server, module_project: Path) -> None:
+    with server.admin() as operator:
+        wait_for(lambda: operator.get("/database").json()["advice"] is not None, "the advice")
+        shown = operator.get("/database").json()
+    done = run("db", "advise", "--json", cwd=module_project, environ=server.environ)
+    advice = json.loads(done.stdout)["advice"]
+    assert shown["advice_error"] is None
+    assert [each["statement"] for each in shown["advice"]] == [each["statement"] for each in advice]

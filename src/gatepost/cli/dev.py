@@ -56,7 +56,7 @@ def develop(  # noqa: PLR0913 - the options of a command
         prepare = partial(migrate, data=data if is_embedded else None, migrates=migrates, extends=extends)
         introduce = partial(_introduce, address)
         worker = Worker(settings, name, prepare=prepare, introduce=introduce, serves_refusal=True)
-        monitoring = make_monitoring(settings, listener.getsockname()[1])
+        monitoring = make_monitoring(settings, listener.getsockname()[1], name)
         serve_and_reload(listener, worker, events, Path.cwd(), _announce, monitoring)
 
 

@@ -1,7 +1,7 @@
 """`/database` of the admin listener: the pool, who waits for whom, long transactions, sizes; and how to stop a session.
 
-The same as `gatepost db waits`, `sizes` and `cancel` find. It is asked of PostgreSQL at most every few seconds, however
-many look. Where the database is away, the page shows how it was last, since when it is away, and why.
+The same as `gatepost db waits`, `sizes`, `advise` and `cancel` find. PostgreSQL is asked at most every few seconds,
+however many look. Where the database is away, the page shows how it was last, since when it is away, and why.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from gatepost.metrics import families
 from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_records import HistoryRecords
+from gatepost.monitor.index_advice_runs import IndexAdviceRuns
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.records.records_database import RecordsAway, RecordsConnection
 
@@ -71,6 +72,7 @@ class DatabasePage:
         self._context = context
         self._database = context.database
         self._history = history
+        self._advice = IndexAdviceRuns(context.monitored.reference, context.monitored.settings.database.url)
         self._lock = asyncio.Lock()
         self._activity: _Kept | None = None
         self._sizes: _Kept | None = None
@@ -80,6 +82,8 @@ class DatabasePage:
 
     def _page(self, request: Request) -> Page:
         self._context.wait_for(self._look())
+        if self._away is None:
+            self._advice.look()
         activity, sizes, away = self._activity, self._sizes, self._away
         gauges = self._history.unfinished().gauges
         return json_page(
@@ -95,6 +99,8 @@ class DatabasePage:
                 "waits": None if activity is None else activity.found,
                 "tree": [] if activity is None else tree_of(activity.found),
                 "sizes": None if sizes is None else sizes.found,
+                "advice": self._advice.advice,
+                "advice_error": self._advice.error,
                 "records": self._database.state,
             },
         )

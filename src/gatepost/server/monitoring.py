@@ -62,9 +62,9 @@ class Monitoring:
         return next((Path(os.fsdecode(path)) for path in paths), None)
 
 
-def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
-    """What the instance on this port has; None where nothing is measured. Raises ConfigurationError for a socket or
-    port that is asked for and cannot be had."""
+def make_monitoring(settings: Settings, port: int, reference: str | None = None) -> Monitoring | None:
+    """What the instance on this port has, which serves the application of this reference; None where nothing is
+    measured. Raises ConfigurationError for a socket or port that is asked for and cannot be had."""
     channels_of(settings)
     if not settings.admin.metrics:
         return None
@@ -101,6 +101,7 @@ def make_monitoring(settings: Settings, port: int) -> Monitoring | None:
         buckets=shared.buckets,
         files=_record_files(settings, instance),
         admin_address=None if address is None else f"{address[0]}:{listeners[-1].getsockname()[1]}",
+        reference=reference,
     )
     return Monitoring(shared, Monitor(monitored, listeners, token), listeners, said)
 

@@ -24,7 +24,7 @@ def serve_app(reference: str | None, environ: Mapping[str, str], streams: Standa
     refuse_unsafe(settings)
     name = reference_of(reference)
     with listen(settings.server.host, settings.server.port) as listener:
-        monitoring = make_monitoring(settings, listener.getsockname()[1])
+        monitoring = make_monitoring(settings, listener.getsockname()[1], name)
         said = f"Serving {name} on {url_of(listener)} with {settings.server.workers} worker(s).\n"
         said += "" if monitoring is None else monitoring.said
         run(listener, name, settings, master_events(settings, streams), lambda: _say(said), monitoring)
