@@ -26,6 +26,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from gatepost.console.forwarding import OPERATOR
 from gatepost.errors import ConfigurationError
 from gatepost.logging.text import escaped
+from gatepost.monitor.addresses import is_served
 from gatepost.monitor.page_table import Page, Request
 
 CONNECTIONS_MAX = 64
@@ -34,6 +35,7 @@ BODY_BYTES_MAX = 65_536
 LENGTH_DIGITS_MAX = 10
 SOCKET_MODE = 0o660
 NEW_SECONDS = 60.0
+WAIT_SECONDS = 1.0
 OPERATOR_LENGTH_MAX = 200
 PATH_BYTES_MAX = 100
 """Systems take 104 to 108 bytes for the path of a socket."""
@@ -215,6 +217,7 @@ def open_socket(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        _wait_for_its_end(path)
         _remove_abandoned(path)
         before = os.umask(0o777 & ~SOCKET_MODE)
         try:
@@ -238,6 +241,13 @@ def remove_abandoned(paths: Iterable[Path]) -> None:
         with contextlib.suppress(OSError, ConfigurationError):
             if path.lstat().st_mtime < time.time() - NEW_SECONDS:
                 _remove_abandoned(path)
+
+
+def _wait_for_its_end(path: Path) -> None:
+    """The monitor of a server that was killed is about to end: wait a moment."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while path.is_socket() and is_served(path) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _remove_abandoned(path: Path) -> None:

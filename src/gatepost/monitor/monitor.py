@@ -61,6 +61,13 @@ class Monitor:
         """Serve, and keep records, until SIGTERM. `events` get what operators do, and are those of this process."""
         asyncio.run(self._run(events, until_told=True))
 
+    def leave(self) -> None:
+        """Leave sockets and files to the master and the monitor, in a process that has them only because it was forked:
+        one that still serves when both have been killed is not to keep the next server from having them."""
+        for listener in self._listeners:
+            listener.close()
+        self._monitored.files.close()
+
     def start(self, events: Events) -> None:
         """Do so in a thread of this process, as long as it lives. What `events` tell is reported already."""
         work = self._run(events, until_told=False)

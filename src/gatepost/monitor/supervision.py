@@ -54,6 +54,8 @@ class MonitorSupervisor:
         self._backoff = Backoff(0.5, 10.0, is_first_immediate=True, jitter=0.0, calm_seconds=60.0)
         self._start_at = 0.0
         self._is_here = False
+        self._is_starting = False
+        os.register_at_fork(after_in_child=self._leave)
 
     def look(self) -> None:
         """Start it where it does not run. Called about once a second."""
@@ -73,7 +75,11 @@ class MonitorSupervisor:
         if self._process is None and time.monotonic() >= self._start_at:
             self._monitor.pulse.beat()
             self._process = multiprocessing.get_context().Process(target=self._run, name="gatepost-monitor")
-            self._process.start()
+            self._is_starting = True
+            try:
+                self._process.start()
+            finally:
+                self._is_starting = False
 
     def run_here(self) -> None:
         """Be the monitor, in threads of this process: where it is one's own machine, a process more is no gain."""
@@ -90,6 +96,10 @@ class MonitorSupervisor:
                 process.kill()
                 process.join()
         remove_sockets(self._listeners)
+
+    def _leave(self) -> None:
+        if not self._is_starting:
+            self._monitor.leave()
 
     def _run(self) -> None:
         for number in (signal.SIGINT, signal.SIGHUP):

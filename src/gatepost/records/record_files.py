@@ -6,6 +6,7 @@ Each has a fixed size, so that records never fill a disk; what is not written ye
 
 import fcntl
 import os
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,8 @@ SIZES: Mapping[str, int] = {
 OF_ONE_START = frozenset({"history_look"})
 """Those that mean nothing to the next server: always in memory."""
 
+WAIT_SECONDS = 1.0
+
 _MODE = 0o640
 
 
@@ -42,14 +45,22 @@ class RecordFiles:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
+        self._lock: int | None = None
         self.unreadable: dict[str, str] = {}
         """By the names of files, why what they hold could not be read."""
         if folder is not None:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-            # Held as long as a process of the server has the descriptor, which no program that it starts gets.
+            # Held as long as the master or the monitor has the descriptor, which no program that they start gets.
             self._lock = _opened(folder / ".lock")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._lock)
         self._descriptors = {name: self._open(name, size) for name, size in SIZES.items()}
+
+    def close(self) -> None:
+        """Leave them to the other processes of the server, in one that has them only because it was forked."""
+        for descriptor in (*self._descriptors.values(), *([] if self._lock is None else [self._lock])):
+            os.close(descriptor)
+        self._descriptors.clear()
+        self._lock = None
 
     def descriptor(self, name: str) -> int:
         """The file of this name, of SIZES[name] bytes."""
@@ -72,6 +83,20 @@ class RecordFiles:
             self.note_unreadable(name, f"it has {found} bytes in place of {size}")
         os.ftruncate(descriptor, size)
         return descriptor
+
+
+def _lock(descriptor: int) -> None:
+    """Wait a moment for the monitor of a server that was killed, which is about to end."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _opened(path: Path) -> int:

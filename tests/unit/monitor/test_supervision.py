@@ -20,6 +20,9 @@ class Monitor:
     def __init__(self) -> None:
         self.pulse = Pulse()
 
+    def leave(self) -> None:
+        """Another process than this one was started."""
+
     def run(self, events: Events) -> None:
         self.pulse.beat()
         time.sleep(10 * SECONDS_MAX)

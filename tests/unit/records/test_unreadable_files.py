@@ -14,13 +14,6 @@ from gatepost.records.record_files import OF_ONE_START, SIZES, RecordFiles
 from gatepost.shared_files import shared_file
 
 
-def closed(files: RecordFiles) -> None:
-    """The server has ended."""
-    for name in SIZES:
-        os.close(files.descriptor(name))
-    os.close(files._lock)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Records of a server that has ended, with a change."""
@@ -29,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     for number in range(3):
         changes.add(change("operator", f"{number}"))
     assert files.unreadable == {}
-    closed(files)
+    files.close()
     return tmp_path
 
 
@@ -40,7 +33,7 @@ def found(folder: Path) -> tuple[list[str], dict[str, str]]:
     kept = [each.summary for each in changes.newest_first()]
     changes.add(change("operator", "next"))
     assert Changes(files.snapshot("changes")).newest_first()[0].summary == "next"
-    closed(files)
+    files.close()
     return kept, files.unreadable
 
 
@@ -66,7 +59,7 @@ def test_a_truncated_file_is_named_and_what_is_left_of_it_is_read(folder: Path) 
 def test_a_file_of_another_version_is_named(folder: Path) -> None:
     files = RecordFiles(folder)
     files.snapshot("changes").save(msgspec.msgpack.encode([{"kind": "of a version to come", "at": "later"}]))
-    closed(files)
+    files.close()
     kept, unreadable = found(folder)
     assert kept == []
     assert unreadable["changes"].startswith("it is of another version, or no value of this kind: ")
@@ -80,7 +73,7 @@ def test_files_that_are_damaged_while_they_are_used_are_written_again(tmp_path: 
     changes.add(Change("operator", "still here", 1.0))
     assert groups.save()
     assert Changes(files.snapshot("changes")).newest_first()[0].summary == "still here"
-    closed(files)
+    files.close()
 
 
 def test_steps_that_are_damaged_are_counted_and_the_others_read() -> None:
