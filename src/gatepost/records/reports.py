@@ -9,6 +9,7 @@ import mmap
 import os
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -37,6 +38,13 @@ class Reports:
         self.receiver.setblocking(False)
         self.lost = 0
         self._note_loss: Callable[[], object] = lambda: None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickled for a process that is being spawned, it is its sockets: that process counts losses of its own."""
+        return {name: value for name, value in self.__dict__.items() if name != "_note_loss"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _note_loss=lambda: None, lost=0)
 
     def count_losses(self, note_loss: Callable[[], object]) -> None:
         """Call `note_loss` for each report of this process that is lost, in the thread that sends it."""

@@ -76,6 +76,19 @@ def test_what_is_lost_is_counted_in_the_metrics_of_the_process(reports: Reports)
     assert region.values[region.place(REPORTS_LOST, ())] == 3
 
 
+def test_a_process_that_is_spawned_gets_its_sockets_and_counts_for_itself(reports: Reports) -> None:
+    counted: list[None] = []
+    reports.count_losses(lambda: counted.append(None))
+    reports.send(Told("x" * REPORT_BYTES_MAX))
+    state = reports.__getstate__()
+    spawned = Reports.__new__(Reports)
+    spawned.__setstate__(state)
+    assert not spawned.send(Told("x" * REPORT_BYTES_MAX))
+    assert (len(counted), reports.lost, spawned.lost) == (1, 1, 1)
+    assert spawned.send(Told("a"))
+    assert received(reports) == ["a"]
+
+
 def test_what_is_said_once_waits_until_somebody_reads(reports: Reports) -> None:
     outbox = Outbox(reports)
     for number in range(1000):
