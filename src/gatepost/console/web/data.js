@@ -25,7 +25,23 @@ export class Refusal extends Error {
   }
 }
 
-async function ask(path, options = {}) {
+/** Who looks is asked first: nothing else is sent for a reader who has to sign in. */
+const admitted = request("session").then(
+  (session) => {
+    isSignedOut.value = session.how === "none";
+    return session;
+  },
+  () => undefined, // whatever is asked next says why
+);
+
+async function ask(path, options) {
+  const session = await admitted;
+  if (path === "session" && session) return session;
+  if (isSignedOut.peek()) throw new Refusal(401, { detail: "Sign in first." });
+  return request(path, options);
+}
+
+async function request(path, options = {}) {
   const response = await fetch(`${BASE}/api/${path}`, {
     credentials: "same-origin",
     signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -45,7 +45,7 @@ export default function Database() {
     </div>
     <div class="columns block">
       <${Sizes} now=${now} />
-      <${Advice} now=${now} />
+      <${Advice} />
     </div>
   `;
 }
@@ -161,13 +161,11 @@ function Sizes({ now }) {
   </section>`;
 }
 
-function Advice({ now }) {
-  const found = now?.advice ?? [];
+/** What is missing follows from the models of the application, which the monitor does not load. */
+function Advice() {
   return html`<section class="section" aria-labelledby="advice">
     <div class="section-head"><h2 id="advice">Advice</h2></div>
-    ${now && Array.isArray(found) && !found.length && html`<p class="quiet">No index is missing, and none is superfluous.</p>`}
-    ${Array.isArray(found) &&
-    found.map((each) => html`<div class="advice"><p><b>${visible(each.title ?? each.about ?? each.table ?? "")}</b> ${visible(each.sentence ?? each.detail ?? each.reason ?? "")}</p>${(each.sql ?? each.statement) && html`<${Command} text=${each.sql ?? each.statement} label="SQL of a migration" />`}</div>`)}
+    <p>Which indexes are missing, superfluous or invalid follows from the models. With the SQL that changes it, and for a migration:</p>
+    <${Command} text="gatepost db advise" label="The command that advises" />
   </section>`;
 }
-

@@ -14,8 +14,8 @@ import { LatencyChart, RequestsChart } from "../request_charts.js";
 import { saturationOf, saturationAt } from "../saturation.js";
 import { FirstRequests } from "../first_requests.js";
 
-const CHANGES_SHOWN = 6;
-const WRONG_SHOWN = 6;
+const CHANGES_SHOWN = 5;
+const WRONG_SHOWN = 4;
 const YOUNG_SECONDS = 7_200;
 const YOUNG_STEPS = 12;
 
@@ -38,8 +38,8 @@ export default function Now() {
     ${isNew
       ? html`<div class="block"><${FirstRequests} application=${application} /></div>`
       : html`<div class="charts block">
-          <${RequestsChart} history=${history} changes=${changes} height=${190} />
-          <${LatencyChart} history=${history} changes=${changes} height=${190} />
+          <${RequestsChart} history=${history} changes=${changes} height=${172} />
+          <${LatencyChart} history=${history} changes=${changes} height=${172} />
         </div>`}
   `;
 }
@@ -113,7 +113,8 @@ function Wrong({ state, alerts, application }) {
 }
 
 function Changed({ changes, isKnown }) {
-  const shown = changes.slice(0, CHANGES_SHOWN);
+  // Alerts that fire are what is wrong, not what has changed.
+  const shown = changes.filter(({ kind, summary }) => kind !== "alert" || !summary.startsWith("Fires")).slice(0, CHANGES_SHOWN);
   return html`<section class="section" aria-labelledby="changed">
     <div class="section-head"><h2 id="changed">What changed</h2><span class="grow"></span>
       <a href=${to("system", "", { tab: "changes" })}>All changes</a></div>
