@@ -198,7 +198,7 @@ async def test_a_users_table_of_others_is_refused_by_name(
     await connection.close()
 
 
-@pytest.mark.parametrize("flags", [[], ["--migrate"], ["--migrate", "--extend"]])
+@pytest.mark.parametrize("flags", [[], ["--migrate", "--extend"]])
 def test_dev_refuses_a_users_table_of_others(
     start: Start, existing: Environ, environ: Environ, postgresql: EmbeddedPostgreSQL, flags: list[str]
 ) -> None:
