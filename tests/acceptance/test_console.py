@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,7 +82,7 @@ def opened(server: Server) -> Iterator[tuple[Running, dict[str, str]]]:
 
 
 @contextlib.contextmanager
-def signed_in(server: Server, who: str) -> Iterator[httpx.Client]:
+def signed_in(server: Server, who: str) -> Generator[httpx.Client]:
     """A browser whose user has signed in beside the API, where they may."""
     origin = f"http://127.0.0.1:{server.running.port}"
     with httpx.Client(base_url=origin, headers={"origin": origin}, timeout=60) as client:
@@ -135,7 +135,7 @@ PAGES = (
     *("state", "history?since=10m", "operations", "errors", "statements", "clients", "limits", "instances", "alerts"),
     *("application", "logs/levels", "changes", "logs", "logs/histogram", "database", "heat", "system"),
 )
-ACTS = (
+ACTS: tuple[tuple[str, dict[str, Any]], ...] = (
     *(("logs/levels/access", {"level": None}), ("errors/0", {}), ("alerts/none", {"state": "resolved", "reason": "x"})),
     *(("limits/address/2001:db8::/64", {}), ("alert-test", {}), ("database/cancel", {"pid": 1}), ("reveal", {})),
 )

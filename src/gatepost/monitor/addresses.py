@@ -15,6 +15,8 @@ from gatepost.settings import Settings
 NO_SOCKET = "none"
 TOKEN_LENGTH_MIN = 16
 
+_ELSEWHERE = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}
+"""Addresses that are nobody's (RFC 5737, RFC 3849)."""
 _SOCKET_NAME = re.compile(r"admin-(\d+)\.sock")
 
 
@@ -100,6 +102,20 @@ def admin_address(settings: Settings) -> tuple[str, int, str] | None:
             hint="Set GATEPOST_ADMIN_TOKEN, or GATEPOST_ADMIN_TOKEN_FILE.",
         )
     return host, port, secrets.token_urlsafe(24)
+
+
+def reached_at(host: str) -> str:
+    """Where others reach a port of this host: of one that is every address, that of the route to other networks."""
+    try:
+        address = ipaddress.ip_address(host)
+        if not address.is_unspecified:
+            return host
+        family, elsewhere = _ELSEWHERE[address.version]
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((elsewhere, 9))  # of datagrams: nothing is sent
+            return str(probe.getsockname()[0])
+    except (ValueError, OSError):
+        return host
 
 
 def _is_loopback(host: str) -> bool:

@@ -5,7 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any, NamedTuple
 
@@ -71,10 +71,10 @@ class SystemPage:
 
     def _compare(self, request: Request, own: Any, instances: list[dict[str, Any]]) -> _Differences:
         running = [each for each in instances if each["state"] == "running"]
-        others = [each["name"] for each in running if each["name"] != self._instance][:OTHERS_MAX]
+        others: list[str] = [each["name"] for each in running if each["name"] != self._instance][:OTHERS_MAX]
         asked = request._replace(method="GET", path="/application", query={}, body=b"")
         with ThreadPoolExecutor(OTHERS_MAX) as threads:
-            pages = dict(zip(others, threads.map(lambda name: self._others.ask(name, asked), others), strict=True))
+            pages = dict(zip(others, threads.map(partial(self._others.ask, request=asked), others), strict=True))
         reports = {name: msgspec.json.decode(page.body) for name, page in pages.items()}
         values: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         for each in running:

@@ -19,7 +19,7 @@ from gatepost.logging.logs import Logs
 from gatepost.logging.records import count_lines
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.recorder import adder, count_events, line_counter, loss_counter
-from gatepost.monitor.addresses import admin_address, socket_path
+from gatepost.monitor.addresses import admin_address, reached_at, socket_path
 from gatepost.monitor.admin import open_socket, remove_abandoned
 from gatepost.records.identity import instance_name, release_name
 from gatepost.records.record_files import RecordFiles
@@ -100,7 +100,7 @@ def make_monitoring(settings: Settings, port: int, reference: str | None = None)
         reports=shared.reports,
         buckets=shared.buckets,
         files=_record_files(settings, instance),
-        admin_address=None if address is None else f"{address[0]}:{listeners[-1].getsockname()[1]}",
+        admin_address=None if address is None else _address(reached_at(address[0]), listeners[-1].getsockname()[1]),
         reference=reference,
     )
     return Monitoring(shared, Monitor(monitored, listeners, token), listeners, said)
@@ -138,6 +138,10 @@ def _unix_socket(settings: Settings, port: int) -> "list[socket.socket]":
         # Nobody asked for it: a read-only container serves without.
         print_warning(f"There is no admin socket: {error}")
         return []
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _where(bound: socket.socket, made_token: str | None) -> str:

@@ -142,9 +142,10 @@ async def test_every_endpoint_is_for_those_who_may(console: Console) -> None:
 
 async def user_key(console: Console, who: str) -> str:
     """The key of a user as text."""
-    found = await console.running.app.running.accounts._users.find_credentials(f"{who}@shop.example")
-    assert found is not None
-    return found.subject
+    connection: Any = await asyncpg.connect(console.running.app.running.database.dsn)
+    found = await connection.fetchval("SELECT id::text FROM users WHERE email = $1", f"{who}@shop.example")
+    await connection.close()
+    return str(found)
 
 
 async def test_a_session_says_who_looks(console: Console) -> None:
@@ -245,7 +246,7 @@ async def test_pages_of_others_can_neither_read_nor_change_nor_sign_in_nor_out(c
             ("PUT", "/console/api/database/cancel"),
             ("DELETE", "/console/session"),
         ):
-            body = {} if method == "PUT" else None
+            body: Any = {} if method == "PUT" else None
             status, refused, _ = await console.ask(method, path, cookie, body, **headers)
             assert (status, refused["code"]) == (403, "cross_origin"), (method, headers)
         assert (await console.sign_in("writer", **headers))[0] == 403
@@ -292,7 +293,11 @@ async def test_over_tls_the_cookie_has_the_prefix_and_in_production_there_is_no_
     from joserfc.jwk import OKPKey
 
     key = OKPKey.generate_key("Ed25519").as_pem(private=True).decode()
-    settings = {"GATEPOST_ENV": "production", "GATEPOST_SIGNING_KEY": key, "GATEPOST_TRUSTED_PROXIES": "127.0.0.1"}
+    settings: dict[str, Any] = {
+        "GATEPOST_ENV": "production",
+        "GATEPOST_SIGNING_KEY": key,
+        "GATEPOST_TRUSTED_PROXIES": "127.0.0.1",
+    }
     async with TestApp(app, database_url, **settings) as running:
         hidden = Console(running, [])
         for method, path in ENDPOINTS:
