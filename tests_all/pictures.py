@@ -40,7 +40,7 @@ CONSOLE_PICTURES = (
     Picture("console-now-phone", "/console?range=15m", "light", 390, 844),
     Picture("console-traffic-light", "/console/traffic?range=15m", "light", 1280, 800),
     Picture("console-traffic-dark", "/console/traffic?range=15m", "dark", 1280, 800),
-    Picture("console-operation-light", OPERATION, "light", 1280, 800),
+    Picture("console-operation-light", OPERATION, "light", 1280, 450),
     Picture("console-operation-phone", OPERATION, "dark", 390, 844),
     Picture("console-errors-light", "/console/errors?tab=refusals&range=15m", "light", 1280, 800),
     Picture("console-database-light", "/console/database?range=15m", "light", 1280, 800),
