@@ -21,10 +21,18 @@ def as_it_is(text: str) -> str:
 
 
 def traceback_text(error: BaseException, length_max: int = TRACEBACK_LENGTH_MAX, mask: MaskText = as_it_is) -> str:
-    """The traceback of an error with those of its causes, masked, and cut at `length_max` characters."""
+    """The traceback of an error with those of its causes, masked, in about `length_max` characters. Where it is longer,
+    its middle is left out: a call begins in the first frames and fails in the last ones. Nor can a long message push
+    them out."""
+    part_max = length_max // 4
     with hidden_row_values(error):
-        text = "".join(traceback.format_exception(error)).rstrip()
-    return _masked(text, length_max, mask)
+        parts = traceback.format_exception(error)
+    text = "".join(part if len(part) <= part_max else f"{_masked(part, part_max, mask)}\n" for part in parts).rstrip()
+    if len(text) <= length_max:
+        return _masked(text, length_max, mask)
+    begin, end = length_max // 3, length_max - length_max // 3
+    left_out = f"... ({len(text) - length_max} characters left out)"
+    return f"{_all_masked(text[: begin + MARGIN_LENGTH], mask)[:begin]}\n{left_out}\n{_end_of(text, end, mask)}"
 
 
 def message_text(error: BaseException, length_max: int, mask: MaskText = as_it_is) -> str:
@@ -37,9 +45,16 @@ def message_text(error: BaseException, length_max: int, mask: MaskText = as_it_i
 def _masked(text: str, length_max: int, mask: MaskText) -> str:
     """What may be shown of a text. Masking takes time for each character, and clients may decide how many an exception
     repeats: of a long text no more is looked at than can be shown, and a margin, so that no half of a secret is."""
-    looked_at = text[: length_max + MARGIN_LENGTH]
-    looked_at = looked_at.encode(errors="backslashreplace").decode()  # surrogates, which nobody can send
-    shown = mask(without_secrets(without_arguments(looked_at)))
+    shown = _all_masked(text[: length_max + MARGIN_LENGTH], mask)
     if len(text) > length_max:
         return f"{shown[:length_max]}... ({len(text)} characters)"
     return shortened(shown, length_max)
+
+
+def _end_of(text: str, length: int, mask: MaskText) -> str:
+    return _all_masked(text[-(length + MARGIN_LENGTH) :], mask)[-length:].partition("\n")[2]
+
+
+def _all_masked(text: str, mask: MaskText) -> str:
+    text = text.encode(errors="backslashreplace").decode()  # surrogates, which nobody can send
+    return mask(without_secrets(without_arguments(text)))
