@@ -379,3 +379,21 @@ async def test_a_table_of_very_many_rows_makes_those_that_are_seen(
     await page.wait_for_function("document.querySelector('.row-link').textContent === 'books.of_99999'")
     assert found.complaints == []
     await context.close()
+
+
+@in_module
+async def test_what_is_no_longer_known_is_not_shown_as_if_it_were(
+    browser: Browser, watched: Watched, cookies: list[Any]
+) -> None:
+    context, found = await open_page(browser, watched, cookies, "")
+    page = found.page
+    refusal = json.dumps({"detail": "The monitor does not answer."})
+    await page.route("**/console/api/**", lambda route: route.fulfill(status=503, body=refusal))
+    await page.locator(".state.unknown").get_by_text("The monitor does not answer. At ").wait_for()
+    assert await page.get_by_text(re.compile("^As of .*: The monitor does not answer.$")).is_visible()
+    assert "stale" in (await page.locator("main").get_attribute("class") or "")
+
+    await page.unroute("**/console/api/**")
+    await page.locator(".state.ok, .state.degraded").wait_for()
+    await page.locator("main:not(.stale)").wait_for()
+    await context.close()

@@ -284,7 +284,7 @@ export function Chart({ label, unit = "", steps, step, series, changes = [], for
         </a>`,
       )}
       ${when && html`<span class="when" style=${{ left: `${whenLeft(plot.current)}px` }}>${when}</span>`}
-      ${!columns[0].length && html`<p class="no-data">No requests in this range.</p>`}
+      ${steps && !columns[0].length && html`<p class="no-data">No requests in this range.</p>`}
     </div>
     <span class="visually-hidden" aria-live="polite">${said}</span>
   </figure>`;

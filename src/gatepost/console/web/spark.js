@@ -29,7 +29,7 @@ export function Sparkline({ points, limit, height = 36, label, span = DAY }) {
   const yesterday = points.filter(({ t }) => t < until - DAY).map(({ t, value }) => ({ t: t + DAY, value }));
   const most = Math.max(limit ?? 0, ...points.map(({ value }) => value ?? 0)) * 1.05 || 1;
   const line = pathOf(today, from, until, most, height);
-  const area = today.length > 1 && !line.slice(1).includes("M") ? `${line}L${WIDTH} ${height}L${lineStart(line)} ${height}Z` : "";
+  const area = line && !line.slice(1).includes("M") ? `${line}L${WIDTH} ${height}L${lineStart(line)} ${height}Z` : "";
   const hasLine = today.filter(({ value }) => value !== undefined && value !== null).length > 1;
   const limitY = limit === undefined || !hasLine ? undefined : height - 2 - (limit / most) * (height - 4);
   return html`<svg class="spark" viewBox=${`0 0 ${WIDTH} ${height}`} preserveAspectRatio="none" height=${height} role="img" aria-label=${label}>

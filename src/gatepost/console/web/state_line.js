@@ -64,19 +64,26 @@ function figuresOf({ requests, errors, window_seconds: seconds, seconds: took, w
 }
 
 export function StateLine() {
-  const { data, error, isStale } = useData("state");
+  const { data, error, isStale, at } = useData("state");
   const application = useData("application", { every: 60 }).data;
-  const status = data?.status ?? "unknown";
+  // What was so a while ago is not what is so.
+  const status = isStale ? "unknown" : (data?.status ?? "unknown");
   useEffect(() => {
-    document.title = data ? `${WORDS[status]} · ${data.instance} · Gatepost` : "Gatepost console";
-  }, [status, data?.instance]);
+    document.title = data && !isStale ? `${WORDS[status]} · ${data.instance} · Gatepost` : "Gatepost console";
+  }, [status, isStale, data?.instance]);
   const figures = data ? figuresOf(data) : "";
   const words = { operations: application?.operations, codes: data?.codes };
   return html`<section class=${`state ${status} ${isStale ? "stale" : ""}`} aria-label="State">
     <${StateSign} status=${status} />
     <div class="state-words">
-      <p class="sentence" role="status">${data ? html`<${Sentence} state=${data} words=${words} figures=${figures} />` : (error?.message ?? " ")}</p>
-      ${data && status !== "ok" && html`<p class="figures"><a href=${to("traffic")}>${figures}</a></p>`}
+      <p class="sentence" role="status">${
+        isStale
+          ? html`<strong>Not known.</strong> ${visible(error.message)} At ${clock(at, { seconds: true })} it was ${WORDS[data.status].toLowerCase()}.`
+          : data
+            ? html`<${Sentence} state=${data} words=${words} figures=${figures} />`
+            : (error?.message ?? " ")
+      }</p>
+      ${data && !isStale && status !== "ok" && html`<p class="figures"><a href=${to("traffic")}>${figures}</a></p>`}
     </div>
   </section>`;
 }
