@@ -41,10 +41,10 @@ async def examine_database(settings: Settings, app: "App | None") -> list[Doctor
             found += [await _version(connection), await _clock(connection), await _session(connection)]
             found.append(await examine_connections(connection, settings))  # first: others need more than one
             found += [await _pooling(database), await _prepared(connection, database)]
+            schema = None if app is None else await examine_schema(connection, database.dsn, app)
             if settings.admin.metrics:
-                found.append(await _records(connection))
-            if app is not None:
-                schema = await examine_schema(connection, database.dsn, app)
+                found.append(await _records(connection, schema))
+            if app is not None and schema is not None:
                 found += [await _identities(connection, app, schema), await examine_row_security(connection, app)]
                 found += [await examine_columns(connection, app), await examine_sql(connection, app), schema.finding]
             return found
@@ -138,8 +138,9 @@ async def _prepared(connection: "RawConnection", database: "Database") -> Doctor
     return DoctorFinding("prepared statements", True, "kept by their connection")
 
 
-async def _records(connection: "RawConnection") -> DoctorFinding:
-    """Whether the monitor can copy what it keeps: the history, changes, errors and alerts of all instances."""
+async def _records(connection: "RawConnection", schema: Schema | None) -> DoctorFinding:
+    """Whether the monitor can copy what it keeps: the history, changes, errors and alerts of all instances. What is in
+    the way of the models' tables is in the way of its tables as well."""
     from gatepost.record_tables import RECORD_TABLES
     from gatepost.records.lacking_tables import lacking_tables
 
@@ -148,7 +149,9 @@ async def _records(connection: "RawConnection") -> DoctorFinding:
         return DoctorFinding("records", True, "what the monitor keeps is copied to the schema gatepost")
     some = "all" if len(lacking.names) == len(RECORD_TABLES) else "some"
     detail = f"{some} of what the monitor keeps stays with its instance"
-    return DoctorFinding("records", False, detail, lacking.sentence, is_warning=True)
+    is_below = schema is not None and not schema.finding.ok
+    hint = lacking.sentence_with("see `migrations` below.") if is_below else lacking.sentence
+    return DoctorFinding("records", False, detail, hint, is_warning=True)
 
 
 async def _identities(connection: "RawConnection", app: "App", schema: Schema) -> DoctorFinding:

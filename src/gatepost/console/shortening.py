@@ -2,6 +2,7 @@
 their ends. Known by the names of members, which are those of log lines and of the admin listener's pages."""
 
 import ipaddress
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
@@ -47,7 +48,7 @@ def _of(value: Any, name: str = "") -> Any:
         found = cast("dict[str, Any]", value)
         return {key: _of(each, key) for key, each in found.items()}
     if isinstance(value, list):
-        return [_of(each, name) for each in value]
+        return [_of(each, name) for each in cast("Sequence[Any]", value)]
     if name not in KEYS and name not in ADDRESSES:
         return value
     if isinstance(value, str):

@@ -74,11 +74,10 @@ class _File(NamedTuple):
 
     def tail(self, begin: int, end: int, wanted: LineFilter, count: int, bytes_max: int) -> _Tail:
         """The last wanted lines between two offsets."""
-        if self.path.suffix == ".zst":
-            return _tail_of_text(lines_of(self.path), begin, end, wanted, count)
-        with suppress(FileNotFoundError):  # compressed or deleted meanwhile
-            return _tail_of_file(self.path, begin, end, wanted, count, bytes_max)
-        return _Tail([], begin, 0)
+        if self.path.suffix != ".zst":
+            with suppress(FileNotFoundError):  # compressed or deleted meanwhile
+                return _tail_of_file(self.path, begin, end, wanted, count, bytes_max)
+        return _tail_of_text(lines_of(self.path), begin, end, wanted, count)
 
 
 def read_page(  # noqa: PLR0913 - what is wanted, and from where

@@ -167,14 +167,23 @@ def _newest_first(folder: Path, wanted: LineFilter) -> Iterator[Path]:
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
-    """The lines of a file, as far as it can be read: one that is being deleted has none, and one that was cut off ends
-    there. Raises OSError for what cannot be read at all."""
+    """The lines of a file, as far as it can be read: one that has been compressed since it was found is read as that,
+    one that is being deleted has none, and one that was cut off ends there. Raises OSError for what cannot be read at
+    all."""
     from gatepost.zstandard import zstd
 
-    with contextlib.suppress(FileNotFoundError, EOFError, zstd.ZstdError):
-        opened: Any = zstd.open(path, "rb") if path.suffix == ".zst" else path.open("rb")
-        with opened as file:
-            yield from file
+    with contextlib.suppress(FileNotFoundError, EOFError, zstd.ZstdError), _opened(path) as file:
+        yield from file
+
+
+def _opened(path: Path) -> Any:
+    from gatepost.zstandard import zstd
+
+    if path.suffix != ".zst":
+        with contextlib.suppress(FileNotFoundError):
+            return path.open("rb")
+        path = path.with_name(f"{path.name}.zst")
+    return zstd.open(path, "rb")
 
 
 def _waited_for(path: Path) -> IO[bytes]:

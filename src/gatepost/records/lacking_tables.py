@@ -29,14 +29,17 @@ class LackingTables(NamedTuple):
     @property
     def sentence(self) -> str:
         """What is wrong, and what makes it right; empty where nothing is."""
+        return self.sentence_with(
+            f"`gatepost migrate up` creates {'it' if len(self.missing) == 1 else 'them'}, or `gatepost dev` where "
+            "there are no migration files."
+        )
+
+    def sentence_with(self, remedy: str) -> str:
+        """The same where something else creates what is missing."""
         found: list[str] = []
         if self.missing:
-            is_one = len(self.missing) == 1
-            found.append(
-                f"The table{'' if is_one else 's'} {_listed(self.missing)} {'does' if is_one else 'do'} not exist: "
-                f"`gatepost migrate up` creates {'it' if is_one else 'them'}, or `gatepost dev` where there are no "
-                "migration files."
-            )
+            verb = "table {} does" if len(self.missing) == 1 else "tables {} do"
+            found.append(f"The {verb.format(_listed(self.missing))} not exist: {remedy}")
         if self.closed:
             found.append(
                 f"The role {self.role} may not read and write {_listed(self.closed)}. Their owner runs: GRANT USAGE ON "

@@ -11,9 +11,10 @@ import pytest
 
 from gatepost.cli.logs import moment_of, shown_line
 from gatepost.errors import ConfigurationError
-from gatepost.logging.archive import DAY_SECONDS, closed_name, tend
+from gatepost.logging.archive import DAY_SECONDS, closed_files, closed_name, tend
 from gatepost.logging.files import LogFiles
 from gatepost.logging.lines import ERROR, ORDINARY, SECURITY
+from gatepost.logging.paged_reading import read_page
 from gatepost.logging.reading import LineFilter, follow, last_lines
 
 REQUEST = {"level": "info", "category": "access", "event": "request"}
@@ -47,6 +48,19 @@ def test_the_last_lines_come_from_as_many_files_as_it_takes(folder: Path) -> Non
     assert numbers(last_lines(folder, LineFilter(), 5)) == [25, 26, 27, 28, 29]
     assert numbers(last_lines(folder, LineFilter(), 12)) == list(range(18, 30))
     assert numbers(last_lines(folder, LineFilter(), 1000)) == list(range(30))
+
+
+def test_a_file_that_is_compressed_between_being_found_and_being_read_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / closed_name("combined", time.time())).write_bytes(b"".join(line_of(n=number) for number in range(5)))
+    found = closed_files(tmp_path)
+    tend(tmp_path, 10_000_000)
+    assert closed_files(tmp_path) != found
+    for module in ("reading", "paged_reading"):
+        monkeypatch.setattr(f"gatepost.logging.{module}.closed_files", lambda folder: found)
+    assert numbers(last_lines(tmp_path, LineFilter(), 10)) == [0, 1, 2, 3, 4]
+    assert numbers(read_page(tmp_path, LineFilter(), 10).lines) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
