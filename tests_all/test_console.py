@@ -44,6 +44,7 @@ class Watched:
     for one browser, `address` what stands before its pages."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.socket = folder / "admin.sock"
         self.environ = {
             **without_settings(),
@@ -214,19 +215,156 @@ async def test_three_questions_are_answered_in_three_clicks(
     # Because of what: the alert, the error, its traceback.
     await changed.locator("a[href*='/console/errors/']").first.click()
     await page.get_by_text("raise SoldOut").first.wait_for()
+    before = await page.get_by_role("region", name="Before it, in its process").inner_text()
+    assert "operation=checkout.check_out" in before
+    assert "fields=" not in before
+    assert found.complaints == []
+    await context.close()
+
+
+# What pages show of what a command says, by page and command: pairs of a place on the page and the text that has to
+# stand there. `data` is what the command says, and the functions are those of format.js; `n` is its `number`.
+NUMBERS = {
+    ("", "top"): """[
+        [".tile:nth-child(1) .tile-note", n(data.requests)],
+        [".tile:nth-child(2) .tile-note", `${n(data.errors)} answered 5xx, ${n(data.refusals)} refused`],
+        [".tile:nth-child(3) .tile-value", duration(data.seconds.p99)],
+    ]""",
+    ("traffic", "top operations --seconds 3600"): """data.flatMap((each) => {
+        const row = `tr:has(a[href*='/traffic/${each.operation}?'], a[href$='/traffic/${each.operation}'])`;
+        return [
+            [`${row} .cell-share`, percent(each.share_of_time)],
+            [`${row} .cell-failing`, each.errors ? percent(each.errors / each.requests) : "0"],
+            [`${row} .cell-p50`, duration(each.seconds.p50)],
+            [`${row} .cell-p99`, duration(each.seconds.p99)],
+            [`${row} .cell-database`, percent(each.database_seconds / each.seconds_total)],
+            [`${row} .cell-bytes`, bytes(each.bytes / each.requests)],
+        ];
+    })""",
+    ("traffic/checkout.check_out", "top operation checkout.check_out --seconds 3600"): """[
+        [".figures-row div:nth-child(1) b", n(data.now.requests)],
+        [".figures-row div:nth-child(2) b", percent(data.now.errors / data.now.requests)],
+        [".figures-row div:nth-child(2) .quiet", n(data.now.errors)],
+        [".figures-row div:nth-child(3) b", `${duration(data.now.seconds.p50)} · ${duration(data.now.seconds.p99)}`],
+        [".figures-row div:nth-child(3) .quiet", duration(data.now.seconds.p95)],
+        [".figures-row div:nth-child(4) b", percent(data.now.share_of_time)],
+        [".figures-row div:nth-child(5) b", bytes(data.now.bytes / data.now.requests)],
+        ...data.since_start.slowest.flatMap((each) => {
+            const row = `tr:has(a[href*='request=${each.request_id}'])`;
+            return [
+                [`${row} .cell-seconds`, duration(each.seconds)],
+                [`${row} .cell-database`, duration(each.database_seconds)],
+            ];
+        }),
+    ]""",
+    ("errors?tab=refusals", "top --seconds 3600"): """Object.entries(data.codes).map(([code, count]) =>
+        [`tr:has(a[href*='code=${code}']) .cell-count`, n(count)])""",
+    ("errors", "errors list"): """data.flatMap((each) => {
+        const group = `.groups li:has(a[href*='/errors/${each.id}'])`;
+        return [[`${group} dl div:nth-child(1) dd`, n(each.count)], [`${group} dl div:nth-child(2) dd`, n(each.users)]];
+    })""",
+    ("database", "top database --seconds 3600"): """data.statements.flatMap((each) => {
+        const row = `table[aria-label=Statements] tr:has(a[href*='statement=${each.statement}'])`;
+        return [
+            [`${row} .cell-seconds`, duration(each.seconds_total)],
+            [`${row} .cell-runs`, n(each.count)],
+            [`${row} .cell-each`, duration(each.seconds_total / each.count)],
+            [`${row} .cell-rows`, n(each.rows / each.count)],
+            [`${row} .cell-failed`, n(each.failures)],
+        ];
+    })""",
+    ("clients", "top clients"): """data.addresses.flatMap((each) => {
+        const row = `tr:has(a[href*='key=${each.client}'])`;
+        return [
+            [`${row} .cell-requests`, n(each.requests)],
+            [`${row} .cell-refusals`, n(each.refusals)],
+            [`${row} .cell-part`, percent(each.refusals / each.requests)],
+            [`${row} .cell-failed`, n(each.failed_sign_ins)],
+        ];
+    })""",
+    ("alerts", "alerts list"): """data.objectives.flatMap((each, index) => {
+        const budget = `.budgets li:nth-child(${index + 1})`;
+        return [
+            [`${budget} b >> nth=1`, each.left > 0 ? `${percent(each.left)} left` : "used up"],
+            [`${budget} > span:last-child .quiet`, `${n(each.bad)} bad of ${n(each.requests)} in 3 days`],
+            [`${budget} > .quiet`, `${percent(each.share)} within ${duration(each.faster_than_seconds)}`],
+        ];
+    })""",
+    ("system", "top"): """[
+        ...data.workers.map((each, index) => [`.workers li:nth-child(${index + 1}) b`, String(each.pid)]),
+        [".workers + dl dd >> nth=1", `${n(data.gauges.requests_in_flight)},`],
+        [".workers + dl dd >> nth=1", `${n(data.gauges.requests_waiting)} waiting`],
+        [".workers + dl dd >> nth=3", n(data.gauges.open_descriptors)],
+    ]""",
+}
+FORMATTED = """
+async (data) => {
+    const { bytes, duration, number: n, percent } = await import("/console/assets/format.js");
+    return %s;
+}
+"""
+
+
+@in_module
+@pytest.mark.parametrize(("path", "words"), NUMBERS)
+async def test_numbers_are_those_of_the_command(
+    browser: Browser, watched: Watched, cookies: list[Any], path: str, words: str
+) -> None:
+    for copies in (1, 1, 200, 13):
+        watched.send("POST", f"/api/checkout?copies={copies}&wait=0.01")
+    context, found = await open_page(browser, watched, cookies, path, viewport={"width": 1280, "height": 4000})
+
+    async def differences() -> list[tuple[str, str, str]]:
+        data = await asyncio.to_thread(watched.command, *words.split())
+        pairs = await found.page.evaluate(FORMATTED % NUMBERS[path, words], data)
+        assert pairs
+        shown = [(place, await found.page.locator(place).first.inner_text()) for place, _ in pairs]
+        return [
+            (place, text, expected)
+            for (place, text), (_, expected) in zip(shown, pairs, strict=True)
+            if not re.search(rf"(^|[^\d.]){re.escape(expected)}([^\d.]|$)", re.sub(r"\s+", " ", text).strip())
+        ]
+
+    # The page asks every five or ten seconds: what it shows is what the command says once it has asked again.
+    for _ in range(30):
+        different = await differences()
+        if not different:
+            break
+        await asyncio.sleep(1)
+    assert different == []
     assert found.complaints == []
     await context.close()
 
 
 @in_module
-async def test_numbers_are_those_of_the_commands(browser: Browser, watched: Watched, cookies: list[Any]) -> None:
-    context, found = await open_page(browser, watched, cookies, "clients")
-    listed = watched.command("top", "clients")["addresses"]
-    row = found.page.get_by_role("table", name="Clients").locator("tbody tr").first
-    assert f"{listed[0]['requests']:,}" in (await row.inner_text()).replace("\n", " ")
-    await found.page.goto(f"{watched.address}/console/errors")
-    group = watched.command("errors", "list")[0]
-    await found.page.locator(".groups dd").first.get_by_text(str(group["count"]), exact=True).wait_for()
+async def test_the_lines_of_the_log_are_those_of_the_command(
+    browser: Browser, watched: Watched, cookies: list[Any]
+) -> None:
+    watched.send("POST", "/api/checkout?copies=200")
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [GATEPOST, "logs", "--code", "out_of_stock", "--json"],
+        env=watched.environ,
+        cwd=watched.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines
+    context, found = await open_page(browser, watched, cookies, "logs?code=out_of_stock")
+    await found.page.locator("section.log li.line").nth(len(lines) - 1).wait_for()
+    shown = await found.page.locator("section.log li.line .line-text").all_inner_texts()
+    expected = await found.page.evaluate(
+        """async (lines) => {
+            const { duration } = await import("/console/assets/format.js");
+            return lines.map((line) =>
+                `${line.status} ${line.method} ${line.path} ${duration(line.seconds)} · ${line.code}`);
+        }""",
+        lines[::-1],
+    )
+    assert shown == expected
     await context.close()
 
 
@@ -378,6 +516,39 @@ async def test_a_table_of_very_many_rows_makes_those_that_are_seen(
     await page.get_by_role("button", name="Per response").click()
     await page.wait_for_function("document.querySelector('.row-link').textContent === 'books.of_99999'")
     assert found.complaints == []
+    await context.close()
+
+
+@in_module
+@pytest.mark.parametrize("falls", [False, True])
+async def test_what_has_no_value_comes_last_whichever_way_it_is_sorted(
+    browser: Browser, watched: Watched, cookies: list[Any], falls: bool
+) -> None:
+    context, found = await open_page(browser, watched, cookies, "traffic")
+    for unknown in ("undefined", "null", "''", "NaN"):
+        for known in ("[2, 1, 3]", "['b', 'a', 'c']"):
+            placed = await found.page.evaluate(
+                f"""async (falls) => {{
+                    const {{ compare }} = await import("/console/assets/table.js");
+                    const values = [{unknown}, ...{known}, {unknown}].sort((one, other) => compare(one, other, falls));
+                    return values.map((each, place) => (each ? place : -1)).filter((place) => place >= 0);
+                }}""",
+                falls,
+            )
+            assert placed == [0, 1, 2]
+    await context.close()
+
+
+@in_module
+async def test_an_endpoint_shows_the_statements_of_its_service(
+    browser: Browser, watched: Watched, cookies: list[Any]
+) -> None:
+    watched.send("POST", "/api/checkout?wait=0.01")
+    context, found = await open_page(browser, watched, cookies, "traffic/checkout.check_out")
+    statements = found.page.get_by_role("region", name="Statements")
+    await statements.get_by_text("pg_sleep").first.wait_for(state="attached")
+    await statements.locator("tr").get_by_text("session", exact=True).wait_for()
+    await found.page.get_by_role("region", name="What it is").get_by_text("Checkout.check_out /").wait_for()
     await context.close()
 
 

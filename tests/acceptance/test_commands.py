@@ -140,6 +140,18 @@ def test_a_role_that_no_policy_names_is_pointed_out(gatepost: Gatepost) -> None:
     assert made[2] == "Warning: No policy of the app names the role 'editr'. Did you mean 'editor'?\n"
 
 
+@pytest.mark.usefixtures("database")
+def test_the_roles_of_the_console_are_known(gatepost: Gatepost) -> None:
+    words = ("users", "create", "ops@example.com", "-r", "console", "-r", "console.write", "--password-stdin")
+
+    assert gatepost(*words, stdin="correct horse\n") == (
+        0,
+        "Created ops@example.com with the roles console, console.write.\n",
+        "",
+    )
+    assert "Did you mean 'console.write'?" in gatepost("users", "set-roles", "ops@example.com", "-r", "console.wrte")[2]
+
+
 OWN_USERS = """
 from gatepost import UserColumns
 

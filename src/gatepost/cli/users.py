@@ -165,7 +165,9 @@ def _with(roles: Sequence[str]) -> str:
 
 def _warn_of_unknown(roles: Sequence[str], reference: str | None) -> None:
     """Point out a role that may be misspelt. Policies that are functions may ask for any."""
-    known = find_app(reference_of(reference)).declaration.role_names
+    from gatepost.console.console_sessions import READER, WRITER
+
+    known = find_app(reference_of(reference)).declaration.role_names | {READER, WRITER}
     for role in roles:
         if role not in known:
             print_warning(f"No policy of the app names the role {role!r}.{did_you_mean(role, known)}")

@@ -29,6 +29,8 @@ class OperationPage:
             return json_page(404, {"detail": detail, "operations": sorted(found)})
         shown: dict[str, Any] = asdict(found[request.name])
         statements = self._statements.of(found)[request.name]
+        if not statements and found[request.name].database_seconds:
+            statements = self._statements.of_sessions()
         shown["statements"] = [{"name": name, "sql": texts} for name, texts in statements.items()]
         with self._memory.regions() as regions:
             counted = sums(regions, {*NAMES, FAILURES.name})

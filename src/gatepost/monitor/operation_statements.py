@@ -7,6 +7,8 @@ from gatepost.monitor.context import MonitorContext
 from gatepost.records.statement_texts import StatementText, StatementTexts
 
 SAVE_SECONDS = 2.0
+SESSION = "session"
+"""The name of the statements of sessions that are of no resource."""
 
 
 class OperationStatements:
@@ -32,6 +34,11 @@ class OperationStatements:
         the check of a reference. By the names of the statements."""
         known = self._texts.by_name()
         return {operation: _of(operation, operations, known) for operation in operations}
+
+    def of_sessions(self) -> Mapping[str, Sequence[str]]:
+        """What endpoints that are not of a resource run through their services. They share the name, so that whose a
+        statement is cannot be told."""
+        return {name: texts for name, texts in self._texts.by_name().items() if name == SESSION}
 
 
 def _of(operation: str, operations: Collection[str], known: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:

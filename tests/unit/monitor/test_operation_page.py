@@ -5,18 +5,22 @@ from typing import Any
 import msgspec
 
 from gatepost.events import Events
-from gatepost.metrics.families import FAILURES, REQUEST_SECONDS
+from gatepost.metrics.families import FAILURES, REQUEST_DATABASE_SECONDS, REQUEST_SECONDS
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.monitor.operation_page import OperationPage
 from gatepost.monitor.page_table import PageTable, Request
 
 
 class Texts:
-    """No statement was met."""
+    """None of an operation's own was met."""
 
     def of(self, operations: Any) -> dict[str, dict[str, list[str]]]:
         """Those of each operation."""
         return {operation: {} for operation in operations}
+
+    def of_sessions(self) -> dict[str, list[str]]:
+        """What endpoints have run."""
+        return {"session": ["SELECT pg_sleep($1)"]}
 
 
 class Context:
@@ -45,3 +49,18 @@ def test_an_operation_has_its_own_buckets_statuses_and_codes() -> None:
     assert shown["codes"] == {"database_timeout": 1}
     assert shown["count"] == sum(each["count"] for each in shown["buckets"])
     assert context.pages.find(Request("GET", "/operations/planets", "", b"", "uid 0")).status == 404
+
+
+def test_an_endpoint_that_waited_for_the_database_has_the_statements_of_services() -> None:
+    context: Any = Context()
+    texts: Any = Texts()
+    OperationPage(context, texts)
+    region = context.memory.take()
+    for name in ("checkout.check_out", "checkout.quote"):
+        region.observe(region.place(REQUEST_SECONDS, (name, "2xx")), 0.01)
+    region.add(region.place(REQUEST_DATABASE_SECONDS, ("checkout.check_out",)), 0.005)
+    shown = [
+        msgspec.json.decode(context.pages.find(Request("GET", f"/operations/{name}", "", b"", "uid 0")).body)
+        for name in ("checkout.check_out", "checkout.quote")
+    ]
+    assert [each["statements"] for each in shown] == [[{"name": "session", "sql": ["SELECT pg_sleep($1)"]}], []]

@@ -8,11 +8,12 @@ const ROW_PIXELS = 30;
 const WHOLE_MAX = 80;
 const BEYOND = 12;
 
-/** What is not known comes last, whichever way. */
-const compare = (one, other, falls) => {
+const isKnown = (value) => value !== undefined && value !== null && value !== "" && !Number.isNaN(value);
+
+/** The order of two cells: what is not known comes last, whichever way. */
+export const compare = (one, other, falls) => {
+  if (!isKnown(one) || !isKnown(other)) return isKnown(other) - isKnown(one);
   if (one === other) return 0;
-  if (one === undefined || one === null) return 1;
-  if (other === undefined || other === null) return -1;
   const found = typeof one === "string" ? one.localeCompare(other, "en", { numeric: true }) : one - other;
   return falls ? -found : found;
 };

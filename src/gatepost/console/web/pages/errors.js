@@ -108,7 +108,7 @@ function Group({ id }) {
           <div class="section-head"><h2 id="before">Before it, in its process</h2></div>
           ${sample.before.length
             ? html`<ul class="events">${sample.before.map((event) => html`<li><span></span><${Moment} at=${event.at} seconds /><span>${visible(event.event)}
-                ${Object.entries(event).filter(([key]) => !["at", "event"].includes(key)).map(([key, value]) => html` <span class="quiet">${key}=</span>${visible(typeof value === "object" ? JSON.stringify(value) : value)}`)}</span></li>`)}</ul>`
+                ${Object.entries(event.fields).map(([key, value]) => html` <span class="quiet">${key}=</span>${visible(typeof value === "object" ? JSON.stringify(value) : value)}`)}</span></li>`)}</ul>`
             : html`<p class="quiet">Nothing else happened.</p>`}
         </section>
       </div>

@@ -98,6 +98,7 @@ function Statements({ traffic, texts, name }) {
         { key: "each", label: "Each", align: "right", of: (row) => share(row.seconds_total, row.count), show: (row) => duration(share(row.seconds_total, row.count)) },
         { key: "failures", label: "Failed", align: "right", of: (row) => row.failures, show: (row) => number(row.failures) },
       ]} />`}
+    ${texts.some((each) => each.name === "session") && html`<p class="quiet"><code>session</code> is what all endpoints that are not of a resource run through their services.</p>`}
     ${texts.map((each) => html`<details><summary><code>${visible(each.name)}</code></summary>${each.sql.map((sql) => html`<pre class="sql" tabindex="0">${visible(sql)}</pre>`)}</details>`)}
   </section>`;
 }
