@@ -281,8 +281,8 @@ CODES: dict[str, ErrorCode] = {
         ServiceUnavailable,
         "The console has nobody to ask.",
         "The process serves without a monitor, or the monitor has no socket: `GATEPOST_METRICS` is off, or "
-        "`GATEPOST_ADMIN_SOCKET` is `none`.",
-        "Let the server have both; `gatepost serve` and `gatepost dev` do by default.",
+        "`GATEPOST_ADMIN_SOCKET` is `none`. Or as many as may already wait for the monitor.",
+        "Let the server have both; `gatepost serve` and `gatepost dev` do by default. Where many wait, try again.",
     ),
     "database_unavailable": ErrorCode(
         ServiceUnavailable,

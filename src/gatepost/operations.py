@@ -39,7 +39,8 @@ class RouteRules:
     `limits` are those declared for it or for its resource, in place of the default of its `kind`; routes with the same
     ones share their buckets. `body_bytes_max` and `content_types` are what it takes as a body. `headers` and `cors`
     stand in place of what all responses carry, None where nothing is declared. `is_foreign` says that another
-    application responds, perhaps with pages and streams. Compared by identity: what is kept per route is keyed by it.
+    application responds, perhaps with pages and streams; `waits_elsewhere` that responding takes as long as somebody
+    else takes, which says nothing about this process. Compared by identity: what is kept per route is keyed by it.
     """
 
     pattern: str
@@ -50,6 +51,7 @@ class RouteRules:
     headers: Headers | None = None
     cors: CORS | None = None
     is_foreign: bool = False
+    waits_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

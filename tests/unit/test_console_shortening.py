@@ -15,6 +15,7 @@ from gatepost.console.shortening import shortened
         ({"client": "0193ab12-0000-7000-8000-0000deadbeef"}, {"client": "…adbeef"}),
         ({"actor_id": 1234567}, {"actor_id": "…234567"}),
         ({"user_id": "7"}, {"user_id": "7"}),
+        ({"client": "fe80::1%eth0"}, {"client": "fe80::/48"}),
         ({"lines": [{"key": "203.0.113.9", "route": "/a"}]}, {"lines": [{"key": "203.0.113.0/24", "route": "/a"}]}),
         ({"client": None, "status": 203, "at": "203.0.113.9"}, {"client": None, "status": 203, "at": "203.0.113.9"}),
     ],
@@ -26,3 +27,8 @@ def test_addresses_are_networks_and_keys_have_their_ends(given: object, shown: o
 def test_each_line_is_shortened_whatever_stands_beside_it() -> None:
     lines = b'{"client":"203.0.113.9"}\nnot JSON 203.0.113.9\n{"actor_id":"0123456789"}\n'
     assert shortened(lines) == '{"client":"203.0.113.0/24"}\nnot JSON 203.0.113.9\n{"actor_id":"…456789"}\n'.encode()
+
+
+@pytest.mark.parametrize("depth", [65, 900, 500_000])
+def test_what_is_nested_too_deep_is_left_out(depth: int) -> None:
+    assert b"203.0.113.9" not in shortened(b"[" * depth + b'{"client":"203.0.113.9"}' + b"]" * depth)

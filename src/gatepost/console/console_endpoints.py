@@ -11,7 +11,17 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
 from gatepost.call import Call, Endpoint, Handler, Response
-from gatepost.console.console_files import ASSETS, DATA, POLICY, ROOT, SESSION, ConsoleFile, console_files
+from gatepost.console.console_files import (
+    ASSETS,
+    CHANGE_OPERATION,
+    DATA,
+    DATA_OPERATION,
+    POLICY,
+    ROOT,
+    SESSION,
+    ConsoleFile,
+    console_files,
+)
 from gatepost.console.console_sessions import (
     READER,
     WRITER,
@@ -21,7 +31,6 @@ from gatepost.console.console_sessions import (
     shown_session,
 )
 from gatepost.console.forwarding import Forwarding
-from gatepost.console.shortening import shortened
 from gatepost.declaring.headers import Headers
 from gatepost.declaring.policies import anyone
 from gatepost.declaring.rate_limits import RateLimit, minutes
@@ -36,6 +45,8 @@ BODY_BYTES_MAX = 65_536
 SEGMENTS = ("{page}", "{name}", "{key}", "{rest}")
 """Of a path below `/console/api/`, as far as one goes: `limits/address/2001:db8::/64`."""
 THREADS = 4
+ASKED_MAX = 32
+"""At once, with those that wait for a thread: a monitor that hangs keeps no more of them waiting."""
 
 _CACHING = "private, no-cache"
 _NO_STORE = "no-store"
@@ -48,6 +59,7 @@ class ConsoleEndpoints:
     def __init__(self, sessions: ConsoleSessions, admin_socket: Path | None) -> None:
         self._sessions = sessions
         self._forwarding = None if admin_socket is None else Forwarding(admin_socket)
+        self._asked = 0
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gatepost-console")
 
     def endpoints(self) -> list[Endpoint]:
@@ -60,7 +72,7 @@ class ConsoleEndpoints:
         found += [_endpoint("console.file", "GET", ASSETS + rest, self.file, page) for rest in files]
         found += [
             _endpoint(name, method, DATA + "/".join(SEGMENTS[:depth]), self.data)
-            for name, method in (("console.data", "GET"), ("console.change", "PUT"))
+            for name, method in ((DATA_OPERATION, "GET"), (CHANGE_OPERATION, "PUT"))
             for depth in range(1, len(SEGMENTS) + 1)
         ]
         found.append(_endpoint("console.session", "GET", f"{DATA}session", self.session))
@@ -101,6 +113,8 @@ class ConsoleEndpoints:
         check_role(actor, WRITER if is_change else READER)
         if self._forwarding is None:
             raise ServiceUnavailable("console_unavailable", "This process has no monitor that it could ask.")
+        if self._asked >= ASKED_MAX:
+            raise ServiceUnavailable("console_unavailable", f"{ASKED_MAX} requests wait for the monitor: try again.")
         body = await call.body() if is_change else b""
         ask = partial(
             self._forwarding.ask,
@@ -110,12 +124,18 @@ class ConsoleEndpoints:
             {name.decode(): value.decode("latin-1") for name, value in call.headers.items()},
             body,
             operator=f"user {actor.key}",
+            # What is shortened on the page is whole in its data, for who may reveal it; that is written.
+            is_shortened=WRITER not in actor.roles,
         )
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        self._asked += 1
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        finally:
+            self._asked -= 1
         headers = {name: found.headers[name] for name in _PASSED_BACK if name in found.headers}
-        # What is shortened on the page is whole in its data, for who may reveal it; that is written.
-        data = found.body if WRITER in actor.roles else await asyncio.to_thread(shortened, found.body)
-        return Response.binary(data, found.content_type, status=found.status, headers=headers, cache_control=_NO_STORE)
+        return Response.binary(
+            found.body, found.content_type, status=found.status, headers=headers, cache_control=_NO_STORE
+        )
 
 
 def _endpoint(name: str, method: str, pattern: str, handler: Handler, headers: Headers | None = None) -> Endpoint:
@@ -125,6 +145,7 @@ def _endpoint(name: str, method: str, pattern: str, handler: Handler, headers: H
         body_bytes_max=BODY_BYTES_MAX,
         content_types=ANY_TYPE,
         headers=headers,
+        waits_elsewhere=name in {DATA_OPERATION, CHANGE_OPERATION},
     )
     source = location_of(handler)
     return Endpoint(Operation(name=name, method=method, rules=rules, allow=anyone, source=source), handler)

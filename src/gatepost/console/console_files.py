@@ -15,6 +15,8 @@ ASSETS = f"{ROOT}/assets/"
 DATA = f"{ROOT}/api/"
 """What stands before the path of a page of the admin listener."""
 SESSION = f"{ROOT}/session"
+DATA_OPERATION, CHANGE_OPERATION = "console.data", "console.change"
+"""What a public listener calls asking for data, and for a change. What fails there is what was looked at."""
 
 POLICY = "; ".join(
     (

@@ -19,9 +19,12 @@ SECONDS = 10.0
 OPERATOR = "gatepost-operator"
 """The header that names the user for whom a worker asks."""
 
+SHORTENED = "gatepost-shortened"
+"""The header that asks for data with addresses and keys shortened, and with which the listener says that it is."""
+
 PASSED_ON = ("accept", "content-type", "if-none-match")
 """Headers of requests that the listener needs. What could say who is looking is not passed on."""
-PASSED_BACK = ("cache-control", "etag", "gatepost-before", *HEADERS)
+PASSED_BACK = ("cache-control", "etag", "gatepost-before", SHORTENED, *HEADERS)
 
 
 class Forwarded(NamedTuple):
@@ -62,11 +65,15 @@ class Forwarding:
         body: bytes,
         *,
         operator: str | None = None,
+        is_shortened: bool = False,
     ) -> Forwarded:
-        """What it responds. Where it does not, a response says so: 502, or 504 after SECONDS."""
+        """What it responds, `is_shortened` for who may not see all. Where it does not, a response says so: 502, or 504
+        after SECONDS."""
         passed = {name: headers[name] for name in PASSED_ON if name in headers}
         if operator is not None:
             passed[OPERATOR] = quote(operator)
+        if is_shortened:
+            passed[SHORTENED] = "1"
         connection = AdminConnection(self._path)
         try:
             connection.request(method, f"{path}?{urlencode(query)}" if query else path, body or None, passed)
@@ -78,6 +85,8 @@ class Forwarding:
             return _failure(502, "The monitor of the server does not respond.")
         finally:
             connection.close()
+        if is_shortened and response.status == 200 and response.getheader(SHORTENED) is None:
+            return _failure(502, "The monitor is of a version that shortens nothing: start the server again.")
         back = {name: value for name in PASSED_BACK if (value := response.getheader(name)) is not None}
         return Forwarded(response.status, response.getheader("content-type", "text/plain"), back, found)
 

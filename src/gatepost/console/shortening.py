@@ -3,6 +3,7 @@ their ends. Known by the names of members, which are those of log lines and of t
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
@@ -10,17 +11,22 @@ import msgspec
 ADDRESSES = frozenset({"client", "address", "key"})
 KEYS = frozenset({"client", "actor_id", "user_id", "key"})
 KEY_SHOWN = 6
+DEPTH_MAX = 64
 IPV4_PREFIX, IPV6_PREFIX = 24, 48
 
 
 def shortened(data: bytes) -> bytes:
-    """JSON, or lines of it, with what is of clients and users shortened."""
+    """JSON, or lines of it, with what is of clients and users shortened. What is nested deeper than DEPTH_MAX, as no
+    page is, is left out."""
     try:
         return msgspec.json.encode(_of(msgspec.json.decode(data))) + b"\n"
+    except RecursionError:
+        return b"null\n"
     except msgspec.DecodeError:
         return b"".join(map(_line, data.splitlines()))
 
 
+@lru_cache(4096)
 def shortened_address(text: str) -> str | None:
     """The network of an address; None for what is none. A network stays as it is."""
     try:
@@ -28,7 +34,7 @@ def shortened_address(text: str) -> str | None:
     except ValueError:
         return None
     prefix = IPV4_PREFIX if address.version == 4 else IPV6_PREFIX
-    return str(ipaddress.ip_network(f"{text}/{prefix}", strict=False))
+    return str(ipaddress.ip_network(f"{text.partition('%')[0]}/{prefix}", strict=False))
 
 
 def shortened_key(text: str) -> str:
@@ -39,16 +45,20 @@ def shortened_key(text: str) -> str:
 def _line(line: bytes) -> bytes:
     try:
         return msgspec.json.encode(_of(msgspec.json.decode(line))) + b"\n"
+    except RecursionError:
+        return b"null\n"
     except msgspec.DecodeError:
         return line + b"\n"
 
 
-def _of(value: Any, name: str = "") -> Any:
+def _of(value: Any, name: str = "", depth: int = 0) -> Any:
+    if isinstance(value, dict | list) and depth == DEPTH_MAX:
+        return None
     if isinstance(value, dict):
         found = cast("dict[str, Any]", value)
-        return {key: _of(each, key) for key, each in found.items()}
+        return {key: _of(each, key, depth + 1) for key, each in found.items()}
     if isinstance(value, list):
-        return [_of(each, name) for each in cast("Sequence[Any]", value)]
+        return [_of(each, name, depth + 1) for each in cast("Sequence[Any]", value)]
     if name not in KEYS and name not in ADDRESSES:
         return value
     if isinstance(value, str):

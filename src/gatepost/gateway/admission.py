@@ -14,8 +14,8 @@ service long after the cause of the overload is over (decision 0022). So:
 
 The whole state is the age of the oldest, the order, and the credit for refusals; earlier refusals are not remembered.
 How many may run follows from their latency (`concurrency_limit.py`). Mounted applications wait for services of their
-own, which says nothing about this process: they do not count towards the limit, and wait only while the event loop is
-behind.
+own, and the console for the monitor, which says nothing about this process: they do not count towards the limit, and
+wait only while the event loop is behind.
 """
 
 import asyncio
@@ -107,7 +107,7 @@ class AdmissionQueue:
             self._attach(now)
         admission.rules = rules = call.rules
         if now < self._pass_until and not self.waiting:
-            if rules is not None and rules.is_foreign:
+            if rules is not None and rules.waits_elsewhere:
                 return None
             # The fast path, for nearly every request; only while the queue is empty, or it would overtake those in it.
             if self.running < self._concurrency.limit:
@@ -165,7 +165,7 @@ class AdmissionQueue:
 
     def _lane(self, call: Call, rules: RouteRules) -> QueueLane:
         """The lane of a request. Clients may lower their own priority, not raise it."""
-        if rules.is_foreign:
+        if rules.waits_elsewhere:
             return self._mounted
         is_bulk = call.headers.get(b"priority", b"").startswith(BULK_URGENCY)
         return self._signed_in if self._is_known(call) and not is_bulk else self._lower
@@ -213,7 +213,7 @@ class AdmissionQueue:
         pending = self._dequeue(admission)
         if pending.done():  # its task was cancelled, and has not run since
             return
-        if admission.rules is None or not admission.rules.is_foreign:
+        if admission.rules is None or not admission.rules.waits_elsewhere:
             admission.begun_at = now
             self.running += 1
         pending.set_result(None)

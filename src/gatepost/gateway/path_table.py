@@ -133,6 +133,7 @@ class PathTable:
             headers=rules.composed_headers(self._location(pattern)),
             cors=rules.cors,
             is_foreign=True,
+            waits_elsewhere=True,
         )
         if rules.strict_json is not False:
             self.strict.add(route)

@@ -9,14 +9,19 @@ from typing import Annotated
 import msgspec
 
 from gatepost.console.console_files import ASSETS, DATA, HEADERS, ROOT, ConsoleFile, console_files
+from gatepost.console.forwarding import SHORTENED
+from gatepost.console.shortening import shortened
 from gatepost.events import RecordsRevealed
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.other_instances import OtherInstances
 from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.monitor.query_values import text
 
 ALL = "all"
 OF_ALL = {"/history", "/changes"}
 """Pages that know of other instances by themselves: from the database."""
+NOT_SHOWN = {"console", "acts"}
+"""First names of paths that are no data: the console itself, and what commands note that ask no server."""
 
 
 class Revealed(msgspec.Struct, forbid_unknown_fields=True):
@@ -39,7 +44,10 @@ class ConsolePages:
 
     def _respond(self, request: Request) -> Page:
         if request.path.startswith(DATA):
-            return self._data(request)
+            page = self._data(request)
+            if SHORTENED not in request.headers:
+                return page
+            return page._replace(body=shortened(page.body), headers={**page.headers, SHORTENED: "1"})
         if request.method not in {"GET", "HEAD"}:
             return json_page(405, {"detail": "The console is read; what changes something is below /console/api/."})
         if request.path.startswith(ASSETS):
@@ -49,15 +57,18 @@ class ConsolePages:
 
     def _data(self, request: Request) -> Page:
         kind, *names = request.path.removeprefix(DATA).split("/", 2)
-        if f"/{kind}" == ROOT:
+        if kind in NOT_SHOWN:
             return _missing(request)
         # The last name is what follows: networks have a slash, which no proxy lets through as an escape.
         path = "/".join(("", kind, *names[:1], *(each.replace("/", "%2F") for each in names[1:])))
         asked = request._replace(path=path)
-        name = request.query.get("instance")
-        if name in {None, self._monitored.instance, ALL}:
+        try:
+            name = text(request.query, "instance")
+        except ValueError as error:
+            return json_page(422, {"detail": str(error)})
+        if name is None or name in {self._monitored.instance, ALL}:
             return self._pages.find(asked)
-        found = self._others.ask(str(name), asked)
+        found = self._others.ask(name, asked)
         # What an instance that is silent has copied to the database is what is left of it.
         return self._pages.find(asked) if found.status in {503, 504} and path in OF_ALL else found
 

@@ -1,18 +1,24 @@
 """`OtherInstances`: asks the admin port of another instance for a page, for the console that shows them all.
 
 With the token that all instances share. One that does not answer in time is said not to, and since when it is silent.
+Whoever answers at the address that is written for an instance is not trusted: what is passed on has the form of a page.
 """
 
+import contextlib
 import http.client
-import time
+import socket
+import threading
+from collections.abc import Generator
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
+import msgspec
+
 from gatepost.console.forwarding import OPERATOR
 from gatepost.moments import shown_moment_or_none
 from gatepost.monitor.context import MonitorContext
-from gatepost.monitor.page_table import Page, Request, json_page
+from gatepost.monitor.page_table import JSON, Page, Request, json_page
 from gatepost.records.records_database import RecordsAway
 
 PATIENCE_SECONDS = 4.0
@@ -20,6 +26,8 @@ BODY_BYTES_MAX = 8 * 1024 * 1024
 
 _FIND = "SELECT admin_address, beat_at FROM gatepost.instances WHERE name = $1"
 _PASSED_ON = ("accept", "content-type")
+_STATUSES = frozenset({200, 404, 405, 409, 413, 422, 500, 503})
+_TYPES = frozenset({JSON, "application/x-ndjson", "text/plain", "application/openmetrics-text"})
 
 
 class _Known(NamedTuple):
@@ -84,18 +92,56 @@ class OtherInstances:
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         headers |= {"authorization": f"Bearer {self._token}", OPERATOR: quote(request.operator)}
         target = f"{request.path}?{urlencode(query)}" if query else request.path
-        deadline = time.monotonic() + PATIENCE_SECONDS
         try:
-            connection.request(request.method, target, request.body or None, headers)
-            response = connection.getresponse()
-            if response.status in {401, 403}:
-                raise _NotAsked("has another GATEPOST_ADMIN_TOKEN: it has to be the same at all instances.")
-            body = bytearray()
-            while part := response.read1(65_536):
-                body += part
-                if len(body) > BODY_BYTES_MAX or time.monotonic() > deadline:
-                    raise TimeoutError
-            content_type = response.getheader("content-type", "text/plain")
+            connection.connect()
+            with _ended_in(PATIENCE_SECONDS, connection.sock):
+                connection.request(request.method, target, request.body or None, headers)
+                response = connection.getresponse()
+                body = response.read(BODY_BYTES_MAX + 1)
         finally:
             connection.close()
-        return Page(response.status, content_type, bytes(body))
+        if response.status in {401, 403}:
+            raise _NotAsked("has another GATEPOST_ADMIN_TOKEN: it has to be the same at all instances.")
+        content_type = response.getheader("content-type", "")
+        if not _is_page(response.status, content_type, body):
+            raise _NotAsked(f"does not answer: at {address} is something else.")
+        return Page(response.status, content_type, body)
+
+
+@contextlib.contextmanager
+def _ended_in(seconds: float, connection: socket.socket) -> Generator[None]:
+    """Have what is done with a connection end in time, however little comes at a time. Raises TimeoutError."""
+    is_late = threading.Event()
+
+    def end() -> None:
+        is_late.set()
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException):
+        if is_late.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
+    if is_late.is_set():
+        raise TimeoutError
+
+
+def _is_page(status: int, content_type: str, body: bytes) -> bool:
+    """Whether that is what an admin listener responds."""
+    media_type = content_type.partition(";")[0]
+    if status not in _STATUSES or media_type not in _TYPES or not content_type.isprintable():
+        return False
+    if len(body) > BODY_BYTES_MAX:
+        return False
+    if media_type == JSON:
+        try:
+            msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        except (msgspec.DecodeError, RecursionError):
+            return False
+    return True

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from gatepost.console.console_files import CHANGE_OPERATION, DATA_OPERATION
 from gatepost.metrics import families
 from gatepost.metrics.families import Family
 from gatepost.monitor.windows import Window
@@ -22,6 +23,9 @@ COUNTED: Mapping[str, Family] = {
     "shed": families.SHED,
 }
 """What is a problem as soon as it is counted."""
+
+_LOOKING = frozenset({DATA_OPERATION, CHANGE_OPERATION})
+"""Whoever looks at an instance that is silent is told so with a 503, which is no failure of this one."""
 
 
 class Failing(NamedTuple):
@@ -93,11 +97,15 @@ def failing_in(step: Step, errors_min: int = ERRORS_MIN) -> Failing | None:
     requests: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     for ((_, operation), (_, status)), histogram in step.histograms.get(families.REQUEST_SECONDS.name, {}).items():
+        if operation in _LOOKING:
+            continue
         requests[operation] += histogram.observations
         if status == "5xx":
             failed[operation] += histogram.observations
     codes: Counter[tuple[str, str]] = Counter()
     for ((_, operation), (_, code)), count in step.counters.get(families.FAILURES.name, {}).items():
+        if operation in _LOOKING:
+            continue
         codes[operation, code] += round(count)
     return _most(
         [

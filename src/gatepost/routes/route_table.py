@@ -176,4 +176,11 @@ def _options(sibling: RouteRules, allow: bytes) -> Match:
 
 
 def _mount_rules(prefix: str, mount: Mount) -> RouteRules:
-    return RouteRules(pattern=f"{prefix}/*", kind="mount", headers=mount.headers, cors=mount.cors, is_foreign=True)
+    return RouteRules(
+        pattern=f"{prefix}/*",
+        kind="mount",
+        headers=mount.headers,
+        cors=mount.cors,
+        is_foreign=True,
+        waits_elsewhere=True,
+    )

@@ -1,7 +1,9 @@
 """The console on a public listener: who may read and who may change what, and what pages of others cannot do."""
 
 import asyncio
+import itertools
 import re
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +15,10 @@ from examples.bookshop.app import app
 from sqlalchemy import MetaData
 
 from gatepost.accounts.new_users import change_user, create_user
+from gatepost.console import console_endpoints
 from gatepost.console.console_files import POLICY
+from gatepost.console.forwarding import SHORTENED
+from gatepost.console.shortening import shortened
 from gatepost.monitor.admin import AdminServer, open_socket
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.testing import TestApp
@@ -74,13 +79,25 @@ def database_metadata() -> MetaData:
 
 
 @pytest.fixture
-def admin(tmp_path: Path) -> Iterator[tuple[Path, list[Request]]]:
+def hold() -> threading.Event:
+    """What the admin listener waits for before it responds."""
+    found = threading.Event()
+    found.set()
+    return found
+
+
+@pytest.fixture
+def admin(tmp_path: Path, hold: threading.Event) -> Iterator[tuple[Path, list[Request]]]:
     """The socket of an admin listener, and what it was asked."""
     asked: list[Request] = []
 
     def find(request: Request) -> Page:
+        hold.wait(30)
         asked.append(request)
-        return json_page(200, {"path": request.path, "query": request.query, "client": "203.0.113.9"})
+        page = json_page(200, {"path": request.path, "query": request.query, "client": "203.0.113.9"})
+        if SHORTENED not in request.headers or "whole" in request.query:
+            return page
+        return page._replace(body=shortened(page.body), headers={SHORTENED: "1"})
 
     path = tmp_path / "admin.sock"
     server = AdminServer(open_socket(path), find, None)
@@ -259,6 +276,28 @@ async def test_pages_of_others_can_neither_read_nor_change_nor_sign_in_nor_out(c
 async def test_readers_get_no_whole_addresses(console: Console) -> None:
     for who, client in (("reader", "203.0.113.0/24"), ("writer", "203.0.113.9")):
         assert (await console.ask("GET", "/console/api/clients", await console.cookie(who)))[1]["client"] == client
+
+
+async def test_readers_get_nothing_that_the_monitor_does_not_shorten(console: Console) -> None:
+    for who, expected in (("reader", 502), ("writer", 200)):
+        status, found, _ = await console.ask("GET", "/console/api/clients?whole=1", await console.cookie(who))
+        assert (status, "client" in found) == (expected, status == 200)
+
+
+async def test_a_monitor_that_hangs_keeps_few_waiting_and_nobody_of_the_api(
+    console: Console, hold: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console_endpoints, "ASKED_MAX", 6)
+    cookie = await console.cookie("reader")
+    hold.clear()
+    asking = [asyncio.create_task(console.ask("GET", "/console/api/state", cookie)) for _ in range(9)]
+    refused = [await each for each in itertools.islice(asyncio.as_completed(asking), 3)]
+    assert [(status, found["code"]) for status, found, _ in refused] == [(503, "console_unavailable")] * 3
+    # Those that wait are no requests of the API that run, so that its limit does not learn from them.
+    assert app.running.gate._queue.running == 0  # pyright: ignore[reportPrivateUsage]
+    assert (await console.ask("GET", "/api/books"))[0] == 200
+    hold.set()
+    assert sorted([(await each)[0] for each in asking]) == [200] * 6 + [503] * 3
 
 
 async def test_no_page_frames_the_console(console: Console) -> None:

@@ -1,6 +1,7 @@
 """The console of one instance shows the pages of another, and says so where that does not answer."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import socket
@@ -151,6 +152,67 @@ async def test_one_that_does_not_answer_is_said_not_to(
         assert (await asked(one, "changes", instance="three"))[1]["from"] == "database"
     status, unknown = await asked(one, "clients", instance="four")
     assert (status, unknown["detail"]) == (404, "There is no instance four.")
+
+
+JSON = b"content-type: application/json\r\n"
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [
+        (b"200 OK\r\ncontent-type: application/json; charset=utf-8\r\n\r\n{}", 200),
+        (b"200 OK\r\ncontent-type: text/html\r\n\r\n<script></script>", 503),
+        (b"200 OK\r\ncontent-type: application/json\r\n a: b\r\n\r\n{}", 503),
+        (b"302 Found\r\nlocation: http://127.0.0.1:1/\r\n" + JSON + b"\r\n{}", 503),
+        (b"101 Switching Protocols\r\n" + JSON + b"\r\n{}", 503),
+        (b"200 OK\r\n" + JSON + b"\r\n[]", 503),
+        (b"200 OK\r\n" + JSON + b'\r\n{"deep":' + DEEP + b"}", 503),
+        (b"200 OK\r\n" + JSON + b'\r\n{"much":"' + b"x" * other_instances.BODY_BYTES_MAX + b'"}', 503),
+    ],
+    ids=["page", "markup", "folded", "redirect", "upgrade", "list", "deep", "much"],
+)
+async def test_only_what_has_the_form_of_a_page_is_passed_on(
+    one_and_two: tuple[MonitorContext, MonitorContext, AdminServer], database_url: str, response: bytes, status: int
+) -> None:
+    one, _, _ = one_and_two
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + response)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
+        await register(database_url, "three", f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        assert (await asked(one, "clients", instance="three"))[0] == status
+
+
+@pytest.mark.parametrize("begun", [b"", b"200 OK\r\n\r\n"], ids=["head", "body"])
+async def test_one_that_answers_little_by_little_does_not_answer(
+    one_and_two: tuple[MonitorContext, MonitorContext, AdminServer],
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    begun: bytes,
+) -> None:
+    one, _, _ = one_and_two
+    monkeypatch.setattr(other_instances, "PATIENCE_SECONDS", 0.3)
+    has_ended = asyncio.Event()
+
+    async def respond(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 " + begun)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"2")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        has_ended.set()
+
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
+        await register(database_url, "three", f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        assert (await asked(one, "clients", instance="three"))[0] == 504
+        await has_ended.wait()
 
 
 async def test_a_token_that_differs_or_is_missing_is_named(

@@ -54,6 +54,7 @@ def route(
         limits=named(name, limits) if limits else (),
         body_bytes_max=body_bytes_max,
         is_foreign=kind == "mount",
+        waits_elsewhere=kind == "mount",
     )
 
 

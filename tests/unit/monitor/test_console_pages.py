@@ -106,6 +106,23 @@ def test_the_data_is_that_of_the_admin_listener(client: httpx.Client) -> None:
     assert client.get("/console/api/" + "console/api/" * 4000).status_code == 404
 
 
+def test_what_commands_note_is_no_data_of_the_console(client: httpx.Client) -> None:
+    act = {"act": "users delete", "detail": "ada@shop.example"}
+    assert client.put("/console/api/acts", json=act).status_code == 404
+    assert client.put("/acts", json=act).status_code == 200
+
+
+def test_no_instance_is_called_what_no_name_can_be(client: httpx.Client) -> None:
+    for name in ("%00", "%1b%5b31m", "%E2%80%AE", "x" * 301):
+        assert client.get(f"/console/api/operations?instance={name}").status_code == 422
+
+
+def test_data_is_shortened_for_who_asks_for_that_and_says_so(client: httpx.Client) -> None:
+    shown = client.get("/console/api/planets/203.0.113.9", headers={"gatepost-shortened": "1"})
+    assert shown.headers["gatepost-shortened"] == "1"
+    assert "gatepost-shortened" not in client.get("/console/api/planets/203.0.113.9").headers
+
+
 def test_everyone_who_reaches_the_socket_may_write(client: httpx.Client) -> None:
     session = client.get("/console/api/session").json()
     assert session.pop("name").startswith("uid ")

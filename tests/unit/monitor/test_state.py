@@ -23,6 +23,7 @@ def route_of(operation: str) -> str:
         ([READY], step(failures={("books.list", "database_timeout"): 4}), "ok", None),
         ([READY], step(requests={"books.list": 10_000}, failures={("books.list", "overloaded"): 50}), "ok", None),
         ([READY], step(failures={("books.list", "overloaded"): 31}), "degraded", "3.1 % of `books.list` answer"),
+        ([READY], step(failures={("console.data", "503"): 31}), "ok", None),
         ([], step(), "down", "No worker has started."),
         ([BUSY], step(), "down", "No worker is ready."),
         ([READY, BUSY], step(), "degraded", "1 of 2 workers are not ready."),
