@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from gatepost.console.shortening import shortened
+from gatepost.console.shortening import shortened, widened_client
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,8 @@ from gatepost.console.shortening import shortened
         ({"actor_id": 1234567}, {"actor_id": "…234567"}),
         ({"user_id": "7"}, {"user_id": "7"}),
         ({"client": "fe80::1%eth0"}, {"client": "fe80::/48"}),
+        ({"path": "/console/api/limits/address/203.0.113.9"}, {"path": "/console/api/limits/address/…"}),
+        ({"path": "/api/books"}, {"path": "/api/books"}),
         ({"lines": [{"key": "203.0.113.9", "route": "/a"}]}, {"lines": [{"key": "203.0.113.0/24", "route": "/a"}]}),
         ({"client": None, "status": 203, "at": "203.0.113.9"}, {"client": None, "status": 203, "at": "203.0.113.9"}),
     ],
@@ -32,3 +34,20 @@ def test_each_line_is_shortened_whatever_stands_beside_it() -> None:
 @pytest.mark.parametrize("depth", [65, 900, 500_000])
 def test_what_is_nested_too_deep_is_left_out(depth: int) -> None:
     assert b"203.0.113.9" not in shortened(b"[" * depth + b'{"client":"203.0.113.9"}' + b"]" * depth)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("203.0.113.9", "203.0.113.0/24"),
+        ("203.0.113.9/32", "203.0.113.0/24"),
+        ("203.0.113.128/25", "203.0.113.0/24"),
+        (" 203.0.113.9", "203.0.113.0/24"),
+        ("203.0.0.0/16", "203.0.0.0/16"),
+        ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ("fe80::1%eth0", "fe80::/48"),
+        ("…adbeef", "…adbeef"),
+    ],
+)
+def test_readers_ask_for_no_less_than_what_is_shown_to_them(asked: str, found: str) -> None:
+    assert widened_client(asked) == found

@@ -2,6 +2,7 @@
 their ends. Known by the names of members, which are those of log lines and of the admin listener's pages."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, cast
@@ -13,6 +14,8 @@ KEYS = frozenset({"client", "actor_id", "user_id", "key"})
 KEY_SHOWN = 6
 DEPTH_MAX = 64
 IPV4_PREFIX, IPV6_PREFIX = 24, 48
+
+_CLIENT_IN_PATH = re.compile(r"^(/console/api/limits/[^/]*/).*", re.DOTALL)
 
 
 def shortened(data: bytes) -> bytes:
@@ -37,6 +40,17 @@ def shortened_address(text: str) -> str | None:
     return str(ipaddress.ip_network(f"{text.partition('%')[0]}/{prefix}", strict=False))
 
 
+def widened_client(text: str) -> str:
+    """What a reader may ask for in place of an address, or of a network that is smaller than those that are shown: the
+    network that is shown. Anything else stays as it is."""
+    try:
+        network = ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError:
+        return text
+    prefix = IPV4_PREFIX if network.version == 4 else IPV6_PREFIX
+    return str(network if network.prefixlen <= prefix else network.supernet(new_prefix=prefix))
+
+
 def shortened_key(text: str) -> str:
     """The end of a key: those of a while begin alike."""
     return text if len(text) <= KEY_SHOWN else f"…{text[-KEY_SHOWN:]}"
@@ -59,6 +73,12 @@ def _of(value: Any, name: str = "", depth: int = 0) -> Any:
         return {key: _of(each, key, depth + 1) for key, each in found.items()}
     if isinstance(value, list):
         return [_of(each, name, depth + 1) for each in cast("Sequence[Any]", value)]
+    return _of_one(value, name)
+
+
+def _of_one(value: Any, name: str) -> Any:
+    if name == "path" and isinstance(value, str):  # what an operator did to the limits of a client, in the access log
+        return _CLIENT_IN_PATH.sub(r"\1…", value)
     if name not in KEYS and name not in ADDRESSES:
         return value
     if isinstance(value, str):

@@ -10,7 +10,7 @@ import msgspec
 
 from gatepost.console.console_files import ASSETS, DATA, HEADERS, ROOT, ConsoleFile, console_files
 from gatepost.console.forwarding import SHORTENED
-from gatepost.console.shortening import shortened
+from gatepost.console.shortening import shortened, widened_client
 from gatepost.events import RecordsRevealed
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.other_instances import OtherInstances
@@ -22,6 +22,8 @@ OF_ALL = {"/history", "/changes"}
 """Pages that know of other instances by themselves: from the database."""
 NOT_SHOWN = {"console", "acts"}
 """First names of paths that are no data: the console itself, and what commands note that ask no server."""
+ONE_CLIENT = f"{DATA}limits/"
+"""What begins the paths of what is left to a client."""
 
 
 class Revealed(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,16 +46,22 @@ class ConsolePages:
 
     def _respond(self, request: Request) -> Page:
         if request.path.startswith(DATA):
-            page = self._data(request)
-            if SHORTENED not in request.headers:
-                return page
-            return page._replace(body=shortened(page.body), headers={**page.headers, SHORTENED: "1"})
+            return self._shortened(request) if SHORTENED in request.headers else self._data(request)
         if request.method not in {"GET", "HEAD"}:
             return json_page(405, {"detail": "The console is read; what changes something is below /console/api/."})
         if request.path.startswith(ASSETS):
             file = console_files().find(request.path.removeprefix(ASSETS))
             return _missing(request) if file is None else _file_page(file, request)
         return _file_page(console_files().index, request)
+
+    def _shortened(self, request: Request) -> Page:
+        """For who may not see whole addresses: nor may they find one out by asking for one after the other."""
+        if request.path.startswith(ONE_CLIENT):
+            page = json_page(403, {"detail": "Limits of one client are for users with the role console.write."})
+        else:
+            query = {name: widened_client(each) if name == "client" else each for name, each in request.query.items()}
+            page = self._data(request._replace(query=query))
+        return page._replace(body=shortened(page.body), headers={**page.headers, SHORTENED: "1"})
 
     def _data(self, request: Request) -> Page:
         kind, *names = request.path.removeprefix(DATA).split("/", 2)

@@ -48,7 +48,7 @@ class LoopbackConsole(AdminServer):
         where, _, query = path.partition("?")
         given = parse_qs(query).get(_ONCE, [""])[0]
         if method == "GET" and where == ROOT and self._is_first_use(given):
-            cookie = f"{self._cookie}={self._secret}; Path=/; HttpOnly; SameSite=Strict"
+            cookie = f"{self._cookie}={self._secret}; Path={ROOT}; HttpOnly; SameSite=Strict"
             return Page(303, TEXT, b"", {**HEADERS, "location": ROOT, "set-cookie": cookie})
         said = b"Open the address that `gatepost console` has printed. It works once: run the command again.\n"
         return Page(403, TEXT, said, HEADERS)

@@ -121,6 +121,8 @@ def test_data_is_shortened_for_who_asks_for_that_and_says_so(client: httpx.Clien
     shown = client.get("/console/api/planets/203.0.113.9", headers={"gatepost-shortened": "1"})
     assert shown.headers["gatepost-shortened"] == "1"
     assert "gatepost-shortened" not in client.get("/console/api/planets/203.0.113.9").headers
+    # What is left to one address would tell whether it is the one of those that are shown as a network.
+    assert client.get("/console/api/limits/address/203.0.113.9", headers={"gatepost-shortened": "1"}).status_code == 403
 
 
 def test_everyone_who_reaches_the_socket_may_write(client: httpx.Client) -> None:

@@ -53,7 +53,7 @@ def browser(console: Console) -> Iterator[httpx.Client]:
         opened = client.get(console.address)
         assert (opened.status_code, opened.headers["location"]) == (303, "/console")
         cookie = opened.headers["set-cookie"]
-        assert cookie.endswith("; Path=/; HttpOnly; SameSite=Strict")
+        assert cookie.endswith("; Path=/console; HttpOnly; SameSite=Strict")
         yield client
 
 
@@ -136,8 +136,11 @@ def test_a_change_names_its_origin(console: Console, browser: httpx.Client) -> N
 
 
 def test_nothing_but_the_console_is_opened(console: Console, browser: httpx.Client) -> None:
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies.jar)
     for path in ("/", "/metrics", "/state", "/consoles", "/x/console"):
-        assert browser.get(path).status_code == 404, path
+        # The browser sends the cookie to the console alone; whoever has it opens nothing else by it.
+        assert browser.get(path).status_code == 403, path
+        assert browser.get(path, headers={"cookie": cookies}).status_code == 404, path
     assert console.asked == []
 
 
