@@ -4,15 +4,18 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from msgspec.structs import asdict
 
+from gatepost.bounded_cache import BoundedCache
 from gatepost.metrics import families
 from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_copies import KEPT_SECONDS
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
+from gatepost.monitor.interval_sums import IntervalSums
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.query_values import duration_asked, moment_asked, text
 from gatepost.monitor.request_sums import RequestSums
@@ -42,6 +45,10 @@ GAUGES = (
 )
 """Those that are shown of the whole instance."""
 
+KEPT_MAX = 512
+"""Steps that are kept once they are over, of all requests, or of one of the operations that were asked for last."""
+OPERATIONS_MAX = 8
+
 _LENGTHS = (10, 60, 600, 3600, 21_600, 86_400)
 
 _ROWS = """
@@ -68,6 +75,7 @@ class HistoryPage:
         self._context = context
         self._instance = context.monitored.instance
         self._records = records
+        self._parts: BoundedCache[str | None, IntervalSums[Part]] = BoundedCache(OPERATIONS_MAX)
         context.pages.add("GET", "/history", self._page)
 
     def _page(self, request: Request) -> Page:
@@ -77,7 +85,7 @@ class HistoryPage:
         except ValueError as error:
             return json_page(422, {"detail": str(error)})
         is_own = asked.instance in {None, self._instance}
-        parts: defaultdict[float, Part] = defaultdict(Part)
+        parts: defaultdict[float, Part] = defaultdict(partial(Part, asked.operation))
         source = "ring" if is_own else "database"
         try:
             if is_own:
@@ -104,12 +112,20 @@ class HistoryPage:
         if now - asked.since > RING_SECONDS and asked.step_seconds > STEP_SECONDS:
             with contextlib.suppress(RecordsAway, TimeoutError):
                 begin = self._add_rows(parts, asked._replace(instance=self._instance), now) or begin
-        for kept in self._records.ring.steps(begin, asked.until):
-            if begin < (kept.since + kept.until) / 2 <= asked.until:
-                _add(parts, asked, kept.data)
+        length = asked.step_seconds
+        lengths = [length, 60] if length > 60 and length % 60 == 0 else [length]
+        for at, part in self._parts_of(asked.operation).between(begin, asked.until, lengths):
+            parts[at // length * length].add(part)
         if asked.until >= now:
             _add(parts, asked, encoded(self._records.unfinished()))
         return "ring" if begin == asked.since else "database"
+
+    def _parts_of(self, operation: str | None) -> "IntervalSums[Part]":
+        found = self._parts.get(operation)
+        if found is None:
+            found = IntervalSums(self._records.ring, partial(Part, operation), KEPT_MAX)
+            self._parts[operation] = found
+        return found
 
     def _add_rows(self, parts: "defaultdict[float, Part]", asked: Asked, now: float) -> float | None:
         """From the database; when the last of the steps ended."""
@@ -126,24 +142,36 @@ class HistoryPage:
 
 
 class Part:
-    """A step that is shown: all those of the history that are within it."""
+    """A step that is shown: all those of the history that are within it, or what they have of one operation."""
 
-    def __init__(self) -> None:
+    def __init__(self, operation: str | None) -> None:
+        self._operation = operation
         self._requests = RequestSums()
         self._gauges: dict[str, Gauge] = {}
-        self._seconds = 0.0
+        self.covered_seconds = 0.0
 
-    def add(self, step: OpenedStep, operation: str | None) -> None:
-        """Add a step, or what it has of one operation."""
-        self._seconds += step.until - step.since
-        self._requests.add_step(step, operation)
-        for name in GAUGES if operation is None else ():
+    def add_step(self, step: OpenedStep) -> None:
+        """Add a step of the history."""
+        self.covered_seconds += step.until - step.since
+        self._requests.add_step(step, self._operation)
+        for name in GAUGES if self._operation is None else ():
             for _, seen in step.gauges(name):
-                self._gauges[name] = seen if name not in self._gauges else self._gauges[name].plus(seen)
+                self._add_gauge(name, seen)
+
+    def add(self, other: "Part") -> None:
+        """Add all of another one."""
+        self.covered_seconds += other.covered_seconds
+        self._requests.add(other._requests)
+        for name, seen in other._gauges.items():
+            self._add_gauge(name, seen)
+
+    def _add_gauge(self, name: str, seen: Gauge) -> None:
+        known = self._gauges.get(name)
+        self._gauges[name] = seen if known is None else known.plus(seen)
 
     def shown(self) -> dict[str, Any]:
         """As JSON."""
-        shown = {"covered_seconds": round(self._seconds, 3), **asdict(self._requests.figures())}
+        shown = {"covered_seconds": round(self.covered_seconds, 3), **asdict(self._requests.figures())}
         if self._gauges:
             shown["gauges"] = {
                 name.removeprefix("gatepost_"): {"mean": round(seen.total / seen.samples, 6), "most": seen.most}
@@ -158,7 +186,7 @@ def _add(parts: "defaultdict[float, Part]", asked: Asked, data: bytes) -> float:
         step = opened(data)
     except ValueError:  # of a version that comes after this one
         return 0.0
-    parts[step.middle // asked.step_seconds * asked.step_seconds].add(step, asked.operation)
+    parts[step.middle // asked.step_seconds * asked.step_seconds].add_step(step)
     return step.until
 
 

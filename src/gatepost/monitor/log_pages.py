@@ -5,7 +5,7 @@ are gone, and of those that were lost.
 """
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,14 +18,17 @@ from gatepost.metrics import families
 from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
+from gatepost.monitor.interval_sums import IntervalSums
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.query_values import moment_asked, one_of, shown, text, whole_number
-from gatepost.records.step_decoding import opened
+from gatepost.records.step_decoding import OpenedStep, opened
 from gatepost.records.step_encoding import encoded
 
 COUNT = 200
 COUNT_MAX = 1000
 HISTOGRAM_STEPS = 60
+KEPT_MAX = 512
+"""Intervals whose counts are kept, a few numbers each."""
 NDJSON = "application/x-ndjson"
 
 _NAMES = ("category", "level", "route", "actor", "request", "client", "code", "since", "count", "before", "after")
@@ -38,6 +41,25 @@ class _Asked(NamedTuple):
     after: LogPlace | None
 
 
+class LineCounts:
+    """How many lines there were, by category and level, and how many were lost."""
+
+    def __init__(self) -> None:
+        self.lines: Counter[tuple[str, ...]] = Counter()
+        self.lost = 0
+
+    def add_step(self, step: OpenedStep) -> None:
+        """Add a step of the history."""
+        for labels, value in step.counters(families.LOG_LINES.name):
+            self.lines[labels] += round(value)
+        self.lost += round(step.total(families.LOG_LINES_LOST.name))
+
+    def add(self, other: "LineCounts") -> None:
+        """Add those of another while."""
+        self.lines.update(other.lines)
+        self.lost += other.lost
+
+
 class LogPages:
     """Serves them. Files are read in the thread of the request, a few MiB at most."""
 
@@ -46,6 +68,7 @@ class LogPages:
         self._folder = None if folder is None else Path(folder)
         self._memory = context.monitored.memory
         self._history = history
+        self._counts = IntervalSums(history.ring, LineCounts, KEPT_MAX)
         context.pages.add("GET", "/logs", self._page)
         context.pages.add("GET", "/logs/histogram", self._histogram)
 
@@ -79,14 +102,15 @@ class LogPages:
         step = max(1, round((now - since) / HISTOGRAM_STEPS / STEP_SECONDS)) * STEP_SECONDS
         counts: defaultdict[float, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
         lost: defaultdict[float, int] = defaultdict(int)
-        kept = (each.data for each in self._history.ring.steps(since, now))
-        for data in (*kept, encoded(self._history.unfinished())):
-            found = opened(data)
-            at = found.middle // step * step
-            for (line_category, level), value in found.counters(families.LOG_LINES.name):
+        latest, unfinished = opened(encoded(self._history.unfinished())), LineCounts()
+        unfinished.add_step(latest)
+        lengths = [step, 60] if step > 60 and step % 60 == 0 else [step]
+        for begin, found in (*self._counts.between(since, now, lengths), (latest.middle, unfinished)):
+            at = begin // step * step
+            for (line_category, level), value in found.lines.items():
                 if category is None or line_category == category:
-                    counts[at][level] += round(value)
-            lost[at] += round(sum(value for _, value in found.counters(families.LOG_LINES_LOST.name)))
+                    counts[at][level] += value
+            lost[at] += found.lost
         steps = [{"at": shown_moment(at), "levels": counts[at], "lost": lost[at]} for at in sorted({*counts, *lost})]
         return json_page(
             200, {"since": shown_moment(since), "step_seconds": step, "category": category, "steps": steps}

@@ -44,7 +44,7 @@ class RequestSums:
     """The requests of an operation, or of all of them, added up."""
 
     def __init__(self) -> None:
-        self._buckets = [0] * BUCKETS
+        self._buckets: dict[int, int] = {}
         self._classes: Counter[str] = Counter()
         self._totals = dict.fromkeys(_COUNTERS, 0.0)
         self.seconds_total = 0.0
@@ -52,7 +52,7 @@ class RequestSums:
     @property
     def buckets(self) -> Sequence[int]:
         """How many requests each bucket has."""
-        return self._buckets
+        return [self._buckets.get(bucket, 0) for bucket in range(BUCKETS)]
 
     @property
     def classes(self) -> Mapping[str, int]:
@@ -63,7 +63,7 @@ class RequestSums:
         """Add those of one class of the status."""
         buckets, observations = self._buckets, 0
         for bucket, count in counts:
-            buckets[bucket] += count
+            buckets[bucket] = buckets.get(bucket, 0) + count
             observations += count
         self._classes[status] += observations
         self.seconds_total += seconds
@@ -78,14 +78,18 @@ class RequestSums:
             if only is None or values[_OPERATION] == only:
                 self.add_histogram(values[_CLASS], counts, seconds)
         for name in _COUNTERS:
+            if only is None:
+                self._totals[name] += step.total(name)
+                continue
             for values, value in step.counters(name):
-                if only is None or values[_OPERATION] == only:
+                if values[_OPERATION] == only:
                     self._totals[name] += value
 
     def add(self, other: "RequestSums") -> None:
         """Add all of another."""
-        for bucket, count in enumerate(other._buckets):
-            self._buckets[bucket] += count
+        buckets = self._buckets
+        for bucket, count in other._buckets.items():
+            buckets[bucket] = buckets.get(bucket, 0) + count
         self._classes.update(other._classes)
         self.seconds_total += other.seconds_total
         for name, value in other._totals.items():
@@ -94,11 +98,11 @@ class RequestSums:
     @property
     def durations(self) -> list[tuple[float, int]]:
         """How many took how long: upper edges in seconds with their counts, without those of none."""
-        return [(EDGES[min(index, len(EDGES) - 1)], count) for index, count in enumerate(self._buckets) if count]
+        return [(EDGES[min(index, len(EDGES) - 1)], count) for index, count in enumerate(self.buckets) if count]
 
     def figures(self) -> RequestFigures:
         """What is shown."""
-        buckets = self._buckets
+        buckets = self.buckets
         return RequestFigures(
             sum(buckets),
             self._classes["5xx"],

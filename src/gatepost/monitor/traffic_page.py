@@ -1,12 +1,12 @@
 """`/traffic` of the admin listener: operations, statements and codes of any while of the last day, and one operation's
 histogram.
 
-From the ring of the history. Hours that are over are added up once, and kept: a day has thousands of steps.
+From the ring of the history. Hours, and shorter intervals at both ends, are added up once, and kept: a day has
+thousands of steps.
 """
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any
 
 from msgspec.structs import asdict
@@ -16,6 +16,7 @@ from gatepost.metrics.buckets import EDGES
 from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_records import HistoryRecords
+from gatepost.monitor.interval_sums import IntervalSums
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.query_values import moment_asked, text
 from gatepost.monitor.request_sums import RequestSums, add_by_operation, sums_of_all
@@ -24,9 +25,10 @@ from gatepost.records.step_decoding import OpenedStep, opened
 from gatepost.records.step_encoding import encoded
 
 RING_SECONDS = 86_400
-HOUR_SECONDS = 3600
-SETTLED_SECONDS = 60.0
-"""An hour gets no more steps so long after its end."""
+LENGTHS = (3600, 600, 60)
+"""Of the intervals whose sums are kept, in seconds."""
+KEPT_MAX = 60
+"""Of those, which have up to some 300 KB each where there are 200 operations: a day is made of at most 52."""
 
 _COUNTERS = tuple(
     family.name
@@ -71,7 +73,7 @@ class TrafficPage:
 
     def __init__(self, context: MonitorContext, history: HistoryRecords) -> None:
         self._history = history
-        self._hours: dict[int, Traffic] = {}
+        self._kept = IntervalSums(history.ring, Traffic, KEPT_MAX)
         context.pages.add("GET", "/traffic", self._page)
 
     def _page(self, request: Request) -> Page:
@@ -101,40 +103,11 @@ class TrafficPage:
 
     def _between(self, since: float, until: float, now: float) -> Traffic:
         found = Traffic()
-        first, last = int(-(-since // HOUR_SECONDS)), int(min(until, now - SETTLED_SECONDS) // HOUR_SECONDS)
-        if first >= last:
-            self._add_steps(found, since, until)
-        else:
-            self._add_steps(found, since, first * HOUR_SECONDS)
-            for hour in range(first, last):
-                found.add(self._of_hour(hour, now))
-            self._add_steps(found, last * HOUR_SECONDS, until)
+        for _, part in self._kept.between(since, until, LENGTHS):
+            found.add(part)
         if until >= now - 1:
             found.add_step(opened(encoded(self._history.unfinished())))
         return found
-
-    def _of_hour(self, hour: int, now: float) -> Traffic:
-        """What an hour had that is over."""
-        known = self._hours.get(hour)
-        if known is None:
-            known = Traffic()
-            self._add_steps(known, hour * HOUR_SECONDS, (hour + 1) * HOUR_SECONDS)
-            oldest = (now - RING_SECONDS) // HOUR_SECONDS
-            kept = {each: traffic for each, traffic in self._hours.items() if each >= oldest}
-            self._hours = {**kept, hour: known}
-        return known
-
-    def _add_steps(self, found: Traffic, since: float, until: float) -> None:
-        for step in self._steps(since, until):
-            found.add_step(step)
-
-    def _steps(self, since: float, until: float) -> Iterator[OpenedStep]:
-        for kept in self._history.ring.steps(since, until):
-            if since <= (kept.since + kept.until) / 2 < until:
-                try:
-                    yield opened(kept.data)
-                except ValueError:  # of a version that comes after this one
-                    continue
 
 
 def _of_operation(operation: str, sums: RequestSums) -> dict[str, Any]:

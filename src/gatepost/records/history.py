@@ -1,15 +1,15 @@
 """`HistoryRing`: the last steps of an instance, in a file of a fixed size. A kill at any moment leaves all but one.
 
 Off the request path. The file is a ring of slots; each has a number, its times, a length and a checksum. Slots are read
-and written by the system's calls, so that the ring takes no memory of the monitor.
+and written by the system's calls, so that of the ring only the times take memory of the monitor, 150 KB.
 """
 
-import math
 import os
 import struct
 import zlib
-from bisect import bisect_right
-from collections.abc import Iterator
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gatepost.records.snapshots import written
@@ -43,7 +43,15 @@ class HistoryRing:
         self.slots = size // SLOT_BYTES
         self.unreadable = 0
         """How many slots held something that could not be read. A kill leaves one."""
-        self.last = max((step.number for step in self._scanned()), default=0)
+        self._since = array("d", bytes(8 * self.slots))
+        self._until = array("d", bytes(8 * self.slots))
+        self._is_ordered = True
+        found = {step.number: (step.since, step.until) for step in self._scanned()}
+        self.last = max(found, default=0)
+        since, until = 0.0, 0.0
+        for number in range(self.first, self.last + 1):
+            since, until = found.get(number, (since, until))  # where one cannot be read, it is not missed
+            self._note(number, since, until)
 
     @property
     def first(self) -> int:
@@ -58,6 +66,7 @@ class HistoryRing:
         head = _head.pack(*step[:3], len(step.data), _checksum(step))
         if not written(self._descriptor, head + step.data, self._offset(step.number)):
             return False
+        self._note(step.number, step.since, step.until)
         self.last = step.number
         return True
 
@@ -68,10 +77,7 @@ class HistoryRing:
 
     def steps(self, since: float, until: float) -> Iterator[KeptStep]:
         """Those with a part within these times, the oldest first."""
-        numbers = range(self.first, self.last + 1)
-        # Clocks that were set back make it no perfect order: near enough to begin, and then one by one.
-        start = bisect_right(numbers, since, key=self._until)
-        for number in numbers[start:]:
+        for number in self._numbers(since, until):
             step = self.read(number)
             if step is not None and step.until > since and step.since < until:
                 yield step
@@ -82,9 +88,19 @@ class HistoryRing:
             if (step := self.read(later)) is not None:
                 yield step
 
-    def _until(self, number: int) -> float:
-        # Where one cannot be read, the next one that can is as good a place to look on.
-        return next((step.until for step in self.behind(number - 1)), math.inf)
+    def _numbers(self, since: float, until: float) -> Sequence[int]:
+        numbers, slots = range(self.first, self.last + 1), self.slots
+        if not self._is_ordered:  # a clock was set back
+            return [n for n in numbers if self._until[n % slots] > since and self._since[n % slots] < until]
+        start = bisect_right(numbers, since, key=lambda number: self._until[number % slots])
+        end = bisect_left(numbers, until, key=lambda number: self._since[number % slots])
+        return numbers[start:end]
+
+    def _note(self, number: int, since: float, until: float) -> None:
+        place, before = number % self.slots, (number - 1) % self.slots
+        self._since[place], self._until[place] = since, until
+        if number > self.first and (since < self._since[before] or until < self._until[before]):
+            self._is_ordered = False
 
     def _offset(self, number: int) -> int:
         return number % self.slots * SLOT_BYTES

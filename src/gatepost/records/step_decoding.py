@@ -43,6 +43,11 @@ class OpenedStep(NamedTuple):
             for values, value in zip(self._label_values(family), family.values[0], strict=True):
                 yield values, read(value)
 
+    def total(self, name: str) -> float:
+        """What all counters of a family got more."""
+        family = self.families.get(name)
+        return 0.0 if family is None else sum(map(unscaled, family.values[0]) if is_scaled(name) else family.values[0])
+
     def histograms(self, name: str) -> Iterator[tuple[LabelValues, Iterable[tuple[int, int]], float]]:
         """What each histogram of a family got more: buckets with their counts, and seconds."""
         if (family := self.families.get(name)) is not None:

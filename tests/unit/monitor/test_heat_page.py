@@ -5,33 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.unit.monitor.kept_history import KeptHistory
 
 from gatepost.metrics.buckets import BUCKETS, EDGES
 from gatepost.monitor.heat_page import SHOWN_EDGES, HeatPage
 from gatepost.monitor.page_table import PageTable, Request
-from gatepost.records.history import KeptStep
-from gatepost.records.step_encoding import encoded
 from gatepost.records.steps import Histogram, Step
-
-
-class History:
-    """A ring with these steps, and one that goes on."""
-
-    def __init__(self, steps: list[Step]) -> None:
-        self._steps = steps
-        self.ring = self
-
-    def steps(self, since: float, until: float) -> list[KeptStep]:
-        """Those within these times."""
-        return [
-            KeptStep(number, step.since, step.until, encoded(step))
-            for number, step in enumerate(self._steps[:-1])
-            if step.until > since and step.since < until
-        ]
-
-    def unfinished(self) -> Step:
-        """The last one."""
-        return self._steps[-1]
 
 
 class Context:
@@ -52,7 +31,7 @@ def step(since: float, until: float, counts: dict[str, dict[int, int]]) -> Step:
 def asked(steps: list[Step], query: dict[str, str]) -> Any:
     """The page."""
     context: Any = Context()
-    history: Any = History(steps)
+    history: Any = KeptHistory(steps, goes_on=True)
     HeatPage(context, history)
     page = context.pages.find(Request("GET", "/heat", "", b"", "uid 0", query))
     return page.status, msgspec.json.decode(page.body)

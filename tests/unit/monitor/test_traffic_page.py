@@ -7,37 +7,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.unit.monitor.kept_history import KeptHistory
 
 from gatepost.events import Events
 from gatepost.metrics import families
 from gatepost.metrics.buckets import EDGES
 from gatepost.monitor.page_table import PageTable, Request
 from gatepost.monitor.traffic_page import TrafficPage
-from gatepost.records.history import KeptStep
-from gatepost.records.step_encoding import encoded
 from gatepost.records.steps import Histogram, Step
 
 STEP_SECONDS = 600
 HOURS = 5
-
-
-class History:
-    """A ring with steps up to now, which notes what was read; `unfinished` has nothing yet."""
-
-    def __init__(self, steps: list[Step]) -> None:
-        self.kept = [KeptStep(number, step.since, step.until, encoded(step)) for number, step in enumerate(steps)]
-        self.read: Counter[int] = Counter()
-        self.ring = self
-
-    def steps(self, since: float, until: float) -> list[KeptStep]:
-        """Those with a part within these times."""
-        found = [step for step in self.kept if step.until > since and step.since < until]
-        self.read.update(step.number for step in found)
-        return found
-
-    def unfinished(self) -> Step:
-        """Nothing was counted since."""
-        return Step(self.kept[-1].until, time.time())
 
 
 def step_of(number: int, until: float) -> Step:
@@ -62,14 +42,14 @@ def step_of(number: int, until: float) -> Step:
 
 
 @pytest.fixture
-def history() -> History:
+def history() -> KeptHistory:
     now = time.time()
     count = HOURS * 3600 // STEP_SECONDS
-    return History([step_of(number, now - (count - 1 - number) * STEP_SECONDS) for number in range(count)])
+    return KeptHistory([step_of(number, now - (count - 1 - number) * STEP_SECONDS) for number in range(count)])
 
 
 @pytest.fixture
-def pages(history: History) -> PageTable:
+def pages(history: KeptHistory) -> PageTable:
     table = PageTable(Events())
     context: Any = SimpleNamespace(pages=table)
     page_history: Any = history
@@ -96,12 +76,12 @@ def test_each_step_of_a_while_counts_once(pages: PageTable, minutes: int) -> Non
     assert asked(pages, since=f"{minutes}m")[1]["requests"] == shown["requests"]
 
 
-def test_hours_that_are_over_are_read_once(pages: PageTable, history: History) -> None:
+def test_hours_that_are_over_are_read_once(pages: PageTable, history: KeptHistory) -> None:
     asked(pages, since="5h")
-    first = Counter(history.read)
+    first = Counter(history.ring.handed)
     asked(pages, since="5h")
-    again = history.read - first
-    assert len(first) == len(history.kept)
+    again = history.ring.handed - first
+    assert len(first) == history.ring.last
     assert len(again) <= 2 * 3600 / STEP_SECONDS + 2
 
 
