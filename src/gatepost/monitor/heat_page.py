@@ -1,7 +1,7 @@
 """`/heat` of the admin listener: how many requests took how long, step by step, for a map of latency over time.
 
-From the ring of the history, which has the last day. The buckets of the metrics are put together, and longer ranges have
-longer steps, so that a map of any while has a few kilobytes.
+From the ring of the history, which has the last day. The buckets of the metrics are put together, and longer ranges
+have longer steps, so that a map of any while has a few kilobytes.
 """
 
 import sys
