@@ -43,7 +43,7 @@ class Watched:
     """An app that runs, and the console of it that `gatepost console` has opened: `once` is its address, which works
     for one browser, `address` what stands before its pages."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.socket = folder / "admin.sock"
         self.environ = {
@@ -51,8 +51,10 @@ class Watched:
             "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
             "GATEPOST_ADMIN_SOCKET": str(self.socket),
             "NO_COLOR": "1",
+            **settings,
         }
-        self.server = Running(["dev", "tests_all.console_app:app", "--port", "0"], folder, self.environ, "watched")
+        command = ["dev", "tests_all.console_app:app", "--port", "0", "--migrate"]
+        self.server = Running(command, folder, self.environ, "watched")
         try:
             self.port = self.server.ready().port
             wait_for(self.socket.exists, "the admin socket")

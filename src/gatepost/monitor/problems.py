@@ -61,7 +61,7 @@ def problems_of(
     gauges = window.gauges
     ready = [worker for worker in workers if worker.is_ready and worker.is_alive]
     if not workers:
-        found.append("No worker has started.")
+        found.append("No worker runs.")
     elif not ready:
         found.append("No worker is ready.")
     status: Status = "down" if found else "ok"

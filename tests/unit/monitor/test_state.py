@@ -24,7 +24,7 @@ def route_of(operation: str) -> str:
         ([READY], step(requests={"books.list": 10_000}, failures={("books.list", "overloaded"): 50}), "ok", None),
         ([READY], step(failures={("books.list", "overloaded"): 31}), "degraded", "3.1 % of `books.list` answer"),
         ([READY], step(failures={("console.data", "503"): 31}), "ok", None),
-        ([], step(), "down", "No worker has started."),
+        ([], step(), "down", "No worker runs."),
         ([BUSY], step(), "down", "No worker is ready."),
         ([READY, BUSY], step(), "degraded", "1 of 2 workers are not ready."),
         ([READY, HANGING], step(), "degraded", "Worker 3 has not reported for 14 s."),

@@ -1,0 +1,172 @@
+"""The console in a browser where a database of its own is behind it: two instances, of which one falls silent, and
+PostgreSQL stopped."""
+
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, async_playwright, expect
+from tests.acceptance.conftest import wait_for
+from tests.conftest import FAST_AND_FORGETFUL
+from tests_all.test_browser import CHROMIUM, Visit
+from tests_all.test_console import Watched
+
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
+
+PATIENCE_MS = 30_000.0
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[EmbeddedPostgreSQL]:
+    with EmbeddedPostgreSQL(tmp_path / "postgresql", settings=FAST_AND_FORGETFUL) as server:
+        yield server
+
+
+@pytest.fixture
+def environ(database: EmbeddedPostgreSQL) -> dict[str, str]:
+    """What instances that share a database have in common."""
+    return {
+        "DATABASE_URL": database.dsn("gatepost"),
+        "GATEPOST_ADMIN_BIND": "127.0.0.1:0",
+        "GATEPOST_ADMIN_TOKEN": "a-token-of-all-instances-of-this-test",
+    }
+
+
+@pytest_asyncio.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        await found.close()
+
+
+async def opened(browser: Browser, watched: Watched) -> tuple[BrowserContext, Visit]:
+    """The console of an instance."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE_MS)
+    found = Visit(await context.new_page(), watched.address)
+    await found.page.goto(watched.once)
+    await found.page.get_by_role("heading", name="Now").wait_for()
+    return context, found
+
+
+def watched_at(folder: Path, name: str, environ: dict[str, str]) -> Watched:
+    """An instance with records of its own."""
+    (folder / name).mkdir()
+    return Watched(
+        folder / name, **environ, GATEPOST_INSTANCE=name, GATEPOST_RECORDS_FOLDER=str(folder / name / "records")
+    )
+
+
+@pytest.fixture
+def instances(tmp_path: Path, environ: dict[str, str]) -> Iterator[tuple[Watched, Watched]]:
+    """Two, of which the second alone has had requests."""
+    first = watched_at(tmp_path, "web-1", environ)
+    try:
+        second = watched_at(tmp_path, "web-2", environ)
+        try:
+            for _ in range(7):
+                second.send("POST", "/api/checkout")
+            second.send("POST", "/api/checkout?copies=13")
+            wait_for(lambda: second.command("errors", "list"), "the group of errors")
+            wait_for(lambda: len(first.command("top", "instances")["instances"]) == 2, "both of them")
+            yield first, second
+        finally:
+            second.close()
+    finally:
+        first.close()
+
+
+async def test_the_console_shows_another_instance_and_that_it_falls_silent(
+    browser: Browser, instances: tuple[Watched, Watched], database: EmbeddedPostgreSQL
+) -> None:
+    first, second = instances
+    context, found = await opened(browser, first)
+    page = found.page
+    chooser = page.get_by_role("combobox", name="Instance")
+    assert await chooser.locator("option").all_inner_texts() == ["web-1", "web-2"]
+    await expect(chooser).to_have_value("web-1")
+
+    await chooser.select_option("web-2")
+    await page.wait_for_url("**instance=web-2**")
+    await expect(page).to_have_title(re.compile("web-2"), timeout=PATIENCE_MS)
+    for name in ("Traffic", "Errors", "Clients", "Database", "Alerts", "Logs", "System"):
+        await page.get_by_role("link", name=name, exact=True).click()
+        await page.get_by_role("heading", name=name, level=1).wait_for()
+        assert "instance=web-2" in page.url
+        shown = {
+            "Traffic": page.locator("a.row-link[href*='checkout.check_out']"),
+            "Errors": page.locator(".groups li", has_text="SoldOut"),
+            "Clients": page.get_by_role("table", name="Clients").locator("tbody tr"),
+            "Database": page.get_by_role("table", name="Sizes of tables").get_by_text("books", exact=True),
+            "Alerts": page.locator(".budgets li", has_text="checkout"),
+            "Logs": page.locator("li.line", has_text="/api/checkout"),
+            "System": page.locator(".workers li", has_text=str(second.command("top")["workers"][0]["pid"])),
+        }
+        await shown[name].first.wait_for()
+    assert found.complaints == []
+
+    os.killpg(second.server.process.pid, signal.SIGKILL)
+    await page.get_by_role("link", name="Now", exact=True).click()
+    silent = re.compile(r"^As of .*: web-2 does not answer at 127\.0\.0\.1:\d+\.$")
+    await page.locator(".late-note", has_text=silent).wait_for()
+    await page.locator(".state.unknown").get_by_text("web-2 does not answer").wait_for()
+    aged = "UPDATE gatepost.instances SET beat_at = beat_at - interval '2 min' WHERE name = 'web-2'"
+    database.execute(aged, database="gatepost")
+    await page.goto(f"{first.address}/console/system")
+    row = page.get_by_role("table", name="Instances").locator("tr", has_text="web-2")
+    await row.get_by_text("silent", exact=True).wait_for()
+    await page.reload()
+    await chooser.locator("option", has_text="web-2 (silent)").wait_for(state="attached")
+    await context.close()
+
+
+async def test_while_postgresql_is_stopped_the_console_works(
+    browser: Browser, database: EmbeddedPostgreSQL, tmp_path: Path, environ: dict[str, str]
+) -> None:
+    watched = watched_at(tmp_path, "web-1", environ)
+    try:
+        watched.send("POST", "/api/checkout?copies=13")
+        watched.send("GET", "/api/books")
+        wait_for(lambda: watched.command("errors", "list"), "the group of errors")
+        context, found = await opened(browser, watched)
+        page = found.page
+        await page.goto(f"{watched.address}/console/database")
+        sizes = page.get_by_role("table", name="Sizes of tables")
+        await sizes.get_by_text("books", exact=True).wait_for()
+
+        database.stop()
+        away = page.get_by_role("status").filter(has_text="The database does not answer since")
+        await away.get_by_text("Sessions and sizes are those of").wait_for()
+        assert await sizes.get_by_text("books", exact=True).is_visible()
+        watched.send("GET", "/api/books")
+        await expect(page.locator(".state.degraded, .state.down")).to_contain_text(
+            "The database cannot be reached", timeout=PATIENCE_MS
+        )
+
+        expected: dict[str, tuple[str, str]] = {
+            "": (".tile-note", " in "),
+            "traffic": ("a.row-link[href*='checkout.check_out']", "/api/checkout"),
+            "traffic/checkout.check_out": (".figures-row b", "1"),
+            "errors": (".groups li", "SoldOut"),
+            "clients": ("table[aria-label=Clients] tbody tr", "127.0"),
+            "alerts": (".groups li", "database"),
+            "logs": ("li.line", "/api/books"),
+            "system": (".workers li", "ready"),
+            "system?tab=changes": ("table[aria-label=Changes] tbody tr", "database"),
+        }
+        for path, (place, text) in expected.items():
+            await page.goto(f"{watched.address}/console/{path}")
+            await page.locator(place, has_text=text).first.wait_for()
+            await page.locator("main:not(.stale)").wait_for()
+        await page.goto(f"{watched.address}/console/database")
+        await away.get_by_text("Sessions and sizes are those of").wait_for()
+        await sizes.get_by_text("books", exact=True).wait_for()
+        assert [each for each in found.complaints if "503" not in each] == []
+        await context.close()
+    finally:
+        watched.close()
