@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +30,11 @@ AWAY_SECONDS = float(os.environ.get("GATEPOST_AWAY_SECONDS", "45"))
 TOLD_SECONDS_MAX = 60.0
 STEP_SECONDS = 10
 REQUESTS_A_SECOND = 20
+PAGES = (
+    *("state", "history?since=1h", "traffic?since=1h", "heat?since=1h", "errors", "clients"),
+    *("logs", "logs/histogram?since=1h", "system"),
+)
+"""What the pages Now, Traffic, Errors, Clients, Logs and System ask for."""
 Environ = dict[str, str]
 
 
@@ -81,6 +88,7 @@ def test_a_stopped_database_is_seen_told_and_remembered(
             "GATEPOST_LIMIT_API": "100000000",
             "GATEPOST_ADMIN_SOCKET": str(tmp_path / "admin.sock"),
             "GATEPOST_RECORDS_FOLDER": str(tmp_path / "records"),
+            "GATEPOST_LOG_FOLDER": str(tmp_path / "logs"),
             "GATEPOST_INSTANCE": "web-1",
             "GATEPOST_ALERT_MAIL_TO": "ops@shop.example",
             "GATEPOST_SMTP_URL": f"smtp://127.0.0.1:{received.mail_port}",
@@ -102,11 +110,21 @@ def test_a_stopped_database_is_seen_told_and_remembered(
             wait_for(lambda: _failures(tmp_path / "admin.sock") > before, "failures in the metrics, while they happen")
             wait_for(lambda: "[page] database at web-1" in received.subjects, "a mail")
             assert time.monotonic() - stopped_at <= TOLD_SECONDS_MAX
+            with _console(start, settings) as browser:  # which is opened only now
+                assert browser.get("/console").status_code == 200
+                for page in PAGES:
+                    response = browser.get(f"/console/api/{page}")
+                    assert (page, response.status_code) == (page, 200), response.text
+                assert browser.get("/console/api/state").json()["status"] != "ok"
+                assert browser.get("/console/api/traffic?since=1h").json()["errors"] > 0
+                assert browser.get("/console/api/logs").json()["lines"]
             time.sleep(max(0.0, stopped_at + AWAY_SECONDS - time.monotonic()))
             assert set(load.statuses()) <= {200, 503}  # 200: before it was stopped
 
             own_postgresql.start()
             wait_for(lambda: server.get("/readyz")[0] == 200, "readiness")
+            wait_for(lambda: top()["errors"] == 0, "ten seconds without a failure")
+            # The state is that of the last minute, in which there were failures until now.
             wait_for(lambda: top()["status"] == "ok", "that top says so")
             load.statuses()
             time.sleep(2)
@@ -116,6 +134,18 @@ def test_a_stopped_database_is_seen_told_and_remembered(
             lambda: _steps_without_gap(own_postgresql, AWAY_SECONDS + 3 * STEP_SECONDS), "the whole history"
         )
         assert max(later - earlier for earlier, later in pairwise(steps)) < 1.5 * STEP_SECONDS
+
+
+@contextmanager
+def _console(start: Start, settings: Environ) -> Generator[httpx.Client]:
+    """A browser that `gatepost console` has let in."""
+    command = start("console", "--json", environ=settings)
+    printed = wait_for(lambda: re.search(r"\{.*\}", command.output, re.DOTALL), "an address")
+    address = json.loads(printed[0])["address"]
+    with httpx.Client(base_url=address.partition("/console")[0], follow_redirects=True, timeout=60) as browser:
+        assert browser.get(address).status_code == 200
+        yield browser
+    command.close()
 
 
 def _failures(socket: Path) -> float:
