@@ -62,8 +62,8 @@ class DebianPostgreSQL:
         return self.dsn(name, ROLE)
 
     def drop_database(self, name: str) -> None:
-        """Remove it, whoever is still connected."""
-        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        """Remove it, whoever is still connected: autovacuum may be, which only a superuser may end."""
+        psql(self.dsn("postgres", "postgres"), f"DROP DATABASE {name} WITH (FORCE)")
 
     def __enter__(self) -> Self:
         try:

@@ -8,6 +8,9 @@ from typing import Any
 from tests.acceptance.conftest import Command, Start, monitor_of, wait_for
 from tests.acceptance.traffic import Traffic
 
+from gatepost.monitor.history_records import STEP_SECONDS
+from gatepost.monitor.incidents import SECONDS_MIN
+
 Environ = dict[str, str]
 APP = """
 from pathlib import Path
@@ -84,6 +87,8 @@ def test_what_is_wrong_since_when_and_after_which_change_is_one_sentence(
         monitor.kill()
         wait_for(lambda: monitor_of(server).pid != monitor.pid, "another monitor")
         assert state()["incident"]["since"] == incident["since"]
+        # What is over sooner was none.
+        wait_for(lambda: state()["incident"]["seconds"] > SECONDS_MIN + STEP_SECONDS, "an incident that counts")
         (project / "broken").unlink()
         wait_for(lambda: state()["incident"]["recovered_at"], "the end")
         over = state()
