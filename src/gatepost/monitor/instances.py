@@ -41,7 +41,7 @@ _HOLDER = "SELECT admin_address, started_at, beat_at FROM gatepost.instances WHE
 _LIST = """
 SELECT name, admin_address, release, version, started_at, beat_at, stopped_at,
   extract(epoch FROM now() - beat_at)::float8 AS silent_seconds
-FROM gatepost.instances ORDER BY name
+FROM gatepost.instances
 """
 _MOMENTS = ("started_at", "beat_at", "stopped_at")
 _STOP = "UPDATE gatepost.instances SET stopped_at = now() WHERE name = $1 AND started_at = $2"
@@ -154,7 +154,9 @@ class InstanceBeats:
                     "clock_offset_seconds": self._clock_offset() if is_own else None,
                 }
             )
-        return found if any(each["is_this"] for each in found) else [*found, self._own()]
+        if not any(each["is_this"] for each in found):
+            found.append(self._own())
+        return sorted(found, key=lambda each: str(each["name"]))
 
     def _own(self) -> dict[str, Any]:
         of = self._monitored
