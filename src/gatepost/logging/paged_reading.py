@@ -14,9 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from gatepost.logging.archive import closed_files
-from gatepost.logging.reading import LineFilter, fields_of, is_wanted, lines_of
-from gatepost.moments import shown_moment
+from gatepost.logging.reading import LineFilter, fields_of, is_wanted, lines_of, newest_closed
 
 BLOCK_BYTES = 65_536
 LINE_BYTES_MAX = 1_048_576
@@ -115,11 +113,7 @@ def read_page(  # noqa: PLR0913 - what is wanted, and from where
 
 def _newest_first(folder: Path, wanted: LineFilter) -> Iterator[_File]:
     yield _File(folder / f"{wanted.log}.log", time.time_ns() // 1000)
-    for file in reversed(closed_files(folder)):
-        if file.log != wanted.log:
-            continue
-        if wanted.since is not None and shown_moment(file.closed_at + 1) < wanted.since:
-            return
+    for file in newest_closed(folder, wanted):
         yield _File(file.path, round(file.closed_at * 1_000_000))
 
 

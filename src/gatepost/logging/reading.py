@@ -13,12 +13,13 @@ from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, cast
 
 import msgspec
 
-from gatepost.logging.archive import closed_files
+from gatepost.logging.archive import ClosedFile, closed_files
 from gatepost.logging.levels import LEVEL_NAMES
 from gatepost.logging.lines import Category
 from gatepost.moments import shown_moment
@@ -83,7 +84,8 @@ class LineFilter:
 def last_lines(folder: Path, wanted: LineFilter, count: int) -> list[bytes]:
     """The last `count` wanted lines, oldest first. Raises OSError where the folder cannot be read."""
     found: deque[bytes] = deque()
-    for path in _newest_first(folder, wanted):
+    closed = (file.path for file in newest_closed(folder, wanted))
+    for path in chain([folder / f"{wanted.log}.log"], closed):
         room = count - len(found)
         found.extendleft(reversed(deque(filter(partial(is_wanted, wanted=wanted), lines_of(path)), maxlen=room)))
         if len(found) >= count:
@@ -155,15 +157,14 @@ def _rank(level: object) -> int:
     return LEVELS.index(level) if level in LEVELS else 0
 
 
-def _newest_first(folder: Path, wanted: LineFilter) -> Iterator[Path]:
-    yield folder / f"{wanted.log}.log"
+def newest_closed(folder: Path, wanted: LineFilter) -> Iterator[ClosedFile]:
+    """The closed files that may have wanted lines, the newest first. Raises OSError where the folder cannot be read."""
     for file in reversed(closed_files(folder)):
         if file.log != wanted.log:
             continue
-        closed_at = shown_moment(file.closed_at + 1)
-        if wanted.since is not None and closed_at < wanted.since:
+        if wanted.since is not None and shown_moment(file.closed_at + 1) < wanted.since:
             return
-        yield file.path
+        yield file
 
 
 def lines_of(path: Path) -> Iterator[bytes]:

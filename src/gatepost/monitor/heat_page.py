@@ -17,11 +17,10 @@ from gatepost.metrics.buckets import BUCKETS, EDGES
 from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
-from gatepost.monitor.interval_sums import IntervalSums
+from gatepost.monitor.interval_sums import IntervalSums, kept_lengths
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.query_values import moment_asked, text
-from gatepost.records.step_decoding import OpenedStep, opened
-from gatepost.records.step_encoding import encoded
+from gatepost.records.step_decoding import OpenedStep
 
 STEPS_MAX = 125
 RING_SECONDS = 86_400
@@ -30,7 +29,6 @@ KEPT_MAX = 256
 have as many."""
 
 _LENGTHS = (10, 30, 60, 180, 300, 900)
-_MINUTE = 60
 
 SHOWN_EDGES: tuple[float, ...] = (
     *(0.00031, 0.0005, 0.00079, 0.00125, 0.002, 0.0031, 0.005, 0.0079, 0.0125, 0.02, 0.031, 0.05, 0.079, 0.125, 0.2),
@@ -109,10 +107,10 @@ class HeatPage:
             return json_page(422, {"detail": str(error)})
         counts: defaultdict[float, list[int]] = defaultdict(lambda: [0] * (len(SHOWN_EDGES) + 1))
         length = asked.step_seconds
-        for at, cells in self._cells.between(asked.since, asked.until, _lengths(length)):
+        for at, cells in self._cells.between(asked.since, asked.until, kept_lengths(length)):
             _add(counts[at // length * length], cells, asked.operation)
         if asked.until >= now - STEP_SECONDS:
-            step, cells = opened(encoded(self._history.unfinished())), Cells()
+            step, cells = self._history.opened_unfinished(), Cells()
             cells.add_step(step)
             _add(counts[step.middle // length * length], cells, asked.operation)
         return json_page(
@@ -133,11 +131,6 @@ def _empty() -> "array[int]":
 
 def _add(found: list[int], cells: Cells, operation: str | None) -> None:
     found[:] = map(add, found, cells.of(operation))
-
-
-def _lengths(step_seconds: int) -> list[int]:
-    """Of the intervals that are kept: the steps, and the minutes of one that has only begun."""
-    return [step_seconds, _MINUTE] if step_seconds > _MINUTE else [step_seconds]
 
 
 def _asked(query: Mapping[str, str], now: float) -> _Asked:

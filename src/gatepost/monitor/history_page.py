@@ -15,13 +15,12 @@ from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_copies import KEPT_SECONDS
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
-from gatepost.monitor.interval_sums import IntervalSums
+from gatepost.monitor.interval_sums import IntervalSums, kept_lengths
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.query_values import duration_asked, moment_asked, text
 from gatepost.monitor.request_sums import RequestSums
 from gatepost.records.records_database import RecordsAway
 from gatepost.records.step_decoding import OpenedStep, opened
-from gatepost.records.step_encoding import encoded
 from gatepost.records.steps import Gauge
 
 RING_SECONDS = 2 * 3600
@@ -113,11 +112,10 @@ class HistoryPage:
             with contextlib.suppress(RecordsAway, TimeoutError):
                 begin = self._add_rows(parts, asked._replace(instance=self._instance), now) or begin
         length = asked.step_seconds
-        lengths = [length, 60] if length > 60 and length % 60 == 0 else [length]
-        for at, part in self._parts_of(asked.operation).between(begin, asked.until, lengths):
+        for at, part in self._parts_of(asked.operation).between(begin, asked.until, kept_lengths(length)):
             parts[at // length * length].add(part)
         if asked.until >= now:
-            _add(parts, asked, encoded(self._records.unfinished()))
+            _add(parts, asked, self._records.opened_unfinished())
         return "ring" if begin == asked.since else "database"
 
     def _parts_of(self, operation: str | None) -> "IntervalSums[Part]":
@@ -138,7 +136,7 @@ class HistoryPage:
                 rows: Sequence[Any] = await connection.fetch(_ROWS, length, asked.since, asked.until, name)
                 return rows
 
-        return max((_add(parts, asked, data) for (data,) in self._context.wait_for(read())), default=None)
+        return max((_add_row(parts, asked, data) for (data,) in self._context.wait_for(read())), default=None)
 
 
 class Part:
@@ -180,14 +178,18 @@ class Part:
         return shown
 
 
-def _add(parts: "defaultdict[float, Part]", asked: Asked, data: bytes) -> float:
-    """Add a step to the part that it belongs to; its end."""
+def _add_row(parts: "defaultdict[float, Part]", asked: Asked, data: bytes) -> float:
+    """Add a step of the database to the part that it belongs to; its end."""
     try:
         step = opened(data)
     except ValueError:  # of a version that comes after this one
         return 0.0
-    parts[step.middle // asked.step_seconds * asked.step_seconds].add_step(step)
+    _add(parts, asked, step)
     return step.until
+
+
+def _add(parts: "defaultdict[float, Part]", asked: Asked, step: OpenedStep) -> None:
+    parts[step.middle // asked.step_seconds * asked.step_seconds].add_step(step)
 
 
 def _asked(query: Mapping[str, str], now: float) -> Asked:

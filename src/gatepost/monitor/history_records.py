@@ -10,7 +10,8 @@ from gatepost.monitor.context import MonitorContext
 from gatepost.records.history import HistoryRing, KeptStep
 from gatepost.records.last_look import Look, load_look, look_at, save_look
 from gatepost.records.record_files import SIZES
-from gatepost.records.step_decoding import decoded
+from gatepost.records.step_decoding import OpenedStep, decoded, opened
+from gatepost.records.step_encoding import encoded
 from gatepost.records.step_fitting import fitted
 from gatepost.records.steps import Step, difference
 
@@ -70,6 +71,10 @@ class HistoryRecords:
             before = self._sums
             found, now = self._look()
             return difference(before, found, self._begin_of(now), now)
+
+    def opened_unfinished(self) -> OpenedStep:
+        """The same, as steps of the ring are read."""
+        return opened(encoded(self.unfinished()))
 
     def _look(self) -> tuple[Summed, float]:
         with self._memory.regions() as regions:

@@ -27,6 +27,15 @@ class Sums(Protocol):
 
 S = TypeVar("S", bound=Sums)
 
+_MINUTE = 60
+
+
+def kept_lengths(step_seconds: int) -> Sequence[int]:
+    """Of the intervals that a page with steps of this length may keep: the steps, and the minutes of one that has only
+    begun."""
+    is_of_minutes = step_seconds > _MINUTE and step_seconds % _MINUTE == 0
+    return (step_seconds, _MINUTE) if is_of_minutes else (step_seconds,)
+
 
 class IntervalSums(Generic[S]):
     """Sums that begin as `make()`. Those of `kept_max` intervals are kept, the ones that were used last. For threads.

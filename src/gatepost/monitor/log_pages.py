@@ -18,11 +18,10 @@ from gatepost.metrics import families
 from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
-from gatepost.monitor.interval_sums import IntervalSums
+from gatepost.monitor.interval_sums import IntervalSums, kept_lengths
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.query_values import moment_asked, one_of, shown, text, whole_number
-from gatepost.records.step_decoding import OpenedStep, opened
-from gatepost.records.step_encoding import encoded
+from gatepost.records.step_decoding import OpenedStep
 
 COUNT = 200
 COUNT_MAX = 1000
@@ -102,10 +101,9 @@ class LogPages:
         step = max(1, round((now - since) / HISTOGRAM_STEPS / STEP_SECONDS)) * STEP_SECONDS
         counts: defaultdict[float, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
         lost: defaultdict[float, int] = defaultdict(int)
-        latest, unfinished = opened(encoded(self._history.unfinished())), LineCounts()
+        latest, unfinished = self._history.opened_unfinished(), LineCounts()
         unfinished.add_step(latest)
-        lengths = [step, 60] if step > 60 and step % 60 == 0 else [step]
-        for begin, found in (*self._counts.between(since, now, lengths), (latest.middle, unfinished)):
+        for begin, found in (*self._counts.between(since, now, kept_lengths(step)), (latest.middle, unfinished)):
             at = begin // step * step
             for (line_category, level), value in found.lines.items():
                 if category is None or line_category == category:

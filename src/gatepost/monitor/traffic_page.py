@@ -21,8 +21,7 @@ from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.query_values import moment_asked, text
 from gatepost.monitor.request_sums import RequestSums, add_by_operation, sums_of_all
 from gatepost.monitor.traffic_figures import operation_states, statement_states
-from gatepost.records.step_decoding import OpenedStep, opened
-from gatepost.records.step_encoding import encoded
+from gatepost.records.step_decoding import OpenedStep
 
 RING_SECONDS = 86_400
 LENGTHS = (3600, 600, 60)
@@ -106,7 +105,7 @@ class TrafficPage:
         for _, part in self._kept.between(since, until, LENGTHS):
             found.add(part)
         if until >= now - 1:
-            found.add_step(opened(encoded(self._history.unfinished())))
+            found.add_step(self._history.opened_unfinished())
         return found
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from gatepost.records.history import SLOT_BYTES, HistoryRing, KeptStep
+from gatepost.records.step_decoding import OpenedStep, opened
 from gatepost.records.step_encoding import encoded
 from gatepost.records.steps import Step
 from gatepost.shared_files import shared_file
@@ -37,6 +38,6 @@ class KeptHistory:
         """Write one more."""
         assert self.ring.write(KeptStep(self.ring.last + 1, step.since, step.until, encoded(step)))
 
-    def unfinished(self) -> Step:
+    def opened_unfinished(self) -> OpenedStep:
         """What has been counted since."""
-        return self._unfinished
+        return opened(encoded(self._unfinished))
