@@ -1,6 +1,7 @@
 """What the parts of a monitor are made with, where no server runs."""
 
 import asyncio
+import time
 
 from gatepost.environment import load_settings
 from gatepost.events import Events
@@ -14,20 +15,31 @@ from gatepost.records.changes import Changes
 from gatepost.records.record_files import RecordFiles
 from gatepost.records.records_database import RecordsDatabase
 from gatepost.records.reports import Reports
+from gatepost.settings import Settings
 
 
-def context_of(dsn: str, reports: Reports) -> MonitorContext:
+def context_of(
+    dsn: str,
+    reports: Reports,
+    *,
+    name: str = "one",
+    settings: Settings | None = None,
+    memory: MetricsMemory | None = None,
+    files: RecordFiles | None = None,
+    started_at: float | None = None,
+) -> MonitorContext:
     """A monitor's, with records in memory."""
-    files, events = RecordFiles(), Events()
+    files, events = files or RecordFiles(), Events()
     monitored = Monitored(
-        instance="one",
+        instance=name,
         release=None,
-        settings=load_settings({"DATABASE_URL": dsn}),
-        memory=MetricsMemory.shared("test-errors", 1),
+        settings=settings or load_settings({"DATABASE_URL": dsn}),
+        memory=memory or MetricsMemory.shared("test-records", 1),
         levels=LevelTable.shared("levels"),
         reports=reports,
         buckets=BucketTable.shared("buckets"),
         files=files,
+        started_at=time.time() if started_at is None else started_at,
     )
     return MonitorContext(
         monitored=monitored,

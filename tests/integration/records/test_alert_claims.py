@@ -9,7 +9,6 @@ import pytest
 
 from gatepost.alerting.alerts import Alert
 from gatepost.alerting.claims import claimed
-from gatepost.record_tables import RECORD_TABLES
 
 FIRING = Alert("1", "objective:reads", "page", "firing", 1.0, "Wrong.", "look")
 RESOLVED = Alert("1", "objective:reads", "page", "resolved", 1.0, "Wrong.", "look")
@@ -20,10 +19,6 @@ INSTANCE = "INSERT INTO gatepost.instances (name, version, started_at, beat_at) 
 async def connections(database_url: str) -> AsyncIterator[list[Any]]:
     """Three connections, one of each instance: 0, 1 and 2."""
     opened = [await asyncpg.connect(database_url) for _ in range(3)]
-    await opened[0].execute("CREATE SCHEMA gatepost")
-    for table in ("instances", "alert_claims"):
-        for statement in RECORD_TABLES[table].create:
-            await opened[0].execute(statement)
     await opened[0].executemany(INSTANCE, [("0",), ("1",), ("2",)])
     yield opened
     for connection in opened:

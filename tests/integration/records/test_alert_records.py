@@ -7,7 +7,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table
 from tests.integration.records.alert_instances import Instance
 from tests.receivers import Received, receiving
 
@@ -15,14 +14,6 @@ from gatepost.alerting.alerts import Alert
 from gatepost.events import ErrorGroupFound, ErrorGroupResolved
 from gatepost.metrics.families import DATABASE_REACHABLE, MEMORY
 from gatepost.monitor.alert_records import AlertRecords
-
-
-@pytest.fixture(scope="module")
-def database_metadata() -> MetaData:
-    """Databases with the tables of the monitors: any migration makes them."""
-    metadata = MetaData()
-    Table("kept_beside_the_alerts", metadata, Column("id", Integer, primary_key=True))
-    return metadata
 
 
 @pytest.fixture

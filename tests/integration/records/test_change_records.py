@@ -3,12 +3,9 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
-import pytest
-from sqlalchemy import Column, Integer, MetaData, Table
 from tests.integration.records.monitor_contexts import context_of
 
 from gatepost.moments import shown_moment
@@ -17,21 +14,6 @@ from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.page_table import Request
 from gatepost.records.changes import Change, change
 from gatepost.records.reports import Reports
-
-
-@pytest.fixture(scope="module")
-def database_metadata() -> MetaData:
-    """Databases with the tables of the monitors: any migration makes them."""
-    metadata = MetaData()
-    Table("kept_beside_the_changes", metadata, Column("id", Integer, primary_key=True))
-    return metadata
-
-
-@pytest.fixture
-def reports() -> Iterator[Reports]:
-    made = Reports()
-    yield made
-    made.close()
 
 
 async def asked(context: MonitorContext, **query: str) -> tuple[int, dict[str, Any]]:

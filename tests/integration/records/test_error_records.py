@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table
 from tests.integration.records.monitor_contexts import context_of
 
 from gatepost.monitor import error_records
@@ -18,22 +16,6 @@ from gatepost.monitor.page_table import Request
 from gatepost.records.changes import change
 from gatepost.records.error_reports import ErrorsSeen
 from gatepost.records.reports import Reports
-
-
-@pytest.fixture(scope="module")
-def database_metadata() -> MetaData:
-    """Databases with the tables of the monitors: any migration makes them."""
-    metadata = MetaData()
-    Table("kept_beside_the_errors", metadata, Column("id", Integer, primary_key=True))
-    return metadata
-
-
-@pytest.fixture
-def reports() -> Iterator[Reports]:
-    """Nobody sends any here."""
-    made = Reports()
-    yield made
-    made.close()
 
 
 async def shown(context: MonitorContext) -> list[str]:

@@ -4,33 +4,24 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
 import msgspec
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table
+from tests.integration.records.monitor_contexts import context_of
 
-from gatepost.environment import load_settings
-from gatepost.events import Events
-from gatepost.gateway.buckets.bucket_table import BucketTable
-from gatepost.logging.levels import LevelTable
 from gatepost.metrics.families import REQUEST_SECONDS
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.region import Region
 from gatepost.moments import shown_moment
-from gatepost.monitor.context import MonitorContext, Monitored
 from gatepost.monitor.history_copies import KEPT_SECONDS, HistoryCopies
 from gatepost.monitor.history_page import HistoryPage
 from gatepost.monitor.history_records import HistoryRecords
-from gatepost.monitor.page_table import PageTable, Request
-from gatepost.record_tables import RECORD_TABLES
-from gatepost.records.changes import Changes
+from gatepost.monitor.page_table import Request
 from gatepost.records.history import KeptStep
 from gatepost.records.last_look import Look, save_look
 from gatepost.records.record_files import RecordFiles
-from gatepost.records.records_database import RecordsDatabase
 from gatepost.records.reports import Reports
 from gatepost.records.step_decoding import decoded
 from gatepost.records.step_encoding import encoded
@@ -38,14 +29,6 @@ from gatepost.records.steps import Histogram, Step
 
 NAME = REQUEST_SECONDS.name
 LABELS = (("operation", "scrolls.list"), ("class", "2xx"))
-
-
-@pytest.fixture(scope="module")
-def database_metadata() -> MetaData:
-    """Databases with the tables of the monitors: any migration makes them."""
-    metadata = MetaData()
-    Table("kept_beside_the_history", metadata, Column("id", Integer, primary_key=True))
-    return metadata
 
 
 @pytest.fixture
@@ -68,39 +51,13 @@ def memory() -> MetricsMemory:
     return MetricsMemory.shared("test-history", 1)
 
 
-@pytest.fixture
-def reports() -> Iterator[Reports]:
-    """Nobody sends any here."""
-    made = Reports()
-    yield made
-    made.close()
-
-
 class Instance:
     """A monitor's history, over and over again: as often as it is made anew, on the same files."""
 
     def __init__(
         self, dsn: str, files: RecordFiles, memory: MetricsMemory, reports: Reports, name: str = "here:8000"
     ) -> None:
-        self.events = Events()
-        settings = load_settings({"DATABASE_URL": dsn})
-        self.context = MonitorContext(
-            monitored=Monitored(
-                instance=name,
-                release=None,
-                settings=settings,
-                memory=memory,
-                levels=LevelTable.shared("levels"),
-                reports=reports,
-                buckets=BucketTable.shared("buckets"),
-                files=files,
-            ),
-            changes=Changes(files.snapshot("changes")),
-            database=RecordsDatabase(dsn, list(RECORD_TABLES)),
-            events=self.events,
-            pages=PageTable(self.events),
-            loop=asyncio.get_running_loop(),
-        )
+        self.context = context_of(dsn, reports, name=name, memory=memory, files=files)
         self.records = HistoryRecords(self.context)
         HistoryPage(self.context, self.records)
         self.copies = HistoryCopies(self.context, self.records)

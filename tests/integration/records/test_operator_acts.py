@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table
 from tests.integration.records.monitor_contexts import context_of
 
 from gatepost.events import ErrorGroupFound
@@ -33,21 +32,6 @@ BODIES: dict[str, Any] = {
     "/reveal": {"page": "clients"},
 }
 """What is sent to each page that takes PUT."""
-
-
-@pytest.fixture(scope="module")
-def database_metadata() -> MetaData:
-    """Databases with the tables of the monitors: any migration makes them."""
-    metadata = MetaData()
-    Table("kept_beside_the_acts", metadata, Column("id", Integer, primary_key=True))
-    return metadata
-
-
-@pytest.fixture
-def reports() -> Iterator[Reports]:
-    made = Reports()
-    yield made
-    made.close()
 
 
 @pytest.fixture

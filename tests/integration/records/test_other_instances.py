@@ -11,30 +11,24 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table
+from tests.integration.records.monitor_contexts import context_of
 
 from gatepost.environment import load_settings
-from gatepost.events import Events, LogLevelChanged
-from gatepost.gateway.buckets.bucket_table import BucketTable
-from gatepost.logging.levels import LevelTable
-from gatepost.metrics.memory import MetricsMemory
+from gatepost.events import LogLevelChanged
 from gatepost.monitor import other_instances
 from gatepost.monitor.admin import AdminServer
 from gatepost.monitor.application_record import ApplicationRecord
 from gatepost.monitor.change_records import ChangeRecords
 from gatepost.monitor.console_pages import ConsolePages
-from gatepost.monitor.context import MonitorContext, Monitored
+from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.deployment_watch import DeploymentWatch
 from gatepost.monitor.instances import InstanceBeats
 from gatepost.monitor.operation_statements import OperationStatements
-from gatepost.monitor.page_table import PageTable, Request
+from gatepost.monitor.page_table import Request
 from gatepost.monitor.pages import add_pages
 from gatepost.monitor.system_page import SystemPage
-from gatepost.record_tables import RECORD_TABLES
 from gatepost.records.application import ApplicationReported, SettingRow
-from gatepost.records.changes import Changes, change
-from gatepost.records.record_files import RecordFiles
-from gatepost.records.records_database import RecordsDatabase
+from gatepost.records.changes import change
 from gatepost.records.reports import Reports
 
 TOKEN = "a-token-of-all-instances"
@@ -43,25 +37,11 @@ TOKEN = "a-token-of-all-instances"
 SAME = SettingRow("GATEPOST_WORKERS", "2", "", "default")
 
 
-@pytest.fixture(scope="module")
-def database_metadata() -> MetaData:
-    """Databases with the tables of the monitors: any migration makes them."""
-    metadata = MetaData()
-    Table("kept_beside_the_instances", metadata, Column("id", Integer, primary_key=True))
-    return metadata
-
-
-def context_of(name: str, dsn: str, reports: Reports, token: str | None = TOKEN) -> MonitorContext:
+def console_of(name: str, dsn: str, reports: Reports, token: str | None = TOKEN) -> MonitorContext:
     """A monitor's, with the console."""
-    files, events, settings = RecordFiles(), Events(), load_settings({"DATABASE_URL": dsn})
+    settings = load_settings({"DATABASE_URL": dsn})
     settings = dataclasses.replace(settings, admin=dataclasses.replace(settings.admin, token=token))
-    memory = MetricsMemory.shared(f"test-{name}", 1)
-    monitored = Monitored(
-        name, None, settings, memory, LevelTable.shared(name), reports, BucketTable.private(16), files
-    )
-    changes, database = Changes(files.snapshot("changes")), RecordsDatabase(dsn, list(RECORD_TABLES))
-    loop = asyncio.get_running_loop()
-    context = MonitorContext(monitored, changes, database, events, PageTable(events), loop)
+    context = context_of(dsn, reports, name=name, settings=settings)
     add_pages(context)
     ChangeRecords(context)
     ConsolePages(context)
@@ -76,7 +56,7 @@ def context_of(name: str, dsn: str, reports: Reports, token: str | None = TOKEN)
 async def one_and_two(database_url: str) -> AsyncIterator[tuple[MonitorContext, MonitorContext, AdminServer]]:
     """Two instances, of which the second has an admin port."""
     reports = Reports()
-    one, two = context_of("one", database_url, reports), context_of("two", database_url, reports)
+    one, two = console_of("one", database_url, reports), console_of("two", database_url, reports)
     server = AdminServer(socket.create_server(("127.0.0.1", 0)), two.pages.find, TOKEN)
     server.start()
     await register(database_url, "two", f"127.0.0.1:{server.server_address[1]}")
@@ -223,7 +203,7 @@ async def test_a_token_that_differs_or_is_missing_is_named(
         (None, "set GATEPOST_ADMIN_TOKEN"),
         ("another-token-entirely", "another GATEPOST_ADMIN_TOKEN"),
     ):
-        other = context_of("other", database_url, reports, token)
+        other = console_of("other", database_url, reports, token)
         status, said = await asked(other, "clients", instance="two")
         assert (status, words in said["detail"]) == (503, True)
         await other.database.close()

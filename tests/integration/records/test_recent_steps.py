@@ -1,7 +1,6 @@
 """The steps of the last minute are decoded once, however often they are asked for, and no others are kept."""
 
 import math
-from collections.abc import Iterator
 
 import pytest
 from tests.integration.records.monitor_contexts import context_of
@@ -10,13 +9,6 @@ from gatepost.monitor import history_records
 from gatepost.monitor.history_records import RECENT_STEPS, HistoryRecords
 from gatepost.records.reports import Reports
 from gatepost.records.step_decoding import decoded
-
-
-@pytest.fixture
-def reports() -> Iterator[Reports]:
-    made = Reports()
-    yield made
-    made.close()
 
 
 async def test_what_is_asked_for_again_is_not_decoded_again(reports: Reports, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,85 +3,45 @@ database that takes no writes, another server that has the name of the instance.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table
+from tests.integration.records.monitor_contexts import context_of
 
 from gatepost.cli.doctor_database import examine_database
 from gatepost.cli.doctor_findings import DoctorFinding
 from gatepost.environment import load_settings
-from gatepost.events import Events, InstanceNameTaken, RecordsNotCopied
-from gatepost.gateway.buckets.bucket_table import BucketTable
-from gatepost.logging.levels import LevelTable
-from gatepost.metrics.memory import MetricsMemory
+from gatepost.events import InstanceNameTaken, RecordsNotCopied
 from gatepost.monitor import instances
 from gatepost.monitor.change_records import ChangeRecords
-from gatepost.monitor.context import MonitorContext, Monitored
 from gatepost.monitor.copy_watch import SAID_AFTER_SECONDS, CopyWatch
 from gatepost.monitor.history_copies import HistoryCopies
 from gatepost.monitor.history_page import HistoryPage
 from gatepost.monitor.history_records import HistoryRecords
 from gatepost.monitor.instances import InstanceBeats
-from gatepost.monitor.page_table import PageTable, Request
+from gatepost.monitor.page_table import Request
 from gatepost.record_tables import RECORD_TABLES
 from gatepost.records import records_database
-from gatepost.records.changes import Changes, change
-from gatepost.records.record_files import RecordFiles
-from gatepost.records.records_database import RecordsAway, RecordsDatabase
+from gatepost.records.changes import change
+from gatepost.records.records_database import RecordsAway
 from gatepost.records.reports import Reports
-
-
-@pytest.fixture(scope="module")
-def database_metadata() -> MetaData:
-    """Databases with the tables of the monitors: any migration makes them."""
-    metadata = MetaData()
-    Table("kept_beside_the_records", metadata, Column("id", Integer, primary_key=True))
-    return metadata
-
-
-@pytest.fixture
-def reports() -> Iterator[Reports]:
-    """Nobody sends any here."""
-    made = Reports()
-    yield made
-    made.close()
 
 
 class Server:
     """The monitor of a server, with what copies changes and the history."""
 
     def __init__(self, dsn: str, reports: Reports, name: str = "one", started_at: float = 1.7e9) -> None:
-        files, events = RecordFiles(), Events()
-        monitored = Monitored(
-            instance=name,
-            release=None,
-            settings=load_settings({"DATABASE_URL": dsn}),
-            memory=MetricsMemory.shared("test-records", 1),
-            levels=LevelTable.shared("levels"),
-            reports=reports,
-            buckets=BucketTable.shared("buckets"),
-            files=files,
-            started_at=started_at,
-        )
-        self.context = MonitorContext(
-            monitored=monitored,
-            changes=Changes(files.snapshot("changes")),
-            database=RecordsDatabase(dsn, list(RECORD_TABLES)),
-            events=events,
-            pages=PageTable(events),
-            loop=asyncio.get_running_loop(),
-        )
+        self.context = context_of(dsn, reports, name=name, started_at=started_at)
         self.changes = ChangeRecords(self.context)
         history = HistoryRecords(self.context)
         self.history = HistoryCopies(self.context, history)
         HistoryPage(self.context, history)
         self.said: list[Any] = []
         for event in (InstanceNameTaken, RecordsNotCopied):
-            events.subscribe(event, self.said.append)
+            self.context.events.subscribe(event, self.said.append)
 
     async def copy_a_change(self) -> bool:
         """Whether the database has it then."""
