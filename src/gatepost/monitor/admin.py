@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _operator(self) -> str:
         who = self._sender()
-        # Whoever may ask may say for whom: a worker for a user, another instance for its operator.
+        # A client that may ask at all may name whom it asks for: a worker its user, another instance its operator.
         named = self.headers.get(OPERATOR)
         return who if named is None else f"{escaped(unquote(named))[:OPERATOR_LENGTH_MAX]}, by {who}"
 

@@ -12,8 +12,8 @@ TEND_SECONDS = 10.0
 
 
 class LogTending:
-    """Looks every TEND_SECONDS, in a thread that keeps no monitor from ending. Where there is no monitor for a while,
-    workers do it themselves (`logging/files.py`)."""
+    """Looks every TEND_SECONDS, in a daemon thread, which does not delay the end of the monitor. While there is no
+    monitor, workers do it themselves (`logging/files.py`)."""
 
     def __init__(self, context: MonitorContext) -> None:
         settings = context.monitored.settings.log

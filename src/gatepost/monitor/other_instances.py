@@ -1,7 +1,7 @@
 """`OtherInstances`: asks the admin port of another instance for a page, for the console that shows them all.
 
 With the token that all instances share. One that does not answer in time is said not to, and since when it is silent.
-Whoever answers at the address that is written for an instance is not trusted: what is passed on has the form of a page.
+The server at an address that is written for an instance is not trusted: only what has the form of a page is passed on.
 """
 
 import contextlib

@@ -25,7 +25,7 @@ COUNTED: Mapping[str, Family] = {
 """What is a problem as soon as it is counted."""
 
 _LOOKING = frozenset({DATA_OPERATION, CHANGE_OPERATION})
-"""Whoever looks at an instance that is silent is told so with a 503, which is no failure of this one."""
+"""A request for the data of a silent instance gets a 503, which is not a failure of this one."""
 
 
 class Failing(NamedTuple):

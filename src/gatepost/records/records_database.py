@@ -40,7 +40,7 @@ class RecordsAway(Exception):
 
 class RecordsDatabase:
     """The database of `dsn`; without one it is always away. `tables` are those of the schema `gatepost` that this role
-    has to read and write. Whoever needs one that is lacking waits for it; the others go on.
+    has to read and write. A part whose table is missing waits for it; the others go on.
 
     Nothing is copied while another server has the name of this instance: `name_conflict` is a sentence then.
     """
@@ -119,8 +119,8 @@ class RecordsDatabase:
                 self._give_up(_reason_of(error))
                 raise RecordsAway(self.state) from error
             except BaseException:
-                # Broken off in the middle: what it would reply next is nobody's. The database is no worse for it, so
-                # what a monitor does at its end need not wait.
+                # Cancelled in the middle of a statement: the connection cannot be used again. The database is
+                # well, so what a monitor does at its end need not wait.
                 self._give_up("a statement was broken off")
                 self._retry_at = 0.0
                 raise

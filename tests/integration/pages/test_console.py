@@ -293,7 +293,7 @@ async def test_a_monitor_that_hangs_keeps_few_waiting_and_nobody_of_the_api(
     asking = [asyncio.create_task(console.ask("GET", "/console/api/state", cookie)) for _ in range(9)]
     refused = [await each for each in itertools.islice(asyncio.as_completed(asking), 3)]
     assert [(status, found["code"]) for status, found, _ in refused] == [(503, "console_unavailable")] * 3
-    # Those that wait are no requests of the API that run, so that its limit does not learn from them.
+    # Waiting ones do not count as running requests of the API: its limit must not learn from them.
     assert app.running.gate._queue.running == 0  # pyright: ignore[reportPrivateUsage]
     assert (await console.ask("GET", "/api/books"))[0] == 200
     hold.set()

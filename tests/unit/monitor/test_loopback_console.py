@@ -138,7 +138,7 @@ def test_a_change_names_its_origin(console: Console, browser: httpx.Client) -> N
 def test_nothing_but_the_console_is_opened(console: Console, browser: httpx.Client) -> None:
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies.jar)
     for path in ("/", "/metrics", "/state", "/consoles", "/x/console"):
-        # The browser sends the cookie to the console alone; whoever has it opens nothing else by it.
+        # The browser sends the cookie to the console alone, and it opens nothing else.
         assert browser.get(path).status_code == 403, path
         assert browser.get(path, headers={"cookie": cookies}).status_code == 404, path
     assert console.asked == []

@@ -1,5 +1,5 @@
 """Every code of Gatepost is one that some operation describes, or is said of methods and paths that are none,
-and of the console, which is no part of the API."""
+and of the console, which is not part of the API."""
 
 import ast
 from pathlib import Path
