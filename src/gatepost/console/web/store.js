@@ -58,22 +58,24 @@ document.addEventListener("visibilitychange", () => {
 /** Whether pages are to ask for news. */
 export const isLive = computed(() => isVisible.value && !isPaused.value);
 
-/** The address of a page: it keeps range and instance; `query` adds what is of this page. */
-export function to(page, name = "", query = {}) {
-  const kept = Object.entries(place.value.query).filter(([key]) => KEPT.includes(key));
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
-  const search = new URLSearchParams([...kept.filter(([key]) => !(key in query)), ...given]).toString();
+const isGiven = ([, value]) => value !== undefined && value !== null && value !== "";
+
+function addressOf(page, name, entries) {
+  const search = new URLSearchParams(entries.filter(isGiven)).toString();
   const path = [...(page === HOME ? [] : [page]), ...(name ? [encodeURIComponent(name)] : [])];
   return `${[BASE, ...path].join("/")}${search ? `?${search}` : ""}`;
+}
+
+/** The address of a page: it keeps range and instance; `query` adds what is of this page. */
+export function to(page, name = "", query = {}) {
+  const kept = Object.entries(place.value.query).filter(([key]) => KEPT.includes(key) && !(key in query));
+  return addressOf(page, name, [...kept, ...Object.entries(query)]);
 }
 
 /** The address of this page with some of its query changed; undefined takes one away. */
 export function changed(query) {
   const { page, name, query: present } = place.value;
-  const all = Object.entries({ ...present, ...query }).filter(([, value]) => value !== undefined && value !== "");
-  const search = new URLSearchParams(all).toString();
-  const path = [...(page === HOME ? [] : [page]), ...(name ? [encodeURIComponent(name)] : [])];
-  return `${[BASE, ...path].join("/")}${search ? `?${search}` : ""}`;
+  return addressOf(page, name, Object.entries({ ...present, ...query }));
 }
 
 /** Show what is at an address. */
