@@ -1,5 +1,6 @@
 """Behind Debian's PgBouncer: what `gatepost doctor` says of it, and what a server does."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from debian_pgbouncer import PgBouncer
 from debian_postgresql import ROLE, DebianPostgreSQL, psql
@@ -54,6 +56,15 @@ def findings(pooler: PgBouncer, environ: Environ, folder: Path) -> dict[str, dic
     return {item["check"]: item for item in found}
 
 
+async def leave_statements(dsn: str) -> None:
+    """Prepare statements on the one backend that there is, where they stay: asyncpg numbers them from 1 in every
+    program."""
+    connection = await asyncpg.connect(dsn)
+    for number in range(40):
+        await connection.prepare(f"SELECT {number}, $1::integer, $2::integer, $3::integer")
+    await connection.close()
+
+
 def test_a_pooler_that_refuses_what_is_asked_for_is_named(
     debian: DebianPostgreSQL, database: str, environ: Environ, tmp_path: Path
 ) -> None:
@@ -91,6 +102,18 @@ def test_transaction_mode_is_refused_and_the_hint_told(
     assert "intervalstyle" in found["connection settings"]["detail"]
     assert (found["identities"]["ok"], found["identities"]["is_warning"]) == (False, True)
     assert "Point DATABASE_URL at PostgreSQL itself" in found["identities"]["hint"]
+
+
+def test_no_statement_that_another_program_prepared_is_taken_for_ours(
+    debian: DebianPostgreSQL, database: str, environ: Environ, tmp_path: Path
+) -> None:
+    with PgBouncer(debian, pool_mode="transaction") as pooler:
+        asyncio.run(leave_statements(pooler.dsn("pooled")))
+        started = {**environ, "DATABASE_URL": pooler.dsn("pooled")}
+        refused = subprocess.run([GATEPOST, "serve"], cwd=tmp_path, env=started, capture_output=True, check=False)
+        found = findings(pooler, environ, tmp_path)
+    assert b"DATABASE_URL: a pooler in transaction mode" in refused.stderr
+    assert "a pooler in transaction mode" in found["pooling"]["detail"]
 
 
 def test_session_mode_with_the_settings_of_the_hint_serves_but_keeps_no_identities(

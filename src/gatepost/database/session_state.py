@@ -5,6 +5,8 @@ connection lives, and the next request on it would see them. Derived verbs and w
 that and pay nothing; `sessions.py` notes the others, and the pool undoes what they left.
 """
 
+import itertools
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +28,8 @@ go with RESET SESSION AUTHORIZATION. Statements that the driver has prepared sta
 
 
 class DriverConnection(asyncpg.Connection):  # pyright: ignore[reportMissingTypeArgument]
-    """asyncpg's connection, with a reset that keeps prepared statements.
+    """asyncpg's connection, with a reset that keeps prepared statements, and names for them that no other connection
+    uses.
 
     `is_handed_out` is set once a service has it in its hands: from then on it is noted what the driver itself is told.
     """
@@ -34,6 +37,16 @@ class DriverConnection(asyncpg.Connection):  # pyright: ignore[reportMissingType
     is_handed_out = False
     _is_altered = False
     _loggers: tuple[Callable[..., Any], ...] = ()
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._token = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
+
+    def _get_unique_id(self, prefix: str) -> str:
+        """The name of a statement, cursor or savepoint. asyncpg counts in each process from 1: on a backend that a
+        pooler shares out, its names would mean statements of other processes, which would run instead of ours."""
+        return f"__asyncpg_{prefix}_{self._token}_{next(self._numbers):x}__"
 
     def get_reset_query(self) -> str:
         """What `reset` sends, after it has forgotten listeners."""
