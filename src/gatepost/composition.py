@@ -86,7 +86,8 @@ class Composition:
         self.database = database_type(
             settings.database.url or "", settings.database, events, violations, declaration.expected_tables
         )
-        self.tokens = Tokens(settings.auth, key, dialect.scheme)
+        epoch = self.database.epoch
+        self.tokens = Tokens(settings.auth, key, dialect.scheme, epoch=epoch)
         secret = key.as_pem(private=True)
         devices = Devices(secret)
         self.buckets = buckets or LocalBuckets()
@@ -119,10 +120,10 @@ class Composition:
         shared = SharedParts(
             settings,
             self.database,
-            Plans(Options(settings.gate.page_bytes_max)),
+            self._make_plans(),
             self.accounts,
             self.provided,
-            Cursors(secret),
+            Cursors(secret, epoch),
             self._trigrams,
             self.streams,
             described,
@@ -336,6 +337,13 @@ class Composition:
         """Those of the console, where the app has nothing of its own at their paths."""
         found = [] if self.console is None else self.console.endpoints()
         return [each for each in found if built_in.is_free(each.operation.method, each.operation.path)]
+
+    def _make_plans(self) -> Plans:
+        """The compiled statements, which make entity tags: they are compiled again when the epoch rises."""
+        page_bytes_max, epoch = self.settings.gate.page_bytes_max, self.database.epoch
+        plans = Plans(Options(page_bytes_max, epoch.tag_prefix))
+        epoch.on_raise(lambda: plans.compile_with(Options(page_bytes_max, epoch.tag_prefix)))
+        return plans
 
     def _make_readiness(self) -> Readiness:
         return Readiness(

@@ -27,6 +27,7 @@ from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import Resource
 from gatepost.dtos.body_envelopes import BodyEnvelope
 from gatepost.dtos.json_values import Bounds
+from gatepost.epoch import Epoch
 from gatepost.models.actor_columns import ActorColumns
 from gatepost.models.dto_members import DTOMembers
 from gatepost.openapi.described import DescribedEndpoint
@@ -53,8 +54,10 @@ class EndpointComposition:
         provided: ProvidedValues,
         streams: OpenStreams,
         actor_columns: ActorColumns | None,
+        epoch: Epoch,
     ) -> None:
-        """`actor_columns` are those that a Select may name."""
+        """`actor_columns` are those that a Select may name; `epoch` is that of entity tags."""
+        self._epoch = epoch
         self._declared = declared
         self._actor_columns = actor_columns
         self._gate = settings.gate
@@ -76,7 +79,7 @@ class EndpointComposition:
             self._envelope(bound),
             envelope,
             listed,
-            EndpointRequests(bound, listed, self._bounds(bound.method), envelope, names),
+            EndpointRequests(bound, listed, self._bounds(bound.method), envelope, names, self._epoch),
         )
         return Endpoint(described.operation, self._handler(described)), described
 

@@ -1,4 +1,5 @@
-"""The tables of the schema `gatepost` that monitors write. Migrations make them, with the record of what they made."""
+"""The tables of the schema `gatepost` beside the record: those that monitors write, and the epoch. Migrations make
+them, with the record of what they made."""
 
 from typing import NamedTuple
 
@@ -110,3 +111,25 @@ CREATE TABLE gatepost.alert_deliveries (
         ),
     ),
 }
+"""What monitors read and write."""
+
+EPOCH_TABLE = "epoch"
+EPOCH = RecordTable(
+    ("one", "epoch", "raised_at"),
+    (
+        """
+CREATE TABLE gatepost.epoch (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  epoch bigint NOT NULL CHECK (epoch > 0),
+  raised_at timestamptz NOT NULL DEFAULT now()
+)
+""",
+        # Whatever role serves has to see it.
+        "GRANT USAGE ON SCHEMA gatepost TO PUBLIC",
+        "GRANT SELECT ON gatepost.epoch TO PUBLIC",
+    ),
+)
+"""One row, or none before the epoch is raised for the first time (`gatepost/epoch.py`)."""
+
+KEPT_TABLES = {**RECORD_TABLES, EPOCH_TABLE: EPOCH}
+"""All of them."""

@@ -121,6 +121,7 @@ class ResourceComposition:
             provided=provided,
             streams=self._shared.streams,
             actor_columns=actor_columns,
+            epoch=self._shared.database.epoch,
         )
         composed = [composition.endpoint(bound) for bound in endpoints]
         described.endpoints += [each._replace(runs_code=runs_code) for _, each in composed]
@@ -152,6 +153,7 @@ class ResourceComposition:
             bounds=bounds_of(served.resource, self._shared.settings.gate),
             wire_name=dialect.names,
             envelopes=Envelopes(dialect),
+            epoch=self._shared.database.epoch,
             above=above,
         )
         origin = f"derived from {served.entity.name} {location_of(served.entity.model)}"

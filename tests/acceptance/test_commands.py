@@ -1,13 +1,16 @@
 """The other commands, called as the `gatepost` script calls them: in this process, which costs no start of Python."""
 
 import asyncio
+import base64
 import json
 import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 from tests.acceptance.conftest import Command
 
@@ -101,6 +104,34 @@ def test_a_user_is_made_listed_and_given_a_token(gatepost: Gatepost) -> None:
     assert (user["email"], user["roles"], user["is_active"]) == ("ada@example.com", ["editor"], True)
     status, token, _ = gatepost("users", "token", "ada@example.com")
     assert (status, token.count(".")) == (0, 2)
+
+
+def test_a_new_epoch_is_begun_after_a_yes_and_left_on_record(gatepost: Gatepost, database: str) -> None:
+    gatepost("users", "create", "ada@example.com", "--password-stdin", stdin="correct horse\n")
+    status, _, complaint = gatepost("backup", "new-epoch", "--json")
+    assert (status, "write --yes" in complaint) == (2, True)
+    status, shown, log = gatepost("backup", "new-epoch", "--yes", "--json")
+    epoch = json.loads(shown)["epoch"]
+    assert status == 0
+    assert epoch_of(gatepost("users", "token", "ada@example.com")[1]) == epoch
+    assert "operator_acted" in log, "no server runs here"
+    kind, summary = asyncio.run(fetched(database, "SELECT kind, summary FROM gatepost.changes"))
+    assert (kind, summary.startswith(f"backup new-epoch: The database has the epoch {epoch}")) == ("operator", True)
+
+
+def epoch_of(token: str) -> int:
+    """The epoch in which a token was issued."""
+    found: int = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))["epo"]
+    return found
+
+
+async def fetched(dsn: str, sql: str) -> Any:
+    """The one row of a query."""
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetchrow(sql)
+    finally:
+        await connection.close()
 
 
 @pytest.mark.usefixtures("database")

@@ -50,6 +50,8 @@ class Identities:
         self, database: Database, model: type[Any], users: UserStore, *, size_max: int = CACHED_IDENTITIES_MAX
     ) -> None:
         self.users = users
+        self.epoch = database.epoch
+        self.epoch.on_raise(lambda: self.drop(None))
         self.generation = 0
         self._size_max = size_max
         self._caches: list[CachedAuthenticator] = []
@@ -159,6 +161,9 @@ class CachedAuthenticator:
             raise invalid("The user of these credentials is gone or inactive.")
         if verified.password_version is not None and found.password_version != verified.password_version:
             raise invalid("The password was changed after the credentials were issued.")
+        # After the user was loaded: by a connection that this opened, if need be, which has told of the epoch.
+        if verified.epoch is not None and verified.epoch != identities.epoch.value:
+            raise invalid("The database was restored after the credentials were issued.")
         # A change that was notified while the row was being read may be newer than the row: then the identity is
         # valid for this request, which began earlier, but must not be cached.
         if generation == identities.generation:

@@ -58,11 +58,13 @@ class Authenticator(Protocol):
 
 class VerifiedUser(msgspec.Struct, frozen=True):
     """The user whom credentials belong to: the primary key (as a value or as text), when the credentials expire in
-    seconds since the epoch, and the version of the password that they were issued for, None if they outlive it."""
+    seconds since 1970, the version of the password that they were issued for, None if they outlive it, and the epoch of
+    the database (`gatepost backup new-epoch`) in which they were, None if a restored database decides by itself."""
 
     key: ActorId
     expires_at: float = inf
     password_version: int | None = None
+    epoch: int | None = None
 
 
 class UserAuthenticator:

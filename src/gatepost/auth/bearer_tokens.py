@@ -40,7 +40,7 @@ class BearerTokens(UserAuthenticator):
         except UnicodeDecodeError:
             raise invalid("The token is malformed.") from None
         claims = self._tokens.verify(text)
-        return VerifiedUser(claims.subject, claims.expires_at, claims.password_version)
+        return VerifiedUser(claims.subject, claims.expires_at, claims.password_version, claims.epoch)
 
 
 def accept_tokens(authenticators: Sequence[AnyAuthenticator]) -> bool:

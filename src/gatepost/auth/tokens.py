@@ -17,6 +17,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from msgspec import field
 
+from gatepost.epoch import Epoch
 from gatepost.errors import ConfigurationError, Unauthorized
 from gatepost.settings import AuthSettings
 
@@ -42,7 +43,7 @@ Number = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 class TokenClaims(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a token says: `subject` is the user's key as text, `password_version` that of the password at the time of
-    issue, times are seconds since the epoch."""
+    issue, times are seconds since 1970, `epoch` is that of the database (`epoch.py`)."""
 
     issuer: str = field(name="iss")
     audience: str = field(name="aud")
@@ -52,6 +53,7 @@ class TokenClaims(msgspec.Struct, frozen=True, omit_defaults=True):
     expires_at: Number = field(name="exp")
     token_id: Text = field(name="jti")
     not_before: Number = field(name="nbf", default=0)
+    epoch: Number = field(name="epo", default=0)
 
 
 _decode = msgspec.json.Decoder(TokenClaims).decode
@@ -61,7 +63,7 @@ class Tokens:
     """Signs and verifies with one key. `kid` is the key's RFC 7638 thumbprint. `scheme` is how clients send tokens in
     `Authorization`. Tokens of another `kind` are not accepted."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a kind of token is
         self,
         settings: AuthSettings,
         key: OKPKey,
@@ -69,8 +71,10 @@ class Tokens:
         *,
         kind: str = TYPE,
         lifetime_seconds: int | None = None,
+        epoch: Epoch | None = None,
     ) -> None:
         self.scheme = scheme
+        self._epoch = epoch or Epoch()
         if key.private_key is None:
             raise ConfigurationError("is a public key; signing needs the private one.", location="GATEPOST_SIGNING_KEY")
         self._key = key
@@ -81,15 +85,28 @@ class Tokens:
         self.lifetime_seconds = lifetime_seconds or round(settings.token_minutes * 60)
 
     def issue(self, subject: str, password_version: int, now: float | None = None) -> str:
-        """A token for this subject that lives `lifetime_seconds` from `now` (seconds since the epoch), as long as the
-        password has this version."""
+        """A token for this subject that lives `lifetime_seconds` from `now` (seconds since 1970), as long as the
+        password has this version and the database this epoch."""
         issued_at = int(time.time() if now is None else now)
         expires_at, token_id = issued_at + self.lifetime_seconds, secrets.token_urlsafe(16)
-        claims = TokenClaims(self._issuer, self._audience, subject, password_version, issued_at, expires_at, token_id)
+        claims = TokenClaims(
+            self._issuer,
+            self._audience,
+            subject,
+            password_version,
+            issued_at,
+            expires_at,
+            token_id,
+            epoch=self._epoch.value,
+        )
         return jws.serialize_compact(dict(self._header), msgspec.json.encode(claims), self._key, [ALGORITHM])
 
     def verify(self, token: str, now: float | None = None) -> TokenClaims:
-        """The claims of a token that `issue` made and that has not expired; raises 401 `invalid_token` otherwise."""
+        """The claims of a token that `issue` made and that has not expired; raises 401 `invalid_token` otherwise.
+
+        The epoch is left to who loads the user, as the version of the password is: only a connection to the database
+        tells whether it has risen.
+        """
         if len(token) > TOKEN_BYTES_MAX or _FORM.fullmatch(token) is None:
             raise invalid("The token is malformed.")
         try:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gatepost.cli.alerts_commands import alerts
+from gatepost.cli.backup_commands import backup
 from gatepost.cli.changes_command import changes
 from gatepost.cli.db_commands import db
 from gatepost.cli.errors_commands import errors
@@ -30,6 +31,7 @@ config = typer.Typer(help="Look at the settings.", epilog="Example: gatepost con
 gatepost.add_typer(migrate, name="migrate")
 gatepost.add_typer(users, name="users")
 gatepost.add_typer(db, name="db")
+gatepost.add_typer(backup, name="backup")
 gatepost.add_typer(errors, name="errors")
 gatepost.add_typer(limits, name="limits")
 gatepost.add_typer(logs, name="logs")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from gatepost.cli.confirmation import agrees
 from gatepost.cli.options import AppOption, JSONOption
 from gatepost.cli.output import print_rows
 from gatepost.cli.settings import database_settings
@@ -107,7 +108,7 @@ def delete(
     """Delete a user for good. One to whom other rows refer is kept, and can be deactivated."""
     from gatepost.accounts.new_users import delete_user
 
-    if not (yes or _agrees(f"Delete {email}, with everything that the database deletes along?")):
+    if not (yes or agrees(f"Delete {email}, with everything that the database deletes along?")):
         raise ConfigurationError("Nothing was deleted.", hint="Answer y, or write --yes.")
     _on_database(app, lambda database, model, _: delete_user(database, model, email))
     print_success(f"Deleted {email}.")
@@ -147,7 +148,7 @@ def token(email: Email, app: AppOption = None) -> None:
     issued = _on_database(
         app,
         lambda database, model, settings: issue_token(
-            database, model, Tokens(settings.auth, signing_key(settings)), email
+            database, model, Tokens(settings.auth, signing_key(settings), epoch=database.epoch), email
         ),
     )
     sys.stdout.write(issued + "\n")
@@ -171,14 +172,6 @@ def _warn_of_unknown(roles: Sequence[str], reference: str | None) -> None:
     for role in roles:
         if role not in known:
             print_warning(f"No policy of the app names the role {role!r}.{did_you_mean(role, known)}")
-
-
-def _agrees(question: str) -> bool:
-    if not sys.stdin.isatty():
-        return False
-    sys.stdout.write(f"{question} [y/N] ")
-    sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _read_password(*, from_stdin: bool) -> str:

@@ -55,14 +55,16 @@ class ConsoleCookie(UserAuthenticator):
     async def verify(self, credentials: bytes) -> VerifiedUser:
         """The token's user; raises 401 `invalid_token`."""
         claims = self._tokens.verify(credentials.decode("latin-1"))
-        return VerifiedUser(claims.subject, claims.expires_at, claims.password_version)
+        return VerifiedUser(claims.subject, claims.expires_at, claims.password_version, claims.epoch)
 
 
 class ConsoleSessions:
     """Begins, finds and ends them."""
 
     def __init__(self, settings: Settings, key: OKPKey, identities: Identities) -> None:
-        self._tokens = Tokens(settings.auth, key, kind=TOKEN_TYPE, lifetime_seconds=LIFETIME_SECONDS)
+        self._tokens = Tokens(
+            settings.auth, key, kind=TOKEN_TYPE, lifetime_seconds=LIFETIME_SECONDS, epoch=identities.epoch
+        )
         self._cookie = ConsoleCookie(self._tokens, is_production=settings.is_production)
         self._cached = identities.cached(self._cookie)
 

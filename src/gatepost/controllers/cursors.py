@@ -1,7 +1,8 @@
 """Cursors: the position where a page ends, opaque and sealed, so that a broken or forged one is detected.
 
 A cursor is base64url of a seal (keyed BLAKE2b over resource, order and position) and the position as JSON. The key is
-derived from the signing key, so every instance reads the cursors of every other. A position that holds a value which
+derived from the signing key and the epoch (`epoch.py`), so every instance reads the cursors of every other, and none
+those from before a restore. A position that holds a value which
 some clients must not see is encrypted, with the seal as its nonce (as in RFC 5297).
 
 A long position is compressed. Pages are sorted by indexes, whose rows have at most 2.7 KB because PostgreSQL compresses
@@ -16,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from gatepost.epoch import Epoch
 from gatepost.errors import BadRequest
 
 SEAL_BYTES = 9
@@ -29,10 +31,18 @@ _encode = msgspec.json.Encoder().encode
 class Cursors:
     """Seals and opens the cursors of one app."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_epoch", "_key", "_secret")
 
-    def __init__(self, secret: bytes) -> None:
-        self._key = hashlib.blake2b(secret, digest_size=32, person=b"gatepost cursor").digest()
+    def __init__(self, secret: bytes, epoch: Epoch | None = None) -> None:
+        self._secret = secret
+        self._epoch = epoch or Epoch()
+        self._derive_key()
+        self._epoch.on_raise(self._derive_key)
+
+    def _derive_key(self) -> None:
+        epoch = self._epoch.value
+        salt = epoch.to_bytes(8) if epoch else b""
+        self._key = hashlib.blake2b(self._secret, digest_size=32, salt=salt, person=b"gatepost cursor").digest()
 
     def seal(self, context: bytes, values: tuple[Any, ...], *, is_secret: bool = False) -> str:
         """A cursor for a position. `context` names what it belongs to: resource and order."""

@@ -16,6 +16,7 @@ from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.body_envelopes import BodyEnvelope
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.parsed_json import is_located
+from gatepost.epoch import Epoch
 from gatepost.errors import Problem
 
 
@@ -30,16 +31,17 @@ class Given(NamedTuple):
 class EndpointRequests:
     """Reads the requests of one endpoint."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a request is read by
         self,
         bound: BoundEndpoint,
         listed: EndpointList | None,
         bounds: Bounds,
         envelope: BodyEnvelope | None,
         wire_name: WireName,
+        epoch: Epoch,
     ) -> None:
         """`listed` reads the query string where a `Select` of a served model is returned; `bounds` and `envelope` are
-        those of bodies; `wire_name` makes the names that clients know."""
+        those of bodies; `wire_name` makes the names that clients know; `epoch` is that of entity tags."""
         body = bound.body
         self._simple = bound.simple
         self._query = bound.query
@@ -48,6 +50,7 @@ class EndpointRequests:
         self._nesting = bound.nesting
         self._compared = compared_row(bound.rows, bound.texts, bound.method.route.method)
         self._list = listed
+        self._epoch = epoch
         self._wire_name = wire_name
         self._envelope = None if body is None else envelope
         self._body = (
@@ -67,7 +70,8 @@ class EndpointRequests:
             arguments.update(self._query.read(call))
         rows = read_rows(self._rows, call)
         call.below = below_of(self._nesting, rows, call)
-        if self._compared is not None and (versions := wanted_versions(call.headers.get(b"if-match"))) is not None:
+        header = None if self._compared is None else call.headers.get(b"if-match")
+        if self._compared is not None and (versions := wanted_versions(header, self._epoch)) is not None:
             row, lookup = rows[self._compared.name]
             rows[row.name] = NamedRow(row, lookup._replace(versions=versions))
         if self._body is not None:

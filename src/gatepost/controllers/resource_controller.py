@@ -26,6 +26,7 @@ from gatepost.dtos.body_errors import read_only_error, with_errors
 from gatepost.dtos.json_values import Bounds
 from gatepost.dtos.path_keys import key_reader, key_writer
 from gatepost.dtos.shown_values import unchanged_names
+from gatepost.epoch import Epoch
 from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocessable
 from gatepost.models.catalog import ServedModel
 from gatepost.models.schema import attribute_name
@@ -41,7 +42,8 @@ REFUSALS = ("forbidden", "not_signed_in")
 
 class ResourceController:
     """Handlers for the five actions of a resource. `verbs` has, for each action, the verbs that run it; `wire_name`
-    makes the names that clients know of fields, `envelopes` stand around rows and bodies."""
+    makes the names that clients know of fields, `envelopes` stand around rows and bodies, `epoch` is that of entity
+    tags."""
 
     def __init__(  # noqa: PLR0913 - what a handler is composed of
         self,
@@ -53,6 +55,7 @@ class ResourceController:
         bounds: Bounds,
         wire_name: WireName = str,
         envelopes: Envelopes,
+        epoch: Epoch,
         above: RowsAbove | None = None,
     ) -> None:
         resource = served.resource
@@ -83,6 +86,7 @@ class ResourceController:
         self._opening = envelope.opening
         self._key_above = verbs["create"].key_above
         self._above = above
+        self._epoch = epoch
         self._creations: dict[View, BodyDecoder] = {}
         self._patches: dict[View, BodyDecoder] = {}
 
@@ -269,7 +273,7 @@ class ResourceController:
         header = call.headers.get(b"if-match")
         if header is None and self._requires_version:
             raise PreconditionRequired("version_required", "Send If-Match with the ETag of the row you have read.")
-        return wanted_versions(header)
+        return wanted_versions(header, self._epoch)
 
     def _compile(self, view: View, *, partial: bool) -> BodyDecoder:
         writable = view.updatable if partial else view.creatable

@@ -6,6 +6,7 @@ import msgspec
 
 from gatepost.call import JSON_HEADERS, Response
 from gatepost.controllers.envelopes import PLAIN, Envelope
+from gatepost.epoch import Epoch
 from gatepost.errors import BadRequest, Header
 from gatepost.pydantic_models import pydantic_document
 
@@ -55,14 +56,18 @@ def entity_tag(text: str) -> bytes:
     return b'"' + text.encode() + b'"'
 
 
-def wanted_versions(header: bytes | None) -> tuple[str, ...] | None:
+def wanted_versions(header: bytes | None, epoch: Epoch) -> tuple[str, ...] | None:
     """The versions that `If-Match` accepts; None for `*` and where there is no such header. Raises `BadRequest`.
 
     A version is what stands before the dot of an entity tag, or the whole of one without a dot: a change is about the
-    row, whichever of its fields the client was shown. Weak tags never match strongly (RFC 9110, section 13.1.1).
+    row, whichever of its fields the client was shown. Weak tags never match strongly (RFC 9110, section 13.1.1), and
+    those of another epoch never at all: a restored database gives the same versions again.
     """
     tags = None if header is None else strong_tags(header)
-    return None if tags is None else tuple(tag.partition(".")[0] for tag in tags)
+    if tags is None:
+        return None
+    prefix = epoch.tag_prefix
+    return tuple(tag[len(prefix) :].partition(".")[0] for tag in tags if tag.startswith(prefix))
 
 
 def strong_tags(header: bytes) -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 
 from gatepost.database.codecs import CODECS
 from gatepost.database.connection import PooledConnection, RawConnection, Record
+from gatepost.database.epoch_row import read_epoch
 from gatepost.database.error_details import is_raised, reason_of, written_table
 from gatepost.database.failures import (
     DRIVER_FAILURES,
@@ -47,6 +48,7 @@ from gatepost.database.transactions import (
     WriteInReadOnly,
 )
 from gatepost.dsn import address_of
+from gatepost.epoch import Epoch
 from gatepost.errors import Problem, ServiceUnavailable
 from gatepost.events import (
     ConstraintViolated,
@@ -100,6 +102,7 @@ class Database:
         self.address = address_of(dsn)
         self._dsns = split_hosts(dsn)
         self.resource: str | None = None
+        self.epoch = Epoch()
         self._settings = settings
         self._events = events
         self._describe = describe
@@ -124,6 +127,7 @@ class Database:
         }
         self.pool = Pool(self.connect, settings, self._explain, events, expected=expected, address=self.address)
         self.schema = self.pool.schema
+        self.epoch.on_raise(self._refuse_waiting)
         self._run = {Target.PRIMARY: self.pool.run}
         self._run_checked = {Target.PRIMARY: self.pool.run_checked}
         self._read_only = ReadOnly(self.connect, self.pool.close_idle, events)
@@ -138,6 +142,7 @@ class Database:
                     await connection.set_type_codec(
                         name, schema="pg_catalog", encoder=encoder, decoder=decoder, format=format
                     )
+                await self.read_epoch(connection)
         except BaseException as error:
             if connection is not None:
                 connection.terminate()
@@ -156,6 +161,15 @@ class Database:
         well: what becomes free is for the pool."""
         self._leave_to_pool()
         return await self.connect()
+
+    async def read_epoch(self, raw: RawConnection) -> None:
+        """Note the epoch of the database that this connection is to."""
+        self.epoch.note(await read_epoch(raw))
+
+    def _refuse_waiting(self) -> None:
+        """The database was restored. What waits for a connection has its cursor, its entity tag and its statement from
+        the epoch before, and has changed nothing by it: its client sends it again."""
+        self.pool.queue.fail_requests(unavailable)
 
     def _leave_to_pool(self) -> None:
         if self.pool.reachability.is_refused:

@@ -19,6 +19,7 @@ import asyncpg
 from gatepost.background import background, report
 from gatepost.backoff import Backoff
 from gatepost.database.connection import RawConnection
+from gatepost.database.epoch_row import EPOCH_CHANNEL
 from gatepost.database.failures import DRIVER_FAILURES
 from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS, HeartbeatMonitor, clock
 from gatepost.database.read_only import is_standby
@@ -63,6 +64,10 @@ class ListenedDatabase(Protocol):
 
     async def connect_listener(self) -> RawConnection: ...
 
+    async def read_epoch(self, raw: RawConnection) -> None:
+        """Called on every connection once it listens, and each time that the epoch is raised (`epoch.py`)."""
+        ...
+
     def note_beat(self, raw: RawConnection, *, refuses_writes: bool) -> None:
         """Called with each reply to a heartbeat; one of DRIVER_FAILURES that it raises gives the connection up."""
         ...
@@ -73,7 +78,7 @@ class ListenedDatabase(Protocol):
 
 
 class Listener:
-    """Listens on one channel, for the life of the process.
+    """Listens on one channel, and for a raised epoch, for the life of the process.
 
     `on_change` gets each payload; and None on every new connection, when it listens and before it is trusted:
     notifications in the gap were lost, so everything cached before is dropped. `check` says whether the database
@@ -98,6 +103,7 @@ class Listener:
         self._doubt: str | None = None
         self._connection: RawConnection | None = None
         self._task: asyncio.Task[None] | None = None
+        self._is_epoch_raised = False
         self.trusted_until = 0.0
         self.heartbeat = HeartbeatMonitor(database.note_silence, HEARTBEAT_TIMEOUT_SECONDS)
 
@@ -149,10 +155,13 @@ class Listener:
             await self._ping(connection)
         async with asyncio.timeout(HEARTBEAT_TIMEOUT_SECONDS):
             await connection.add_listener(self._channel, self._hear)
+            await connection.add_listener(EPOCH_CHANNEL, self._note_raised)
+            await self._database.read_epoch(connection)
         self._on_change(None)
         while not connection.is_closed():
             sent = clock()
             await self._beat(connection, HEARTBEAT_TIMEOUT_SECONDS)
+            await self._read_raised(connection)
             self.trusted_until = sent + TRUST_SECONDS
             await asyncio.sleep(max(0.0, sent + HEARTBEAT_SECONDS - clock()))
 
@@ -169,8 +178,16 @@ class Listener:
         self.heartbeat.record()
         self._database.note_beat(connection, refuses_writes=reply == "SELECT 1")
 
+    async def _read_raised(self, connection: RawConnection) -> None:
+        """Read the epoch where a notification says that it was raised; anybody may notify, so only the row counts."""
+        while self._is_epoch_raised:
+            self._is_epoch_raised = False
+            async with asyncio.timeout(HEARTBEAT_TIMEOUT_SECONDS):
+                await self._database.read_epoch(connection)
+
     async def _is_beyond_doubt(self, connection: RawConnection) -> bool:
         async with asyncio.timeout(HEARTBEAT_TIMEOUT_SECONDS):
+            await self._database.read_epoch(connection)  # where nothing can be heard, it is read again and again
             doubt = await doubt_of(connection, self._check)
         self.heartbeat.record()
         if doubt is not None and doubt != self._doubt:
@@ -180,6 +197,10 @@ class Listener:
 
     def _hear(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         self._on_change(str(payload))
+
+    def _note_raised(self, *_message: object) -> None:
+        self._is_epoch_raised = True
+        self.trusted_until = 0.0
 
     def _lapse(self, _connection: Any) -> None:
         self.trusted_until = 0.0

@@ -65,6 +65,12 @@ class WaitQueue:
         waiter.set_exception(error)
         return True
 
+    def fail_requests(self, make_error: Callable[[], BaseException]) -> None:
+        """Raise an error in every waiter that has a holder: that waits for a request."""
+        for _, future, holder, _ in self.waiters:
+            if holder is not None and not future.done():
+                future.set_exception(make_error())
+
     def wake_all(self) -> None:
         """Give every waiter None, so that it looks at the pool again."""
         while self.give(None):

@@ -2,7 +2,7 @@
 
 `schema_objects` lists objects with the hash of their definition, `schema_fingerprints` the models that the database has
 been brought to. Only commands that change the schema write here; everything else reads, or finds nothing. Beside them
-stand the tables of the monitors (`record_tables.py`), which are made with the record.
+stand the tables of the monitors and the epoch (`record_tables.py`), which are made with the record.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.definitions import Definitions, ObjectKey, definitions_of
-from gatepost.record_tables import RECORD_TABLES
+from gatepost.record_tables import KEPT_TABLES
 
 RECORD_SCHEMA = "gatepost"
 SCHEMA_COMMENT = "gatepost: what Gatepost made in this database"
@@ -49,7 +49,7 @@ CREATE TABLE {RECORD_SCHEMA}.{FINGERPRINTS_TABLE} (
 )
 """,
 }
-_COLUMNS.update({name: list(table.columns) for name, table in RECORD_TABLES.items()})
+_COLUMNS.update({name: list(table.columns) for name, table in KEPT_TABLES.items()})
 _FIND_COLUMNS = text("""
     SELECT array_agg(attname::text ORDER BY attnum)
     FROM pg_attribute JOIN pg_class AS class ON class.oid = attrelid
@@ -123,7 +123,7 @@ def prepare_record(connection: Connection) -> None:
             connection.exec_driver_sql(create.strip())
     if not _may(connection, list(_MAKE), _WRITING):
         raise _closed(connection)
-    for name, wanted in RECORD_TABLES.items():
+    for name, wanted in KEPT_TABLES.items():
         if not _exists(connection, name):
             _check_right(connection, f"has_schema_privilege('{RECORD_SCHEMA}', 'USAGE, CREATE')")
             for statement in wanted.create:
@@ -165,7 +165,7 @@ def forget_fingerprints(connection: Connection) -> None:
 
 def is_of_the_record(schema: str, table: str, default_schema: str) -> bool:
     """True for the tables of the record, and for the one that earlier versions had in the default schema."""
-    return (schema == RECORD_SCHEMA and (table in _MAKE or table in RECORD_TABLES)) or (
+    return (schema == RECORD_SCHEMA and (table in _MAKE or table in KEPT_TABLES)) or (
         schema == default_schema and table == EARLIER_NOTE
     )
 

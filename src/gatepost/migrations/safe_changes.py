@@ -16,7 +16,7 @@ from gatepost.migrations.applied import Applied, ApplyOptions
 from gatepost.migrations.connections import opened, run_on
 from gatepost.models.schema_names import DIALECT
 from gatepost.models.schema_objects import objects_of
-from gatepost.record_tables import RECORD_TABLES
+from gatepost.record_tables import KEPT_TABLES
 from gatepost.sqlalchemy_refusals import as_configuration_error
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ async def find_pending(dsn: str, metadata: MetaData) -> "Plan | None":
 async def is_empty(dsn: str) -> bool:
     """True where nothing is there but extensions and PostgreSQL's own: no table, view, type, function or sequence."""
     async with opened(dsn) as connection:
-        return bool(await connection.fetchval(_IS_EMPTY, ["schema_objects", "schema_fingerprints", *RECORD_TABLES]))
+        return bool(await connection.fetchval(_IS_EMPTY, ["schema_objects", "schema_fingerprints", *KEPT_TABLES]))
 
 
 def fingerprint_of(metadata: MetaData) -> str:
@@ -94,7 +94,7 @@ def fingerprint_of(metadata: MetaData) -> str:
 
 def _hash_of(metadata: MetaData) -> str:
     digest = hashlib.sha256(ALGORITHM.encode())
-    for record in RECORD_TABLES.values():  # another version may have more of them
+    for record in KEPT_TABLES.values():  # another version may have more of them
         digest.update(repr(record.create).encode())
     for table in metadata.sorted_tables:
         digest.update(str(CreateTable(table).compile(dialect=DIALECT)).encode())

@@ -1,4 +1,5 @@
-"""Entity tags: the version of a row, and a digest of the fields that the actor is shown on it.
+"""Entity tags: the version of a row, and a digest of the fields that the actor is shown on it; before them the epoch
+(`epoch.py`), where there is one.
 
 The digest is computed when a statement is compiled. Only where the rule of a field depends on the row does the
 statement return which of the rules hold, and the digest follows from them.
@@ -22,12 +23,14 @@ ReadTag = Callable[[Record], str]
 """Makes the text of an entity tag from a record."""
 
 
-def add_tag(columns: Columns, source: TableRef, shown: RowSelection) -> ReadTag:
+def add_tag(columns: Columns, source: TableRef, shown: RowSelection, prefix: str) -> ReadTag:
     """Select what the entity tag of a row of `source` depends on, and return the function that makes it. `shown` are
-    all the fields that the actor is shown, whichever of them are asked for."""
+    all the fields that the actor is shown, whichever of them are asked for. The tag begins with `prefix`."""
     version = columns.add(version_column(source))
     if not shown.ruled:
         digest = digest_of(shown.names)
+        if prefix:
+            return lambda record: f"{prefix}{record[version]}.{digest}"
         return lambda record: f"{record[version]}.{digest}"
     # Several fields often have one rule: equal ones are evaluated once.
     indexes = {rule: columns.add(rule.outcome(source)) for rule in dict.fromkeys(rule for _, rule in shown.ruled)}
@@ -36,7 +39,7 @@ def add_tag(columns: Columns, source: TableRef, shown: RowSelection) -> ReadTag:
 
     def read(record: Record) -> str:
         names = tuple([name for name, index in fields if index is None or record[index]])
-        return f"{record[version]}.{digest_of(names)}"
+        return f"{prefix}{record[version]}.{digest_of(names)}"
 
     return read
 

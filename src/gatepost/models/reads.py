@@ -123,7 +123,8 @@ class ReadRow(Recipe[ReadPlan], frozen=True):
         joined, pieces = self.selection.row(source, source.table)
         columns = Columns()
         build = columns.add_row(pieces)
-        tag = add_tag(columns, source, self.whole or self.selection) if self.selection.has_tag else None
+        shown = self.whole or self.selection
+        tag = add_tag(columns, source, shown, options.tag_prefix) if self.selection.has_tag else None
         statement = sa.select(*columns.selected).select_from(joined).where(is_key(source))
         statement = statement.where(*self.selection.rule.conditions(source))
         return ReadPlan(

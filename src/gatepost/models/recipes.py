@@ -45,9 +45,11 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What every statement of an app is compiled with. A page has no more than `page_bytes_max` bytes."""
+    """What every statement of an app is compiled with. A page has no more than `page_bytes_max` bytes; entity tags
+    begin with `tag_prefix`."""
 
     page_bytes_max: int
+    tag_prefix: str = ""
 
 
 class Recipe(Part, Generic[P_co], frozen=True):

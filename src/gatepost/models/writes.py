@@ -111,7 +111,7 @@ class WriteRecipe(Recipe[WritePlan], frozen=True):
     def named(self) -> dict[str, Any]:
         return {**written_binds(self.values), ACTOR_ID: self.permitted.actor.id}
 
-    def returning(self, statement: sa.Insert | sa.Update | sa.Select[Any], action: str) -> WritePlan:
+    def returning(self, statement: sa.Insert | sa.Update | sa.Select[Any], action: str, options: Options) -> WritePlan:
         """The plan of a statement that writes the row, or finds it."""
         source = self.selection.source()
         _, pieces = self.selection.row(source, source.table)
@@ -120,7 +120,8 @@ class WriteRecipe(Recipe[WritePlan], frozen=True):
         key = record_key_reader(
             source.entity.key, [columns.add(source.column(name)) for name in source.entity.key.names]
         )
-        tag = add_tag(columns, source, self.selection) if self.selection.has_tag else None
+        prefix = options.tag_prefix
+        tag = add_tag(columns, source, self.selection, prefix) if self.selection.has_tag else None
         readable = columns.add(self.selection.rule.outcome(source))
         allowed = columns.add(self.permitted.outcome(source))
         name = f"{self.selection.served.full_path}.{action}"
@@ -134,7 +135,7 @@ class InsertRow(WriteRecipe, frozen=True):
     def compile(self, options: Options) -> WritePlan:
         """The INSERT, which returns the row."""
         rule = self.permitted if self.checks_candidate else None
-        return self.returning(insert_of(self.selection.served.entity, self.names, rule), "create")
+        return self.returning(insert_of(self.selection.served.entity, self.names, rule), "create", options)
 
 
 class UpdateRow(WriteRecipe, frozen=True):
@@ -154,7 +155,7 @@ class UpdateRow(WriteRecipe, frozen=True):
             statement = statement.where(*_holds_afterwards(entity, self.permitted, self.names))
         if self.compared:
             statement = statement.where(differs(source, self.compared))
-        return self.returning(statement, "update")
+        return self.returning(statement, "update", options)
 
     def named(self) -> dict[str, Any]:
         key = key_binds(self.selection.served.entity.key, self.key.value)
@@ -168,7 +169,8 @@ class FindUnchanged(UpdateRow, frozen=True):
         """The SELECT of the row."""
         source = self.selection.source()
         conditions = _conditions(source, self.selection.rule, self.permitted, self.versions)
-        return self.returning(sa.select().where(*conditions, sa.not_(differs(source, self.compared))), "unchanged")
+        found = sa.select().where(*conditions, sa.not_(differs(source, self.compared)))
+        return self.returning(found, "unchanged", options)
 
 
 class CheckUpdate(KeyRecipe[Statement], frozen=True):

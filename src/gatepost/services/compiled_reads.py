@@ -93,6 +93,7 @@ class CompiledReads:
         policies = served.policies
         self.is_open = policies["get"].is_same_for_all
         self._fast_reads: dict[View | tuple[View, DTOMembers], ReadPlan] = {}
+        plans.clear_too(self._fast_reads)
         self._is_list_open = policies["list"].is_same_for_all
         self._unbounded = unbounded_names(served)
         self._unbounded_below = unbounded_columns_below(served.entity)

@@ -15,6 +15,7 @@ from gatepost.declaring.policies import RowCondition
 from gatepost.models.candidates import bind_name
 from gatepost.models.reads import KEY
 from gatepost.models.writes import WritePlan
+from gatepost.services.plans import Plans
 from gatepost.view import View
 
 FAST_WRITES_MAX = 256
@@ -33,10 +34,11 @@ class FastWrites:
     """The fast writes of one verb of one resource. `never_fast` names attributes that are never written this way.
     `last` are the binds behind the values: a statement that needs no key, because it finds no row, is not kept."""
 
-    def __init__(self, never_fast: frozenset[str], last: tuple[str, ...] = ()) -> None:
+    def __init__(self, plans: Plans, never_fast: frozenset[str], last: tuple[str, ...] = ()) -> None:
         self._never_fast = never_fast
         self._last = last
         self._kept = BoundedCache[tuple[View, tuple[str, ...]], FastWrite](FAST_WRITES_MAX)
+        plans.clear_too(self._kept)
         self.find = self._kept.get
 
     def keep(self, view: View, names: Sequence[str], plan: WritePlan, rules: Mapping[str, RowCondition]) -> None:

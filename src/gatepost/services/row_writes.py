@@ -66,8 +66,8 @@ class RowWrites:
         self._reads = reads
         self._plans = plans
         self._stored_bytes_max = stored_bytes_max
-        self.inserts = FastWrites(ruled)
-        self.updates = FastWrites(ruled | loaded, (KEY,))
+        self.inserts = FastWrites(plans, ruled)
+        self.updates = FastWrites(plans, ruled | loaded, (KEY,))
 
     def status(
         self, call: Call, key: Any, permitted: BoundRule, asked: tuple[str, ...], names: tuple[str, ...] | None = None

@@ -34,6 +34,7 @@ class Listened:
 
     connect: Callable[[], Awaitable[Connection]]
     on_silence: Callable[[], None] = lambda: None
+    epochs_read: int = 0
 
     async def connect_listener(self) -> Connection:
         return await self.connect()
@@ -41,6 +42,9 @@ class Listened:
     def note_beat(self, raw: Connection, *, refuses_writes: bool) -> None:
         assert not raw.is_closed()
         assert not refuses_writes
+
+    async def read_epoch(self, raw: Connection) -> None:
+        self.epochs_read += 1
 
     def note_silence(self) -> None:
         self.on_silence()

@@ -24,6 +24,7 @@ from gatepost import (
 )
 from gatepost.controllers.endpoint_requests import EndpointRequests
 from gatepost.dtos.json_values import BOUNDS
+from gatepost.epoch import Epoch
 
 
 class ParsedParcel(Model):
@@ -75,7 +76,7 @@ def test_a_dialect_renames_nothing_in_it() -> None:
     (bound,) = App(
         Resource(ParsedParcel, read=anyone), controllers=[Hooks], dialect=CamelCase()
     ).declaration.own.endpoints
-    requests = EndpointRequests(bound, None, BOUNDS, None, str.upper)
+    requests = EndpointRequests(bound, None, BOUNDS, None, str.upper, Epoch())
     with pytest.raises(Unprocessable) as refusal:
         parse_json(b'{"itemCount": 0}', Line)
 
