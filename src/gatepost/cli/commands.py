@@ -59,7 +59,8 @@ def new(
 
 
 @gatepost.command(
-    epilog="Example: gatepost dev shop.app:app --port 8080   or: DATABASE_URL=postgresql:///shop gatepost dev --migrate"
+    epilog="Example: gatepost dev shop.app:app --port 8080   or: gatepost dev --instances 2 --balancer   or: "
+    "DATABASE_URL=postgresql:///shop gatepost dev --migrate"
 )
 def dev(  # noqa: PLR0913, PLR0917 - the options of a command
     app: AppArgument = None,
@@ -77,15 +78,27 @@ def dev(  # noqa: PLR0913, PLR0917 - the options of a command
     extend: Annotated[
         bool, typer.Option("--extend", help="With --migrate: add to tables that Gatepost did not make.")
     ] = False,
+    instances: Annotated[
+        int, typer.Option("--instances", min=1, max=16, help="Servers, each at a port of its own, on one database.")
+    ] = 1,
+    balancer: Annotated[
+        bool, typer.Option("--balancer", help="Have HAProxy at --port, in front of the instances.")
+    ] = False,
 ) -> None:
     """Serve while you write.
 
     It has its own PostgreSQL, applies migrations, and reloads on change; limits are times 100.
     """
-    from gatepost.cli.dev import develop
-
     if extend and not migrate:
         raise typer.BadParameter("Write --migrate --extend.", param_hint="--extend")
+    if instances > 1 or balancer:
+        from gatepost.cli.dev_instances import Options, develop_instances
+
+        options = Options(instances, balancer, data, migrate, extend)
+        develop_instances(app, options, host=host, port=port)
+        return
+    from gatepost.cli.dev import develop
+
     develop(app, host=host, port=port, data=data, migrates=migrate, extends=extend)
 
 
@@ -220,7 +233,9 @@ def show(json: JSONOption = False) -> None:
     print_settings(as_json=json)
 
 
-@gatepost.command(epilog="Example: gatepost doctor && gatepost serve")
+@gatepost.command(
+    epilog="Example: gatepost doctor && gatepost serve   or: gatepost doctor --haproxy /etc/haproxy/haproxy.cfg"
+)
 def doctor(  # noqa: PLR0913, PLR0917 - the options of a command
     app: AppArgument = None,
     gate: Annotated[
@@ -232,12 +247,21 @@ def doctor(  # noqa: PLR0913, PLR0917 - the options of a command
         float,
         typer.Option("--patience", help="With --gate: seconds for which a slow client may be tolerated.", min=0.1),
     ] = 20.0,
+    haproxy: Annotated[
+        Path | None, typer.Option("--haproxy", help="Check this configuration file of HAProxy instead.")
+    ] = None,
     json: JSONOption = False,
 ) -> None:
     """Check what a server needs, and say how to fix it.
 
-    With --gate, check what a running one shows from outside. Exit status 1 for findings.
+    With --gate, check what a running one shows from outside; with --haproxy, a balancer's configuration and whether the
+    instances fit it. Exit status 1 for findings.
     """
+    if haproxy is not None:
+        from gatepost.cli.doctor import print_findings
+        from gatepost.cli.doctor_balancer import examine_balancer
+
+        raise typer.Exit(0 if print_findings(examine_balancer(haproxy), as_json=json) else 1)
     if gate is not None:
         from gatepost.cli.gate_doctor import examine_gate
 

@@ -5,10 +5,13 @@ in it ends nothing. While there is one, the process responds with 503 and the re
 """
 
 import os
+import socket
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gatepost.cli.dev_migration import migrate
@@ -25,6 +28,7 @@ from gatepost.settings import Settings
 
 if TYPE_CHECKING:
     from gatepost.app import App
+    from gatepost.server.worker import Prepare
 
 DRAIN_SECONDS = 1.0
 """After a file is saved, a hanging request must not delay the reload for long."""
@@ -46,29 +50,47 @@ def develop(  # noqa: PLR0913 - the options of a command
         events = master_events(settings, streams)
         is_embedded = settings.database.url is None
         if is_embedded:
-            settings = _with_embedded_database(stack, data, events)
+            start_database(stack, data, events)
+            settings = with_server(load_settings(os.environ), drain_seconds=DRAIN_SECONDS)
         address = url_of(listener)
         _greet(name, address, settings, f"embedded PostgreSQL in {data}" if is_embedded else "DATABASE_URL")
-        preload("gatepost.app", "gatepost.migrations.safe_changes")
-        from gatepost.server.granian_server import serve_and_reload
-        from gatepost.server.worker import Worker
-
         prepare = partial(migrate, data=data if is_embedded else None, migrates=migrates, extends=extends)
-        introduce = partial(_introduce, address)
-        worker = Worker(settings, name, prepare=prepare, introduce=introduce, serves_refusal=True)
-        monitoring = make_monitoring(settings, listener.getsockname()[1], name)
-        serve_and_reload(listener, worker, events, Path.cwd(), _announce, monitoring)
+        serve_reloading(name, settings, listener, events, prepare, partial(introduce, address))
 
 
-def _with_embedded_database(stack: ExitStack, data: Path, events: Events) -> Settings:
+def serve_reloading(  # noqa: PLR0913, PLR0917 - passed on
+    name: str,
+    settings: Settings,
+    listener: socket.socket,
+    events: Events,
+    prepare: "Prepare",
+    say_where: "Callable[[App], None] | None",
+    *,
+    ends_with_worker: bool = False,
+) -> None:
+    """Serve the application of this name, and load it again at every change below the current folder."""
+    preload("gatepost.app", "gatepost.migrations.safe_changes")
+    from gatepost.server.granian_server import serve_and_reload
+    from gatepost.server.worker import Worker
+
+    worker = Worker(settings, name, prepare=prepare, introduce=say_where, serves_refusal=True)
+    monitoring = make_monitoring(settings, listener.getsockname()[1], name)
+    folder = Path.cwd()
+    serve_and_reload(listener, worker, events, folder, _announce, monitoring, ends_with_worker=ends_with_worker)
+
+
+def start_database(
+    stack: ExitStack, data: Path, events: Events, settings: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Start the embedded PostgreSQL until the stack is left, with these settings of its own, and put its address where
+    every process of this server reads it: into the environment."""
     from gatepost.cli.embedded_database import DATABASE
     from gatepost.embedded.postgresql import EmbeddedPostgreSQL
     from gatepost.embedded.watchdog import Watchdog
 
-    server = stack.enter_context(EmbeddedPostgreSQL(data / "postgresql", database=DATABASE))
+    server = stack.enter_context(EmbeddedPostgreSQL(data / "postgresql", settings=settings, database=DATABASE))
     stack.enter_context(Watchdog(server, events))
     os.environ["DATABASE_URL"] = server.dsn(DATABASE)
-    return with_server(load_settings(os.environ), drain_seconds=DRAIN_SECONDS)
 
 
 def _greet(name: str, address: str, settings: Settings, database: str) -> None:
@@ -78,15 +100,22 @@ def _greet(name: str, address: str, settings: Settings, database: str) -> None:
         *([f"  console    {address}/console, for users with the role console.write"] if settings.has_console else []),
         f"  readiness  {address}/readyz",
         f"  database   {database}",
-        f"  limits     times {settings.gate.limit_factor or 1} in development: "
-        f"{settings.gate.api_limit} for the API, {settings.gate.auth_limit} to sign in, per client",
+        f"  limits     {shown_limits(settings)}",
         "  Python files below this folder are watched; Ctrl-C stops everything.",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 
 
-def _introduce(address: str, app: "App") -> None:
+def shown_limits(settings: Settings) -> str:
+    """The limits as the greeting tells them."""
+    return (
+        f"times {settings.gate.limit_factor or 1} in development: "
+        f"{settings.gate.api_limit} for the API, {settings.gate.auth_limit} to sign in, per client"
+    )
+
+
+def introduce(address: str, app: "App") -> None:
     """Where the API is, by an address that responds to everybody where there is one. The process says it that knows the
     application: its prefix may be another after each reload."""
     from gatepost.declaring.policies import anyone  # needs SQLAlchemy, which a refused setting does not wait for

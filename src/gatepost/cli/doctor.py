@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
 
 def examine(reference: str | None, *, as_json: bool) -> bool:
-    """Print every finding; True where all is well."""
-    findings = list(_findings(reference))
+    """Check what a server needs, and print every finding; True where all is well."""
+    return print_findings(list(_findings(reference)), as_json=as_json)
+
+
+def print_findings(findings: list[DoctorFinding], *, as_json: bool) -> bool:
+    """True where all is well."""
     if as_json:
         print_json(findings)
     else:

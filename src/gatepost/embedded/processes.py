@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gatepost.embedded.account import Account, drop_privileges, prctl
@@ -29,16 +29,12 @@ def spawn(
     that lives as long. The process has its own session, so that Ctrl-C in a terminal reaches only us, and we
     stop it in order. Raises ConfigurationError when it cannot be started.
     """
-    parent = os.getpid()
+    tie_to_us = tied_to_us(death_signal)
 
     def become() -> None:
         if account.changes:
             drop_privileges(account)
-        if sys.platform == "linux":
-            # Last, because every change of user clears it.
-            prctl(_PR_SET_PDEATHSIG, death_signal)
-            if os.getppid() != parent:
-                os._exit(1)
+        tie_to_us()  # last, because every change of user clears it
 
     try:
         return subprocess.Popen(  # noqa: S603 - our own program, no shell
@@ -57,6 +53,19 @@ def spawn(
             location=command[0],
             hint="Run the command as an ordinary user, or set DATABASE_URL.",
         ) from error
+
+
+def tied_to_us(death_signal: signal.Signals) -> Callable[[], None]:
+    """For `preexec_fn`: the process gets the signal when the thread that started it ends, however it does (Linux)."""
+    parent = os.getpid()
+
+    def tie() -> None:
+        if sys.platform == "linux":
+            prctl(_PR_SET_PDEATHSIG, death_signal)
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return tie
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -65,6 +65,10 @@ class TrustedProxies:
         if last is not None:
             _rewrite(call, client, last)
 
+    def trusts(self, peer: str) -> bool:
+        """Whether a peer with this address may state the client's; empty for one on a Unix socket."""
+        return self._address(peer)[1] if peer else self._unix
+
     def _classify(self, node: str) -> tuple[str | None, bool]:
         """The address of a node, None if it is not one, and whether it is a trusted proxy."""
         address = _address_of(node)

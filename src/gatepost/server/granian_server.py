@@ -250,10 +250,14 @@ def serve_and_reload(  # noqa: PLR0913, PLR0917 - passed on to one place
     folder: Path,
     on_change: Callable[[str], None],
     monitoring: Monitoring | None = None,
+    *,
+    ends_with_worker: bool = False,
 ) -> None:
     """Serve with one process that is replaced whenever a Python file below `folder` changes.
 
-    `on_change` is called with the names of the files before. Connections made meanwhile wait for the new process.
+    `on_change` is called with the names of the files before. Connections made meanwhile wait for the new process. One
+    that dies is replaced at the next change; with `ends_with_worker` the server ends with it, with status 1, for those
+    who start it again.
     """
     from watchfiles import Change, PythonFilter
 
@@ -277,7 +281,7 @@ def serve_and_reload(  # noqa: PLR0913, PLR0917 - passed on to one place
         reload=True,
         reload_paths=[folder],
         reload_filter=ReloadFilter,
-        reload_ignore_worker_failure=True,
+        reload_ignore_worker_failure=not ends_with_worker,
     )
 
     def announce() -> None:
