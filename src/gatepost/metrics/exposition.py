@@ -8,18 +8,14 @@ import math
 import sys
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
-from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from gatepost.metrics.buckets import BUCKETS, EDGES, EXPOSED
 from gatepost.metrics.families import FAMILIES, OWN_PREFIX, Family
-from gatepost.metrics.region import Labels, Region
+from gatepost.metrics.region import Edition, Labels, Region
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
-TEMPLATES_MAX = 20_000
-"""So many series have their lines made once."""
 
 _ENDS = (0, *(EDGES.index(edge) + 1 for edge in EXPOSED), BUCKETS)
 _SLICES = tuple((slice(8 * start, 8 * end), bytes(8 * (end - start))) for start, end in pairwise(_ENDS))
@@ -34,10 +30,6 @@ Summed = dict[str, dict[Labels, Values]]
 
 Histogram = tuple["list[memoryview[int]]", float]
 """The counts of each process, and the sum over all."""
-
-Drawn = tuple[float, int, str]
-"""A histogram's sum and the count of its first bucket, with the lines of both. Whatever is observed changes one of the
-two: what is too short to change a sum falls into that bucket."""
 
 
 def sums(regions: Iterable[Region], names: Container[str] | None = None) -> Summed:
@@ -64,32 +56,110 @@ def own_families(regions: Iterable[Region]) -> list[Family]:
 
 
 class Exposition:
-    """Makes the page that is scraped, over and over again. Lines of histograms that have not changed are made once."""
+    """Makes the page that is scraped, over and over again. What the lines are is found once for as long as no series is
+    added, and each is written again only when its value has changed."""
 
     def __init__(self) -> None:
-        self._drawn: dict[tuple[str, Labels], Drawn] = {}
+        self._editions: list[Edition] | None = None
+        self._families: list[_FamilyLines] = []
 
     def page(self, regions: Sequence[Region], more: Summed | None = None, *, is_open_metrics: bool = False) -> bytes:
         """What the regions have. `more` is what no process has counted."""
-        found, histograms = _gathered(regions, None)
-        found.update(more or {})
-        drawn: dict[tuple[str, Labels], Drawn] = {}
-        parts: list[str] = []
-        for family in (*FAMILIES, *own_families(regions)):
-            if family.name in histograms:
-                parts.append(_head(family, is_open_metrics=is_open_metrics))
-                for labels, histogram in histograms[family.name].items():
-                    key = family.name, labels
-                    drawn[key] = lines = _histogram_lines(key, histogram, self._drawn.get(key))
-                    parts.append(lines[2])
-            elif family.name in found:
-                parts.append(_head(family, is_open_metrics=is_open_metrics))
-                for labels, cells in found[family.name].items():
-                    parts.append(_template(family.name, labels) % _number(cells[0]))
-        self._drawn = drawn
+        more = more or {}
+        if self._editions != (editions := [region.edition for region in regions]):
+            self._families, self._editions = _laid_out(regions), editions
+        values, counts = [region.values for region in regions], [region.counts for region in regions]
+        parts: list[bytes] = []
+        for family, lines in self._families:
+            if (told := more.get(family.name)) is not None:
+                parts.append(_head(family, is_open_metrics=is_open_metrics).encode())
+                parts.extend(
+                    (_template(family.name, labels) % _number(cells[0])).encode() for labels, cells in told.items()
+                )
+            elif lines:
+                parts.append(_head(family, is_open_metrics=is_open_metrics).encode())
+                parts.extend([line.text(values, counts) for line in lines])
         if is_open_metrics:
-            parts.append("# EOF\n")
-        return "".join(parts).encode()
+            parts.append(b"# EOF\n")
+        return b"".join(parts)
+
+
+class _Lines:
+    """What a series is written as, added up over processes, each with a place in its region."""
+
+    __slots__ = ("_places", "_seen", "_template", "_text")
+
+    def __init__(self, template: str) -> None:
+        self._places: list[tuple[int, int]] = []
+        self._template = template
+        self._seen: object = None
+        self._text = b""
+
+    def add(self, region: int, place: int) -> None:
+        """One more process has it."""
+        self._places.append((region, place))
+
+    def text(self, values: "Sequence[memoryview[float]]", counts: "Sequence[memoryview[int]]") -> bytes:
+        """Written."""
+        raise NotImplementedError
+
+
+class _NumberLine(_Lines):
+    """Of a counter or gauge."""
+
+    __slots__ = ()
+
+    def text(self, values: "Sequence[memoryview[float]]", counts: "Sequence[memoryview[int]]") -> bytes:
+        """Written."""
+        value = 0.0
+        for region, place in self._places:
+            value += values[region][place]
+        if value != self._seen:
+            self._seen, self._text = value, (self._template % _number(value)).encode()
+        return self._text
+
+
+class _HistogramLines(_Lines):
+    """Of a histogram. An observation changes its sum, or the count of its first bucket where it is too short to change
+    a sum."""
+
+    __slots__ = ()
+
+    def text(self, values: "Sequence[memoryview[float]]", counts: "Sequence[memoryview[int]]") -> bytes:
+        """Written."""
+        seconds, first = 0.0, 0
+        for region, place in self._places:
+            seconds += values[region][place + BUCKETS]
+            first += counts[region][place]
+        if self._seen != (seconds, first):
+            data = _added([counts[region][place : place + BUCKETS] for region, place in self._places])
+            inside = [
+                0 if (part := data[each]) == empty else sum(memoryview(part).cast("Q")) for each, empty in _SLICES
+            ]
+            total = list(accumulate(inside))
+            lines = self._template % (*total, total[-1], _number(seconds))
+            self._seen, self._text = (seconds, first), lines.encode()
+        return self._text
+
+
+_FamilyLines = tuple[Family, "list[_Lines]"]
+
+
+def _laid_out(regions: Sequence[Region]) -> list[_FamilyLines]:
+    """The lines of each family."""
+    found: dict[str, dict[Labels, _Lines]] = defaultdict(dict)
+    for index, region in enumerate(regions):
+        for name, kind, labels, place, _ in region.published():
+            if kind not in _NOT_SUMMED:
+                lines = found[name].get(labels)
+                if lines is None:
+                    lines = found[name][labels] = (
+                        _HistogramLines(_histogram_template(name, labels))
+                        if kind == "histogram"
+                        else _NumberLine(_template(name, labels))
+                    )
+                lines.add(index, place)
+    return [(family, list(found.get(family.name, {}).values())) for family in (*FAMILIES, *own_families(regions))]
 
 
 def _gathered(
@@ -122,31 +192,18 @@ def _added(views: "Sequence[memoryview[int]]") -> bytes:
     return sum(int.from_bytes(view, sys.byteorder) for view in views).to_bytes(8 * BUCKETS, sys.byteorder)
 
 
-def _histogram_lines(key: tuple[str, Labels], histogram: Histogram, known: Drawn | None) -> Drawn:
-    views, seconds = histogram
-    first = sum(view[0] for view in views)
-    if known is not None and known[0] == seconds and known[1] == first:
-        return known
-    data = _added(views)
-    counts = [0 if (part := data[each]) == empty else sum(memoryview(part).cast("Q")) for each, empty in _SLICES]
-    total = list(accumulate(counts))
-    return seconds, first, _histogram_template(*key) % (*total, total[-1], _number(seconds))
-
-
 def _head(family: Family, *, is_open_metrics: bool) -> str:
     # In OpenMetrics a family of counters has the name without the ending of its samples.
     name = family.name.removesuffix("_total") if is_open_metrics else family.name
     return f"# HELP {name} {_escaped_help(family.help)}\n# TYPE {name} {family.kind}\n"
 
 
-@lru_cache(TEMPLATES_MAX)
 def _template(name: str, labels: Labels) -> str:
     """The line of a counter or gauge, to be filled in."""
     inner = _inner(labels)
     return f"{name}{{{inner}}} %s\n" if inner else f"{name} %s\n"
 
 
-@lru_cache(TEMPLATES_MAX)
 def _histogram_template(name: str, labels: Labels) -> str:
     """All lines of a histogram."""
     inner = _inner(labels)

@@ -6,6 +6,7 @@ there once its line is published, by a number in the head that is written last. 
 
 import mmap
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,6 +52,9 @@ NOWHERE = CELL_BYTES // 8 - max(CELLS.values())
 
 
 Labels = tuple[tuple[str, str], ...]
+
+Edition = tuple[int, int, float, int]
+"""Another one with another process, and with each series that is published or added to those of the departed."""
 
 
 class Line(NamedTuple):
@@ -126,6 +130,12 @@ class Region:
         return HEAD_BYTES + length + cells * 8
 
     @property
+    def edition(self) -> Edition:
+        """What tells whether `published` is what it was."""
+        _, pid, length, _, folded, since = self._head()
+        return pid, length, since, folded if self.is_partly_folded else 0
+
+    @property
     def folded(self) -> int:
         """How many of its series have been added to those of the departed."""
         return self._head()[4]
@@ -191,7 +201,9 @@ class Region:
                 name, kind, labels, place, said = msgspec.json.decode(
                     line, type=tuple[str, Kind, dict[str, str], int, str]
                 )
-                self._lines.append(Line(name, kind, tuple(labels.items()), place, said))
+                # Thousands of lines have the same few words in them, and each process has the same lines.
+                words = tuple((sys.intern(label), sys.intern(value)) for label, value in labels.items())
+                self._lines.append(Line(sys.intern(name), kind, words, place, said))
             self._lines_length = length
         return self._lines[self.folded :] if self.is_partly_folded else self._lines
 

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
+from gatepost.allocator import return_large_blocks
 from gatepost.events import Events, RecordsUnreadable
 from gatepost.monitor.admin import AdminServer
 from gatepost.monitor.alert_pages import AlertPages
@@ -59,6 +60,7 @@ class Monitor:
 
     def run(self, events: Events) -> None:
         """Serve, and keep records, until SIGTERM. `events` get what operators do, and are those of this process."""
+        return_large_blocks()
         asyncio.run(self._run(events, until_told=True))
 
     def leave(self) -> None:

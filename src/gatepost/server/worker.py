@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from gatepost.alerting.reported_objectives import reported
+from gatepost.allocator import return_large_blocks
 from gatepost.asgi import ASGIApp
 from gatepost.errors import ConfigurationError
 from gatepost.events import Events, MetricLimited
@@ -33,7 +34,6 @@ from gatepost.records.identity import release_name
 from gatepost.records.outbox import Outbox
 from gatepost.records.slow_statements import report_slow_statements
 from gatepost.records.statement_texts import report_statements
-from gatepost.server.allocator import return_large_blocks
 from gatepost.server.application_report import application_report
 from gatepost.server.cpu_scheduling import BatchScheduling
 from gatepost.server.lifespan import Lifespan, RefusalApp

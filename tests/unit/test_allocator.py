@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import asyncio, sys
 from gatepost.accounts.passwords import Passwords
-from gatepost.server.allocator import return_large_blocks
+from gatepost.allocator import return_large_blocks
 
 def resident_mib():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]) / 1024
