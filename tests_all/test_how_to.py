@@ -52,6 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
         "tag-rows",
         "share-column-types",
         "test-an-app",
+        "test-an-app-under-faults",
         "authenticate-in-other-ways",
         "watch-a-server",
         "alerts",

@@ -13,7 +13,7 @@ from gatepost.dsn import DSN_HINT, is_readable_dsn
 DAY_SECONDS = 86_400
 """The longest duration that a setting takes; timers and `statement_timeout` overflow far above."""
 
-_UNITS = {"_SECONDS": "s", "_MINUTES": "min", "_BYTES_MAX": "bytes"}
+_UNITS = {"_SECONDS": "s", "_SECONDS_MAX": "s", "_MINUTES": "min", "_BYTES_MAX": "bytes"}
 
 SettingCheck = Callable[[Any], str | None]
 

@@ -104,6 +104,12 @@ class DatabaseSettings:
         "how long opening a connection may take",
         check=between(0.1, DAY_SECONDS),
     )
+    connection_seconds_max: float = setting(
+        "GATEPOST_DATABASE_CONNECTION_SECONDS_MAX",
+        600.0,
+        "how old a connection may become before another one takes its place; it follows an address that has moved",
+        check=between(1, 7 * DAY_SECONDS),
+    )
     statement_seconds: float = setting(
         "GATEPOST_DATABASE_STATEMENT_SECONDS",
         5.0,

@@ -15,7 +15,7 @@ from gatepost import gateway
 
 SOURCE = Path(gatepost.__file__)
 ROOT = Path(__file__).parents[2]
-PUBLIC_MODULES = ("gatepost", "gatepost.gateway", "gatepost.testing")
+PUBLIC_MODULES = ("gatepost", "gatepost.gateway", "gatepost.testing", "gatepost.testing.topology")
 RUN_FROM_A_CHECKOUT = (ROOT / "examples/bookshop/run.py", ROOT / "examples/bookshop/seed.py")
 """What `make run` does with the example, on Gatepost's own parts."""
 

@@ -100,6 +100,7 @@ class Database:
     ) -> None:
         self.dsn = dsn
         self.address = address_of(dsn)
+        self.connection_seconds_max = settings.connection_seconds_max
         self._dsns = split_hosts(dsn)
         self.resource: str | None = None
         self.epoch = Epoch()

@@ -15,6 +15,16 @@ from gatepost.dsn import DSN
 
 T = TypeVar("T")
 
+OF_NO_USE = (
+    OSError,
+    asyncpg.TargetServerAttributeNotMatched,
+    asyncpg.PostgresConnectionError,  # a proxy took the connection and closed it
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+)
+"""After these the next host is tried. One that refuses the role or the database ends the search."""
+
 
 def split_hosts(dsn: str) -> tuple[str, ...]:
     """A DSN for each host, in their order; the DSN itself where it names one, or wants a choice among all of them
@@ -47,7 +57,7 @@ async def connect_first(dsns: Sequence[str], seconds: float, connect: Callable[[
         try:
             async with asyncio.timeout((deadline - loop.time()) / (len(dsns) - number)):
                 return await connect(dsn)
-        except (OSError, asyncpg.TargetServerAttributeNotMatched, asyncpg.CannotConnectNowError):
+        except OF_NO_USE:
             continue
     async with asyncio.timeout_at(deadline):
         return await connect(dsns[-1])

@@ -19,6 +19,7 @@ import asyncpg
 from gatepost.background import background, report
 from gatepost.backoff import Backoff
 from gatepost.database.connection import RawConnection
+from gatepost.database.connection_ages import RETRY_SECONDS, age_of
 from gatepost.database.epoch_row import EPOCH_CHANNEL
 from gatepost.database.failures import DRIVER_FAILURES
 from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS, HeartbeatMonitor, clock
@@ -62,6 +63,11 @@ Check = Callable[[RawConnection], Awaitable[bool]]
 class ListenedDatabase(Protocol):
     """What a listener needs of the database, and tells it (`database.py`)."""
 
+    @property
+    def connection_seconds_max(self) -> float:
+        """How old a connection may become."""
+        ...
+
     async def connect_listener(self) -> RawConnection: ...
 
     async def read_epoch(self, raw: RawConnection) -> None:
@@ -84,7 +90,7 @@ class Listener:
     notifications in the gap were lost, so everything cached before is dropped. `check` says whether the database
     notifies at all (its triggers are there); while it returns False nothing is trusted. `on_doubt` gets the reason why
     nothing can be trusted, once until it is another one, or until there is none. `heartbeat` knows whether PostgreSQL
-    replies at all.
+    replies at all. An old connection is given up once the next one is open (`connection_ages.py` says why).
     """
 
     def __init__(
@@ -102,6 +108,8 @@ class Listener:
         self._on_doubt = on_doubt
         self._doubt: str | None = None
         self._connection: RawConnection | None = None
+        self._next: asyncio.Task[RawConnection | None] | None = None
+        self._renew_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._is_epoch_raised = False
         self.trusted_until = 0.0
@@ -124,6 +132,9 @@ class Listener:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        successor = await self._take_next()
+        if successor is not None:
+            successor.terminate()
         connection, self._connection, self.trusted_until = self._connection, None, 0.0
         if connection is not None:
             try:
@@ -136,7 +147,7 @@ class Listener:
         while True:
             longest = BACKOFF_SECONDS[1]
             try:
-                await self._listen()
+                await self._listen(events)
             except asyncpg.InsufficientResourcesError:
                 longest = REFUSED_SECONDS  # or it would seem to be silent
                 self.heartbeat.record()  # PostgreSQL is there: the pool may well have connections
@@ -147,23 +158,54 @@ class Listener:
             self._drop()
             await asyncio.sleep(min(backoff.next_pause(), longest))
 
-    async def _listen(self) -> None:
+    async def _listen(self, events: Events) -> None:
         """One connection's life. Returns or raises when it is of no use any more."""
-        self._connection = connection = await self._database.connect_listener()
+        self._connection = connection = await self._take_next() or await self._database.connect_listener()
+        self._renew_at = clock() + age_of(self._database.connection_seconds_max)
         connection.add_termination_listener(self._lapse)
         while not await self._is_beyond_doubt(connection):
             await self._ping(connection)
+            if self._has_next(events):
+                return
         async with asyncio.timeout(HEARTBEAT_TIMEOUT_SECONDS):
             await connection.add_listener(self._channel, self._hear)
             await connection.add_listener(EPOCH_CHANNEL, self._note_raised)
             await self._database.read_epoch(connection)
         self._on_change(None)
-        while not connection.is_closed():
+        while not connection.is_closed() and not self._has_next(events):
             sent = clock()
             await self._beat(connection, HEARTBEAT_TIMEOUT_SECONDS)
             await self._read_raised(connection)
             self.trusted_until = sent + TRUST_SECONDS
             await asyncio.sleep(max(0.0, sent + HEARTBEAT_SECONDS - clock()))
+
+    def _has_next(self, events: Events) -> bool:
+        """Whether the connection that takes the place of an old one is open; opens it where it is time."""
+        if self._next is None:
+            if clock() >= self._renew_at:
+                self._next = background(self._open_next(), f"renew the listener {self._channel}", events)
+            return False
+        if not self._next.done():
+            return False
+        if not self._next.cancelled() and self._next.exception() is None and self._next.result() is not None:
+            return True
+        self._next, self._renew_at = None, clock() + RETRY_SECONDS
+        return False
+
+    async def _open_next(self) -> "RawConnection | None":
+        try:
+            return await self._database.connect_listener()
+        except DRIVER_FAILURES:
+            return None
+
+    async def _take_next(self) -> "RawConnection | None":
+        """The next connection, where one was opened; one that is still being opened is not waited for."""
+        successor, self._next = self._next, None
+        if successor is None:
+            return None
+        successor.cancel()
+        await asyncio.wait([successor])
+        return None if successor.cancelled() or successor.exception() is not None else successor.result()
 
     async def _ping(self, connection: RawConnection) -> None:
         """See for a while that the database is there: readiness asks for no more."""

@@ -24,6 +24,7 @@ from gatepost.database.connection import (
     Record,
     measuring,
 )
+from gatepost.database.connection_ages import ConnectionAges
 from gatepost.database.failures import (
     DRIVER_FAILURES,
     SCHEMA_CHANGED,
@@ -70,7 +71,7 @@ class Pool:
     When the database has fallen silent, idle connections are closed, and lent ones are `given_up`: no longer counted,
     and closed when they come back, or when a statement that was sent by then would be overdue
     (`statement_deadlines.py`). While one resource has all that it may have and others wait, connections are shared out
-    (`fair_sharing.py`).
+    (`fair_sharing.py`). Old connections are replaced (`connection_ages.py`).
     """
 
     def __init__(  # noqa: PLR0913 - made in one place, of what Database has
@@ -96,6 +97,7 @@ class Pool:
         self.schema = SchemaWatch(expected, self.lend, self.forget_schema, events)
         self.openings = Openings(self, connect, Reachability(settings.pool_size, events, address), events)
         self.reachability = self.openings.reachability
+        self._ages = ConnectionAges(self, connect, self._close, settings.connection_seconds_max, events)
         self._recoveries = Recoveries(self.put_back, self.discard, events)
         self._sharing = FairSharing(self._lent, lambda: self.size, lambda: self.reachability.size_max)
         self.given_up: set[PooledConnection] = set()
@@ -262,6 +264,8 @@ class Pool:
             self.discard(connection)
         elif raw.is_in_transaction():
             self.recover(connection)
+        elif connection.is_old:
+            self._retire(connection)
         elif connection.needs_reset:
             self._recoveries.start(connection, is_broken_off=False)
         else:
@@ -296,10 +300,25 @@ class Pool:
         """Give back a connection that is known to be good."""
         if connection.raw.is_closed():
             self.discard(connection)
+        elif connection.is_old:
+            self._retire(connection)
         elif self.is_strict:
             self._take_back(connection)
         elif not self.queue.give(connection):
             self.idle.append(connection)
+
+    def replace(self, connection: PooledConnection, raw: RawConnection) -> None:
+        """Another connection takes the place of an old one, which is closed as soon as it is not in use."""
+        is_lent = connection not in self.idle and connection not in self._sharing.spare
+        # What is set here makes `run` give it back by `release`.
+        connection.is_old = connection.needs_reset = True
+        if not is_lent:
+            self._retire(connection)
+        self.add(raw)
+
+    def _retire(self, connection: PooledConnection) -> None:
+        self._drop(connection)
+        self._ages.close(connection)
 
     def discard(self, connection: PooledConnection) -> None:
         """Give back a connection that is of no more use."""
@@ -329,7 +348,7 @@ class Pool:
         closing = list(iter(self.take, None))
         try:
             await asyncio.gather(*(self._close(connection) for connection in closing))
-            while pending := {*self.openings.tasks, *self._recoveries.tasks}:
+            while pending := {*self.openings.tasks, *self._recoveries.tasks, *self._ages.tasks}:
                 await asyncio.wait(pending)
         finally:
             self._deadlines.stop()
@@ -348,6 +367,7 @@ class Pool:
         """A connection was opened."""
         connection = self._wrap(raw, self.schema.check_statement)
         self.open.add(connection)
+        self._ages.begin(connection)
         self._deadlines.start()
         raw.add_termination_listener(lambda _raw: self._drop(connection))
         self.reachability.note_success(len(self.open))
@@ -445,6 +465,7 @@ class Pool:
 
     def _drop(self, connection: PooledConnection) -> None:
         """Stop counting a connection; another one is opened in its place if a request waits."""
+        self._ages.end(connection)
         for free in (self.idle, self._sharing.spare):
             if connection in free:
                 free.remove(connection)

@@ -108,7 +108,11 @@ class Monitor:
         return MonitorContext(
             monitored=of,
             changes=Changes(of.files.snapshot("changes")),
-            database=RecordsDatabase(of.settings.database.url, list(RECORD_TABLES)),
+            database=RecordsDatabase(
+                of.settings.database.url,
+                list(RECORD_TABLES),
+                connection_seconds_max=of.settings.database.connection_seconds_max,
+            ),
             events=events,
             pages=PageTable(events),
             loop=asyncio.get_running_loop(),

@@ -15,6 +15,7 @@ from asyncpg import exceptions as pg
 
 from gatepost.background import stop_if_cancelled
 from gatepost.backoff import Backoff
+from gatepost.database.connection_ages import age_of
 from gatepost.database.connection_errors import connection_error
 from gatepost.database.hosts import connect_first, split_hosts
 from gatepost.dsn import address_of
@@ -23,6 +24,7 @@ from gatepost.records.lacking_tables import LackingTables, lacking_tables
 STATEMENT_SECONDS = 5.0
 LOCK_SECONDS = 2.0
 CONNECT_SECONDS = 3.0
+CONNECTION_SECONDS_MAX = 600.0
 NAME_SECONDS = 4.0
 """How long copying waits to hear whose the name of the instance is, at the start."""
 
@@ -45,10 +47,14 @@ class RecordsDatabase:
     Nothing is copied while another server has the name of this instance: `name_conflict` is a sentence then.
     """
 
-    def __init__(self, dsn: str | None, tables: Sequence[str]) -> None:
+    def __init__(
+        self, dsn: str | None, tables: Sequence[str], *, connection_seconds_max: float = CONNECTION_SECONDS_MAX
+    ) -> None:
         self._dsns: Sequence[str] = () if dsn is None else split_hosts(dsn)
         self._tables = list(tables)
         self._connection: RecordsConnection = None
+        self._connection_seconds_max = connection_seconds_max
+        self._renew_at = 0.0
         self._backoff = Backoff(0.5, 10.0, jitter=0.2)
         self._lock = asyncio.Lock()
         self._retry_at = 0.0
@@ -103,6 +109,8 @@ class RecordsDatabase:
         """The connection, for one user at a time, who needs these tables. Raises RecordsAway, also for what fails
         within the block."""
         async with self._lock:
+            if self._connection is not None and time.monotonic() >= self._renew_at:
+                await self.close()  # the address may lead to another server by now
             if self._connection is None:
                 await self._open()
             try:
@@ -185,6 +193,7 @@ class RecordsDatabase:
             raise
         self._looked_at = time.monotonic()
         self._backoff.reset()
+        self._renew_at = time.monotonic() + age_of(self._connection_seconds_max)
         self._connection = connection
 
     async def _look_for(self, tables: Sequence[str]) -> None:

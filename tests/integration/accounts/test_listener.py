@@ -35,6 +35,7 @@ class Listened:
     connect: Callable[[], Awaitable[Connection]]
     on_silence: Callable[[], None] = lambda: None
     epochs_read: int = 0
+    connection_seconds_max: float = 600.0
 
     async def connect_listener(self) -> Connection:
         return await self.connect()

@@ -34,12 +34,16 @@ async def connect(dsn: str) -> str:
         raise ConnectionRefusedError
     if dsn == "standby":
         raise asyncpg.TargetServerAttributeNotMatched("standby")
+    if dsn == "closes":
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+    if dsn == "stops":
+        raise asyncpg.AdminShutdownError("terminating connection due to administrator command")
     if dsn == "wrong password":
         raise asyncpg.InvalidPasswordError("no")
     return dsn
 
 
-@pytest.mark.parametrize("first", ["silent", "refuses", "standby"])
+@pytest.mark.parametrize("first", ["silent", "refuses", "standby", "closes", "stops"])
 async def test_a_host_that_is_of_no_use_leaves_time_for_the_next_one(first: str) -> None:
     assert await connect_first([first, "good"], 0.2, connect) == "good"
 
