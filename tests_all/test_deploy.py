@@ -19,7 +19,9 @@ from gatepost.auth.keys import KEY_FILE, development_key
 from gatepost.cli.new import make_project
 from gatepost.cli.project_source import ProjectSource
 
-PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "deploy-to-one-machine.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "how-to" / "deploy-to-one-machine.md"
+UNIT = "/etc/systemd/system/shop@.service"
 FILES = dict(re.findall(r"^```\w+ title=\"([^\"]+)\"\n(.*?)^```$", PAGE.read_text(), re.M | re.S))
 GATEPOST = Path(sys.executable).parent / "gatepost"
 SECONDS_MAX = 60.0
@@ -38,36 +40,49 @@ class Deployment:
     """The files of the page, with what differs here: where things are, and the ports."""
 
     def __init__(self, folder: Path, dsn: str) -> None:
-        self.http, self.https, port = free_port(), free_port(), free_port()
+        self.http, self.https = free_port(), free_port()
+        self.ports = {8001: free_port(), 8002: free_port()}
         make_project("shop", folder, ProjectSource(None))
         development_key(folder)
         self.folder = folder
         places = {
             "/srv/shop/.venv/bin/gatepost": str(GATEPOST),
             "/srv/shop": str(folder / "shop"),
-            "/etc/shop-signing-key.pem": str(folder / KEY_FILE),
-            "/etc/shop.env": str(folder / "shop.env"),
+            "/etc/shop/signing-key.pem": str(folder / KEY_FILE),
+            "/etc/shop/shop.env": str(folder / "shop.env"),
+            "/var/log/shop": str(folder / "log"),
             "postgresql://shop:a-long-password@127.0.0.1:5432/shop": dsn,
-            "--port 8000": f"--port {port}",
-            "127.0.0.1:8000": f"127.0.0.1:{port}",
+            **{f"127.0.0.1:{port}": f"127.0.0.1:{here}" for port, here in self.ports.items()},
         }
         files = dict(FILES)
         for there, here in places.items():
             assert any(there in text for text in FILES.values()), there
             files = {name: text.replace(there, here) for name, text in files.items()}
-        self.unit = files["/etc/systemd/system/shop.service"]
-        (folder / "shop.service").write_text(self.unit)
-        (folder / "shop.env").write_text(files["/etc/shop.env"])
+        self.unit = files[UNIT]
+        for name in ("state", "run", "log"):
+            (folder / name).mkdir()
+        (folder / "shop.env").write_text(files["/etc/shop/shop.env"])
         caddy = CADDY.format(http=self.http, https=self.https) + files["/etc/caddy/Caddyfile"]
         (folder / "Caddyfile").write_text(caddy)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEPOST", "DATABASE_URL"))}
-        settings = dict(line.split("=", 1) for line in files["/etc/shop.env"].splitlines())
+        settings = dict(line.split("=", 1) for line in files["/etc/shop/shop.env"].splitlines())
         self.environ = {**kept, **settings, "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
 
-    def said(self, key: str) -> list[str]:
-        """A command of the unit."""
-        (command,) = re.findall(rf"^{key}=(.+)$", self.unit, re.M)
-        return shlex.split(command)
+    def said(self, key: str, port: int) -> list[str]:
+        """What the unit of this instance says of a key."""
+        (words,) = re.findall(rf"^{key}=(.+)$", self.unit, re.M)
+        return shlex.split(words.replace("%i", str(self.ports[port])))
+
+    def environ_of(self, port: int) -> dict[str, str]:
+        """What systemd would give this instance besides the file of settings."""
+        given = dict(word.split("=", 1) for word in self.said("Environment", port))
+        folders = {"STATE_DIRECTORY": "state", "RUNTIME_DIRECTORY": "run"}
+        return {**given, **{name: str(self.folder / folder) for name, folder in folders.items()}}
+
+    def lines(self, port: int) -> str:
+        """What this instance has logged."""
+        path = self.folder / "log" / str(self.ports[port]) / "combined.log"
+        return path.read_text() if path.exists() else ""
 
     def run(self, *command: str | Path, **environ: str) -> str:
         """A command of the deployment from start to end."""
@@ -84,10 +99,11 @@ class Deployment:
         return done.stdout + done.stderr
 
     @contextmanager
-    def running(self, name: str, *command: str | Path) -> Generator["subprocess.Popen[bytes]"]:
+    def running(self, name: str, *command: str | Path, **environ: str) -> Generator["subprocess.Popen[bytes]"]:
         """A command that serves, with its output in a file of that name."""
+        given = {**self.environ, **environ}
         with (self.folder / name).open("wb") as log:
-            process = subprocess.Popen(command, cwd=self.folder / "shop", env=self.environ, stdout=log, stderr=log)
+            process = subprocess.Popen(command, cwd=self.folder / "shop", env=given, stdout=log, stderr=log)
         try:
             yield process
         finally:
@@ -120,14 +136,23 @@ def caddy() -> str:
     return found
 
 
-def test_the_deployment_serves_by_https_and_reloads(deployment: Deployment, debian: DebianPostgreSQL) -> None:
-    if verifier := shutil.which("systemd-analyze"):
-        assert "shop.service" not in deployment.run(verifier, "verify", deployment.folder / "shop.service")
+def test_the_unit_of_the_page_is_that_of_the_folder() -> None:
+    assert FILES[UNIT] == (ROOT / "deploy" / "systemd" / "shop@.service").read_text()
+
+
+def test_two_instances_serve_by_https_while_one_of_them_is_replaced(
+    deployment: Deployment, debian: DebianPostgreSQL
+) -> None:
     deployment.run(GATEPOST, "migrate", "make", "first tables", DATABASE_URL=debian.dsn("shop", "postgres"))
-    deployment.run(*deployment.said("ExecStartPre"))
+    deployment.run(GATEPOST, "migrate", "up")
 
     with ExitStack() as stack:
-        server = stack.enter_context(deployment.running("server.log", *deployment.said("ExecStart")))
+        servers = {
+            port: stack.enter_context(
+                deployment.running(f"{port}.log", *deployment.said("ExecStart", port), **deployment.environ_of(port))
+            )
+            for port in deployment.ports
+        }
         configuration = deployment.folder / "Caddyfile"
         stack.enter_context(deployment.running("caddy.log", caddy(), "run", "--config", configuration))
         wait_for(lambda: deployment.ask("/readyz").startswith("HTTP/2 200"), "readiness by HTTPS")
@@ -137,14 +162,22 @@ def test_the_deployment_serves_by_https_and_reloads(deployment: Deployment, debi
         assert response.startswith("HTTP/2 200")
         assert "strict-transport-security: max-age=31536000" in response
         assert response.endswith('{"data":[],"page":{"limit":20,"next":null,"prev":null}}')
-        log = deployment.folder / "server.log"
-        wait_for(lambda: '"path":"/api/notes"' in log.read_text(), "the line of the request")
-        assert '"client":"127.0.0.2"' in log.read_text()
-        assert "203.0.113.9" not in log.read_text()
 
-        assert deployment.said("ExecReload") == ["kill", "-HUP", "$MAINPID"]
-        server.send_signal(signal.SIGHUP)
-        wait_for(lambda: "worker_replaced" in log.read_text(), f"new workers: {log.read_text()}")
+        def logged() -> str:
+            return "".join(map(deployment.lines, deployment.ports))
+
+        wait_for(lambda: '"path":"/api/notes"' in logged(), "the line of the request")
+        assert '"client":"127.0.0.2"' in logged()
+        assert "203.0.113.9" not in logged()
+
+        first, second = servers.values()
+        assert deployment.said("ExecReload", 8001) == ["/bin/kill", "-HUP", "$MAINPID"]
+        first.send_signal(signal.SIGHUP)
+        wait_for(lambda: "worker_replaced" in deployment.lines(8001), "new workers")
+        second.send_signal(signal.SIGTERM)
+        while second.poll() is None:
+            assert deployment.ask("/api/notes").startswith("HTTP/2 200"), "one of them stops"
+        assert second.returncode == 0
         assert deployment.ask("/api/notes").startswith("HTTP/2 200")
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(SECONDS_MAX) == 0
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(SECONDS_MAX) == 0

@@ -34,6 +34,7 @@ from gatepost.server.descriptors import connections_max
 from gatepost.server.listening import BACKLOG
 from gatepost.server.monitoring import Monitoring, count_process, monitor_events
 from gatepost.server.parent_watch import ParentWatch
+from gatepost.server.service_manager import READY, STOPPING, tell_service_manager
 from gatepost.server.signals import DRAIN, ignore_until_handled
 from gatepost.server.supervisor import WorkerSupervisor
 from gatepost.server.worker import EXIT_REFUSED, Worker, WorkerContext
@@ -126,6 +127,7 @@ class Server(_Granian):  # type: ignore[misc]
             if self._monitor is not None:
                 self._monitor.stop()
             os._exit(130)
+        tell_service_manager(STOPPING)
         self._note("stop", f"The server ends{_by_signal(arguments)}.")
         self.supervisor.signal_workers(DRAIN)
         super().signal_handler_interrupt(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
@@ -141,6 +143,7 @@ class Server(_Granian):  # type: ignore[misc]
     def _note_start(self, on_serving: Callable[[], None]) -> None:
         count = self._settings.server.workers
         self._note("start", f"The server has started with {count} worker{'' if count == 1 else 's'}.")
+        tell_service_manager(READY)
         on_serving()
 
     def note_files(self, names: str) -> None:
