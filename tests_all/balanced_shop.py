@@ -1,5 +1,6 @@
 """Two instances of one application in production, behind HAProxy; and clients that write through it."""
 
+import contextlib
 import http.client
 import os
 import subprocess
@@ -13,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
+import psutil
 from test_tutorial import free_port
 from tests.acceptance.conftest import NOTES, Running, production_settings, without_settings
 
@@ -89,6 +91,16 @@ class BalancedShop:
         server.wait()
         self.start(name)
 
+    def kill(self, name: str) -> None:
+        """End an instance with all its processes, as the kernel or a power cut would."""
+        server = self.instances[name]
+        below = server.children()
+        server.process.kill()
+        for process in below:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        server.wait()
+
     def output(self) -> str:
         """What all instances have said, those that have ended as well."""
         return "".join(path.read_text() for path in sorted(self.folder.glob("shop-*.out")))
@@ -131,9 +143,9 @@ def balanced_shop(folder: Path, postgresql: EmbeddedPostgreSQL) -> Iterator[Bala
         with shop.balancer:
             yield shop
     finally:
-        for server in shop.instances.values():
-            server.process.kill()
-            server.close()
+        for name in shop.instances:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                shop.kill(name)
 
 
 class Writes:

@@ -82,7 +82,8 @@ defaults
     # How long a request waits for an instance while all of them have their `maxconn`.
     timeout queue 2s
 
-    # Responses that HAProxy makes itself are problem documents. The first two are made before there is a request.
+    # Responses that HAProxy makes itself are problem documents. (To a request of which it cannot even read the head,
+    # version 2.6 responds with a text of its own.)
 {errors}
 frontend api
 {listeners}

@@ -18,6 +18,21 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 Subject = Literal["health checks", "retries", "forwarded headers"]
 _NEVER_SENT = frozenset({"none", "conn-failure", "0rtt-rejected"})
 """Reasons for a retry after which the request cannot have been carried out."""
+_FLAGS = frozenset(
+    {"agent-check", "allow-0rtt", "backup", "check", "check-send-proxy", "check-ssl", "check-via-socks4", "disabled"}
+    | {
+        "enabled",
+        "force-sslv3",
+        "force-tlsv10",
+        "force-tlsv11",
+        "force-tlsv12",
+        "force-tlsv13",
+        "non-stick",
+        "send-proxy",
+    }
+    | {"send-proxy-v2", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn", "ssl", "ssl-reuse", "stick", "tfo", "tls-tickets"}
+)
+"""Options of servers without a value."""
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -46,15 +61,23 @@ class Backend:
 
     def option(self, server: Directive, name: str) -> str | None:
         """The value of an option of a server, or of its defaults; None where it has none."""
-        for words in (server.words[3:], *(each.words[1:] for each in reversed(self.section.all_of("default-server")))):
-            if name in words[:-1]:
-                return words[words.index(name) + 1]
-        return None
+        return self._options(server).get(name)
 
     def has(self, server: Directive, name: str) -> bool:
-        """Whether a server, or its defaults, have a word."""
-        defaults = (word for each in self.section.all_of("default-server") for word in each.words)
-        return name in server.words[3:] or (name in defaults and f"no-{name}" not in server.words)
+        """Whether a server, or its defaults, have an option without a value."""
+        return name in self._options(server)
+
+    def _options(self, server: Directive) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for words in (*(each.words[1:] for each in self.section.all_of("default-server")), server.words[3:]):
+            rest = list(words)
+            while rest:
+                name = rest.pop(0)
+                if name.startswith("no-"):
+                    found.pop(name.removeprefix("no-"), None)
+                else:
+                    found[name] = "" if name in _FLAGS or not rest else rest.pop(0)
+        return found
 
     def detection_seconds(self, server: Directive) -> float:
         """How long it takes at most until failed checks count, without the time that checks take."""
