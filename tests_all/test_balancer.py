@@ -25,7 +25,7 @@ PAUSE_SECONDS = 0.02
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BalancedShop]:
+def module_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BalancedShop]:
     folder = tmp_path_factory.mktemp("shop")
     with (
         EmbeddedPostgreSQL(folder / "postgresql", settings=FAST_AND_FORGETFUL) as postgresql,
@@ -34,8 +34,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BalancedShop]:
         yield started
 
 
-def both_up(shop: BalancedShop) -> bool:
-    return set(shop.balancer.states().values()) == {"UP"}
+@pytest.fixture
+def shop(module_shop: BalancedShop) -> BalancedShop:
+    """Both instances ready, whatever the test before has done to them, and known to be by HAProxy."""
+    for server in module_shop.instances.values():
+        server.ready()
+    wait_for(lambda: set(module_shop.balancer.states().values()) == {"UP"}, "both instances")
+    return module_shop
 
 
 def test_log_limiter_and_haproxy_have_the_same_client(shop: BalancedShop) -> None:
@@ -180,7 +185,6 @@ def test_the_doctor_asks_the_instances_that_run(shop: BalancedShop) -> None:
 
 
 def test_a_rolling_restart_fails_no_read_and_no_write(shop: BalancedShop) -> None:
-    wait_for(lambda: both_up(shop), "both instances")
     port = shop.balancer.port
     with Traffic(port, "/api/notes", clients=2, pause_seconds=PAUSE_SECONDS) as reads, Writes(port, "rolled") as writes:
         wait_for(lambda: reads.count > 50, "traffic")
@@ -203,7 +207,6 @@ def test_a_rolling_restart_fails_no_read_and_no_write(shop: BalancedShop) -> Non
 
 
 def test_a_rolling_restart_stops_at_the_first_that_does_not_come_back(shop: BalancedShop) -> None:
-    wait_for(lambda: both_up(shop), "both instances")
     source = (shop.folder / "app.py").read_text()
     (shop.folder / "app.py").write_text(source + "x = (\n")
     try:
@@ -218,7 +221,6 @@ def test_a_rolling_restart_stops_at_the_first_that_does_not_come_back(shop: Bala
 
 
 def test_a_killed_instance_fails_no_read_and_repeats_no_write(shop: BalancedShop) -> None:
-    wait_for(lambda: both_up(shop), "both instances")
     port = shop.balancer.port
     reads = Traffic(port, "/api/notes", clients=2, pause_seconds=PAUSE_SECONDS)
     with reads, Writes(port, "killed", clients=6, pause_seconds=0.0) as writes:
