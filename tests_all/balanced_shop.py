@@ -16,7 +16,7 @@ from typing import Self
 import msgspec
 import psutil
 from test_tutorial import free_port
-from tests.acceptance.conftest import NOTES, Running, production_settings, without_settings
+from tests.acceptance.conftest import NOTES, SECONDS_MAX, Running, production_settings, without_settings
 
 from gatepost.balancer.haproxy import HAProxy
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -100,6 +100,7 @@ class BalancedShop:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         server.wait()
+        psutil.wait_procs(below, timeout=SECONDS_MAX)  # until then, connections wait at the port that they share
 
     def output(self) -> str:
         """What all instances have said, those that have ended as well."""
