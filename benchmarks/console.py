@@ -1,5 +1,6 @@
 """What open consoles cost: CPU of monitor and worker as shares of a core, under a light load, with no console, one and
-five. Each asks for all that the pages Now and Traffic do, at their intervals. The history is a young one."""
+five. Each asks for all that the pages Now and Traffic do, at their intervals. The history is a young one; with `--day`
+it is a full one, and the pages show all of it."""
 
 import http.client
 import socket
@@ -15,6 +16,7 @@ import msgspec
 import psutil  # type: ignore[import-untyped]
 from rich.console import Console
 
+from benchmarks.console_history import write_day
 from benchmarks.costs import Place, Served, opened_shop, parser, served
 from benchmarks.run import cores
 from benchmarks.servers import Server, Stage, gatepost
@@ -36,6 +38,21 @@ POLLS: Mapping[str, float] = {
     "history?since=600s&step=600s": 300,
 }
 """What the two pages ask for, each so many seconds after the last time."""
+
+DAY_POLLS: Mapping[str, float] = {
+    "state": 5,
+    "alerts": 10,
+    "changes?since=86400s": 15,
+    "instances": 30,
+    "application": 60,
+    "traffic?since=86400s": 60,
+    "history?since=600s&step=600s": 300,
+    "heat?since=86400s": 720,
+    "history?since=1800s&step=1800s": 900,
+}
+"""The same where they show the last day."""
+
+INSTANCE = "measured"
 
 
 class AdminConnection(http.client.HTTPConnection):
@@ -89,17 +106,18 @@ class Repeated(threading.Thread):
 class OpenConsole(Repeated):
     """A browser with the console open."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, polls: Mapping[str, float]) -> None:
         super().__init__()
         self._path = path
+        self._polls = polls
 
     def repeat(self) -> None:
         """Ask for what is due."""
-        due = dict.fromkeys(POLLS, time.monotonic())
+        due = dict.fromkeys(self._polls, time.monotonic())
         while not self.over.wait(max(0.0, min(due.values()) - time.monotonic())):
             target = min(due, key=lambda each: due[each])
             page(self._path, f"/console/api/{target}")
-            due[target] += POLLS[target]
+            due[target] += self._polls[target]
 
 
 class LightLoad(Repeated):
@@ -149,6 +167,7 @@ def with_monitor(stage: Stage) -> Server:
         "GATEPOST_LOG": "none",
         "GATEPOST_LOG_FOLDER": str(stage.keys / "logs"),
         "GATEPOST_RECORDS_FOLDER": str(stage.keys / "records"),
+        "GATEPOST_INSTANCE": INSTANCE,
         "GATEPOST_ADMIN_SOCKET": str(stage.keys / "admin.sock"),
     }
     return replace(made, environment={**made.environment, **told})
@@ -167,18 +186,24 @@ def seconds_used(master: int, socket_path: Path) -> tuple[float, float]:
     return monitor, serving
 
 
-def measure(console: Console, place: Place, seconds: float) -> dict[int, tuple[float, float]]:
+def measure(console: Console, place: Place, seconds: float, *, has_day: bool) -> dict[int, tuple[float, float]]:
     """By the number of consoles, the shares of a core that monitor and workers take."""
     found: dict[int, tuple[float, float]] = {}
+    if has_day:
+        with console.status("writing the history of a day"):
+            write_day(place.folder / "records" / INSTANCE)
+    polls = DAY_POLLS if has_day else POLLS
     with served(place, with_monitor) as server:
         path = place.folder / "admin.sock"
         with running(LightLoad(place, server)):
             for count in CONSOLES:
                 with (
                     console.status(f"{count} consoles, {seconds:g} s"),
-                    running(*(OpenConsole(path) for _ in range(count))),
+                    running(*(OpenConsole(path, polls) for _ in range(count))),
                 ):
-                    time.sleep(min(5.0, seconds))  # what pages ask for when they are opened is not counted
+                    for target in polls:  # what pages ask for when they are opened is not counted
+                        page(path, f"/console/api/{target}")
+                    time.sleep(min(5.0, seconds))
                     before, began = seconds_used(server.process.pid, path), time.monotonic()
                     time.sleep(seconds)
                     after, took = seconds_used(server.process.pid, path), time.monotonic() - began
@@ -199,11 +224,12 @@ def report(console: Console, found: Mapping[int, tuple[float, float]]) -> None:
 def main() -> int:
     """Measure and report. A missed bound is a result, not a failure."""
     made = parser("console", __doc__, rounds=1, seconds=SECONDS)
+    made.add_argument("--day", action="store_true", help="with the history of a day, and pages that show all of it")
     options = made.parse_args()
     console = Console()
     with opened_shop(console, *cores()) as place:
         for _ in range(options.rounds):
-            report(console, measure(console, place, options.seconds))
+            report(console, measure(console, place, options.seconds, has_day=options.day))
     return 0
 
 

@@ -251,6 +251,7 @@ NUMBERS = {
         [".figures-row div:nth-child(3) .quiet", duration(data.now.seconds.p95)],
         [".figures-row div:nth-child(4) b", percent(data.now.share_of_time)],
         [".figures-row div:nth-child(5) b", bytes(data.now.bytes / data.now.requests)],
+        ...Object.entries(data.now.codes).map(([code, count]) => [`tr:has(a[href*='code=${code}']) .cell-count`, n(count)]),
         ...data.since_start.slowest.flatMap((each) => {
             const row = `tr:has(a[href*='request=${each.request_id}'])`;
             return [
@@ -261,6 +262,8 @@ NUMBERS = {
     ]""",
     ("errors?tab=refusals", "top --seconds 3600"): """Object.entries(data.codes).map(([code, count]) =>
         [`tr:has(a[href*='code=${code}']) .cell-count`, n(count)])""",
+    ("errors?tab=refusals&code=out_of_stock", "top operation checkout.check_out --seconds 3600"): """[
+        ["section tr:has(a[href*='/traffic/checkout.check_out']) .cell-count", n(data.now.codes.out_of_stock)]]""",
     ("errors", "errors list"): """data.flatMap((each) => {
         const group = `.groups li:has(a[href*='/errors/${each.id}'])`;
         return [[`${group} dl div:nth-child(1) dd`, n(each.count)], [`${group} dl div:nth-child(2) dd`, n(each.users)]];

@@ -49,7 +49,8 @@ def _state(wanted: Wanted) -> View:
         lines.append(f"  ! {alert['severity']}: {alert['sentence']}{follows}")
         if not follows:
             lines.append(f"    since {alert['since']}; look at: {alert['look_at']}")
-    lines += [_pool_line(state), _codes_line(state), f"Release {state['release'] or 'unknown'}. {state['records']}"]
+    lines += [_pool_line(state), _codes_line(state["codes"])]
+    lines.append(f"Release {state['release'] or 'unknown'}. {state['records']}")
     if state["operations"]:
         lines.append(_operation_rows(state["operations"][:SHOWN_OPERATIONS]))
     else:
@@ -97,11 +98,13 @@ def _operation(wanted: Wanted) -> View:
         (each["request_id"], _milliseconds(each["seconds"]), _milliseconds(each["database_seconds"]))
         for each in known[0]["slowest"]
     ]
-    parts: list[str | Rows] = [_window_line(state), _operation_rows(now or known)]
+    codes = wanted.ask(f"/traffic?since={wanted.seconds}s&operation={quote(name)}")["of_operation"]["codes"]
+    parts: list[str | Rows] = [_window_line(state), _operation_rows(now or known), _codes_line(codes)]
     parts.append((("since", "requests", "errors", "refusals", "p50", "p95", "p99", "database"), steps))
     parts.append((("slowest, by request id", "took", "database"), slowest))
     parts.append("Next: gatepost logs --request ID")
-    found = {"operation": name, "now": now[0] if now else None, "since_start": known[0], "history": history}
+    of_now = {**now[0], "codes": codes} if now else None
+    found = {"operation": name, "now": of_now, "since_start": known[0], "history": history}
     return View(found, parts)
 
 
@@ -207,9 +210,9 @@ def _pool_line(state: Found) -> str:
     )
 
 
-def _codes_line(state: Found) -> str:
-    codes = ", ".join(f"{code} {count:.0f}" for code, count in list(state["codes"].items())[:6])
-    return f"Refusals and failures: {codes or 'none'}."
+def _codes_line(codes: Mapping[str, float]) -> str:
+    shown = ", ".join(f"{code} {count:.0f}" for code, count in list(codes.items())[:6])
+    return f"Refusals and failures: {shown or 'none'}."
 
 
 def _operation_rows(operations: Sequence[Found]) -> Rows:

@@ -55,6 +55,12 @@ FAILURES = Family(
     ("operation", "code"),
     "Responses 5xx, by operation and code; the status where there is no code.",
 )
+REQUEST_REFUSALS = Family(
+    "gatepost_request_refusals_total",
+    "counter",
+    ("operation", "code"),
+    "Responses 4xx, by operation and code; the status where there is no code.",
+)
 STATEMENTS = Family("gatepost_statements_total", "counter", ("statement",), "Statements that have run.")
 STATEMENT_FAILURES = Family(
     "gatepost_statement_failures_total", "counter", ("statement",), "Statements that have failed."

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
@@ -29,8 +30,8 @@ NAMES_MAX = 500
 
 OTHER = "other"
 
-FAILED = 5
-"""The class of the status of a failure."""
+_BY_CODE = {4: families.REQUEST_REFUSALS, 5: families.FAILURES}
+"""What counts responses by operation and code, by the class of their status."""
 
 _CLASSES = tuple(f"{number}xx" for number in range(10))
 
@@ -65,7 +66,7 @@ class Recorder:
         self._requests: dict[tuple[str, int], CountRequest] = {}
         self._statements: dict[str, CountStatement] = {}
         self._codes: dict[str, int] = {}
-        self._failures: dict[tuple[str, str], int] = {}
+        self._series_by_code: Counter[str] = Counter()
         self._slowest: dict[str, SlowestRequests] = {}
         self._window = 0
         self._clients = ClientCounter(region, shown_client)
@@ -139,23 +140,29 @@ class Recorder:
             if took > slowest.above:
                 slowest.note(event)
 
-        found = self._counting_failures(count, key[0]) if key[1] == FAILED else count
+        family = _BY_CODE.get(key[1])
+        found = count if family is None else self._counting_codes(count, family, key[0])
         self._requests[key] = found
         return found
 
-    def _counting_failures(self, count: CountRequest, operation: str) -> CountRequest:
-        def count_failure(event: events.RequestFinished) -> None:
+    def _counting_codes(self, count: CountRequest, family: Family, operation: str) -> CountRequest:
+        places: dict[str, int] = {}
+
+        def count_with_code(event: events.RequestFinished) -> None:
             count(event)
-            self._region.add(self._failure_place(operation, event.code or str(event.status)), 1)
+            code = event.code or str(event.status)
+            place = places.get(code)
+            if place is None:
+                place = self._place_by_code(family, operation, code, places)
+            self._region.add(place, 1)
 
-        return count_failure
+        return count_with_code
 
-    def _failure_place(self, operation: str, code: str) -> int:
-        found = self._failures.get((operation, code))
-        if found is None:
-            if len(self._failures) >= NAMES_MAX:
-                operation = code = OTHER
-            found = self._failures[operation, code] = self._region.place(families.FAILURES, (operation, code))
+    def _place_by_code(self, family: Family, operation: str, code: str, places: dict[str, int]) -> int:
+        if self._series_by_code[family.name] >= NAMES_MAX:
+            return self._region.place(family, (OTHER, OTHER))
+        self._series_by_code[family.name] += 1
+        found = places[code] = self._region.place(family, (operation, code))
         return found
 
     def _statement_counter(self, name: str) -> CountStatement:

@@ -96,7 +96,7 @@ class HeatPage:
 
     def __init__(self, context: MonitorContext, history: HistoryRecords) -> None:
         self._history = history
-        self._cells = IntervalSums(history.ring, Cells, KEPT_MAX)
+        self._cells = IntervalSums(history.ring, Cells, KEPT_MAX, history.longer)
         context.pages.add("GET", "/heat", self._page)
 
     def _page(self, request: Request) -> Page:

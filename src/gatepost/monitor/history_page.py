@@ -121,7 +121,7 @@ class HistoryPage:
     def _parts_of(self, operation: str | None) -> "IntervalSums[Part]":
         found = self._parts.get(operation)
         if found is None:
-            found = IntervalSums(self._records.ring, partial(Part, operation), KEPT_MAX)
+            found = IntervalSums(self._records.ring, partial(Part, operation), KEPT_MAX, self._records.longer)
             self._parts[operation] = found
         return found
 

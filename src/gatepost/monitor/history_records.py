@@ -7,7 +7,8 @@ import time
 
 from gatepost.metrics.exposition import Summed, sums
 from gatepost.monitor.context import MonitorContext
-from gatepost.records.history import HistoryRing, KeptStep
+from gatepost.monitor.longer_steps import SLOT_BYTES, LongerSteps
+from gatepost.records.history import HistoryRing, KeptStep, StepSlots
 from gatepost.records.last_look import Look, load_look, look_at, save_look
 from gatepost.records.record_files import SIZES
 from gatepost.records.step_decoding import OpenedStep, decoded, opened
@@ -27,6 +28,8 @@ class HistoryRecords:
         files = context.monitored.files
         self._memory = context.monitored.memory
         self.ring = HistoryRing(files.descriptor("history"), SIZES["history"])
+        slots = StepSlots(files.descriptor("history_longer"), SIZES["history_longer"], SLOT_BYTES)
+        self.longer = LongerSteps(self.ring, slots)
         if self.ring.unreadable > 1:
             files.note_unreadable("history", f"{self.ring.unreadable} steps have wrong checksums")
         self._file = files.snapshot("history_look")

@@ -1,14 +1,16 @@
 """`IntervalSums`: what the steps of the history's ring add up to, for pages that are asked for the same range again.
 
-The sums of intervals that are over are kept: a day has 8,640 steps, and reading all of them takes seconds. What an
-interval has so far is read each time.
+The sums of intervals that are over are kept: a day has 8,640 steps, and reading all of them takes seconds. Where there
+are longer steps (`longer_steps.py`), those are read first. What an interval has so far is read each time.
 """
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Generic, Protocol, Self, TypeVar
 
+from gatepost.monitor.longer_steps import LONGER_SECONDS, LongerSteps
 from gatepost.records.history import HistoryRing
 from gatepost.records.step_decoding import OpenedStep, opened
 
@@ -43,11 +45,14 @@ class IntervalSums(Generic[S]):
     A step belongs to the interval that its middle is in.
     """
 
-    def __init__(self, ring: HistoryRing, make: Callable[[], S], kept_max: int) -> None:
+    def __init__(
+        self, ring: HistoryRing, make: Callable[[], S], kept_max: int, longer: LongerSteps | None = None
+    ) -> None:
         self._ring = ring
+        self._longer = longer
         self._make = make
         self._kept_max = kept_max
-        self._kept: OrderedDict[tuple[int, float], S | None] = OrderedDict()
+        self._kept: OrderedDict[tuple[float, float], S | None] = OrderedDict()
         self._lock = threading.Lock()
         self._newest = 0.0
 
@@ -73,6 +78,45 @@ class IntervalSums(Generic[S]):
                 yield at, sums
             at = end
 
+    def total(self, since: float, until: float, lengths: Sequence[int]) -> S:
+        """The sums of all that is within these times, which are the caller's. What neighbouring intervals add up to is
+        kept as well, so that a day that is asked for again is added up of a few."""
+        over = min(until, self._over())
+        found = self._make()
+        for part in (*self._runs(since, over, lengths), self._fresh(max(since, over), until)):
+            if part is not None:
+                found.add(part)
+        return found
+
+    def _runs(self, since: float, until: float, lengths: Sequence[int]) -> Iterator[S | None]:
+        """What the longest intervals within these times add up to, with what is before and behind them."""
+        if not lengths:
+            yield self._fresh(since, until)
+            return
+        length = lengths[0]
+        begin, end = -(-since // length) * length, until // length * length
+        if begin >= end:
+            yield from self._runs(since, until, lengths[1:])
+            return
+        yield from self._runs(since, begin, lengths[1:])
+        yield self._run(begin, end, lengths)
+        yield from self._runs(end, until, lengths[1:])
+
+    def _run(self, begin: float, end: float, lengths: Sequence[int]) -> S | None:
+        """What the intervals from one moment to another add up to."""
+        starts = [begin + number * lengths[0] for number in range(round((end - begin) / lengths[0]))]
+        if len(starts) == 1:
+            return self._of(begin, lengths[0], lengths)
+        with self._lock:
+            newest = self._newest
+            if (begin, end) in self._kept:
+                self._kept.move_to_end((begin, end))
+                return self._kept[begin, end]
+        parts = [part for at in starts if (part := self._of(at, lengths[0], lengths)) is not None]
+        sums = self._together(parts)
+        self._keep(begin, end, sums, newest)
+        return sums
+
     def _over(self) -> float:
         """The moment before which no more steps can come: the newest that is there began then. Where the clock was set
         back, what is kept may be wrong, and is forgotten."""
@@ -85,22 +129,25 @@ class IntervalSums(Generic[S]):
         return since
 
     def _of(self, begin: float, length: int, lengths: Sequence[int]) -> S | None:
-        key = length, begin
+        end = begin + length
         with self._lock:
             newest = self._newest
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+            if (begin, end) in self._kept:
+                self._kept.move_to_end((begin, end))
+                return self._kept[begin, end]
             shorter = next((each for each in lengths if each < length), length)
-            starts = (begin + offset for offset in range(0, length, shorter))
-            known = [(start, self._kept[shorter, start]) for start in starts if (shorter, start) in self._kept]
-        sums = self._made(begin, begin + length, known, shorter)
+            parts = ((begin + offset, begin + offset + shorter) for offset in range(0, length, shorter))
+            known = [(start, self._kept[start, stop]) for start, stop in parts if (start, stop) in self._kept]
+        sums = self._made(begin, end, known, shorter)
+        self._keep(begin, end, sums, newest)
+        return sums
+
+    def _keep(self, begin: float, end: float, sums: S | None, newest: float) -> None:
         with self._lock:
             if newest <= self._newest:  # the clock was not set back meanwhile
-                self._kept[key] = sums
+                self._kept[begin, end] = sums
                 while len(self._kept) > self._kept_max:
                     self._kept.popitem(last=False)
-        return sums
 
     def _made(self, begin: float, end: float, known: "Sequence[tuple[float, S | None]]", length: int) -> S | None:
         """Of parts of this length that are known already, and of the steps around them."""
@@ -110,11 +157,13 @@ class IntervalSums(Generic[S]):
             parts += [self._fresh(unread, at), part]
             unread = at + length
         parts.append(self._fresh(unread, end))
-        found = [part for part in parts if part is not None]
-        if len(found) <= 1:
-            return found[0] if found else None
+        return self._together([part for part in parts if part is not None])
+
+    def _together(self, parts: Sequence[S]) -> S | None:
+        if len(parts) <= 1:
+            return parts[0] if parts else None
         sums = self._make()
-        for part in found:
+        for part in parts:
             sums.add(part)
         return sums
 
@@ -122,12 +171,27 @@ class IntervalSums(Generic[S]):
         if since >= until:
             return None
         sums: S | None = None
+        for step in self._steps(since, until):
+            sums = self._make() if sums is None else sums
+            sums.add_step(step)
+        return sums
+
+    def _steps(self, since: float, until: float) -> Iterator[OpenedStep]:
+        """The longer ones that are there, and those of the ring around them."""
+        unread, begin = since, -(-since // LONGER_SECONDS) * LONGER_SECONDS
+        while self._longer is not None and begin + LONGER_SECONDS <= until:
+            step = self._longer.find(begin)
+            if step is not None:
+                yield from self._short(unread, begin)
+                yield step
+                unread = begin + LONGER_SECONDS
+            begin += LONGER_SECONDS
+        yield from self._short(unread, until)
+
+    def _short(self, since: float, until: float) -> Iterator[OpenedStep]:
+        if since >= until:
+            return
         for kept in self._ring.steps(since, until):
             if since <= (kept.since + kept.until) / 2 < until:
-                try:
-                    step = opened(kept.data)
-                except ValueError:  # of a version that comes after this one
-                    continue
-                sums = self._make() if sums is None else sums
-                sums.add_step(step)
-        return sums
+                with suppress(ValueError):  # of a version that comes after this one
+                    yield opened(kept.data)

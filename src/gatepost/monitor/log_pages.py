@@ -67,7 +67,7 @@ class LogPages:
         self._folder = None if folder is None else Path(folder)
         self._memory = context.monitored.memory
         self._history = history
-        self._counts = IntervalSums(history.ring, LineCounts, KEPT_MAX)
+        self._counts = IntervalSums(history.ring, LineCounts, KEPT_MAX, history.longer)
         context.pages.add("GET", "/logs", self._page)
         context.pages.add("GET", "/logs/histogram", self._histogram)
 

@@ -158,6 +158,7 @@ def make_parts(context: MonitorContext) -> MonitorParts:
         SlowStatements(context),
         statements,
         history,
+        history.longer,
         incidents,
         copies := HistoryCopies(context, history),
         alerts,

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from gatepost.metrics.exposition import sums
-from gatepost.metrics.families import FAILURES
+from gatepost.metrics.families import FAILURES, REQUEST_REFUSALS
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.operation_statements import OperationStatements
 from gatepost.monitor.operations import operations_in
@@ -33,12 +33,14 @@ class OperationPage:
             statements = self._statements.of_sessions()
         shown["statements"] = [{"name": name, "sql": texts} for name, texts in statements.items()]
         with self._memory.regions() as regions:
-            counted = sums(regions, {*NAMES, FAILURES.name})
+            counted = sums(regions, {*NAMES, FAILURES.name, REQUEST_REFUSALS.name})
         requests = sums_of_counts(counted)[request.name]
         shown["buckets"] = [{"le": edge, "count": count} for edge, count in requests.durations]
         shown["statuses"] = dict(sorted(requests.classes.items()))
-        failures = ((dict(labels), cells[0]) for labels, cells in counted.get(FAILURES.name, {}).items())
         shown["codes"] = {
-            labels["code"]: round(count) for labels, count in failures if labels["operation"] == request.name
+            code: round(cells[0])
+            for family in (FAILURES, REQUEST_REFUSALS)
+            for ((_, operation), (_, code)), cells in counted.get(family.name, {}).items()
+            if operation == request.name
         }
         return json_page(200, shown)

@@ -7,6 +7,7 @@ thousands of steps.
 
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import asdict
@@ -39,15 +40,18 @@ _COUNTERS = tuple(
         families.STATEMENT_ROWS,
     )
 )
+_BY_CODE = (families.REQUEST_REFUSALS.name, families.FAILURES.name)
 
 
 class Traffic:
-    """What a while had: requests by operation, and counters by their name and their label."""
+    """What a while had: requests by operation, counters by their name and their label, and how many responses of an
+    operation had which code."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.operations: defaultdict[str, RequestSums] = defaultdict(RequestSums)
         self.counters: dict[str, defaultdict[str, float]] = {name: defaultdict(float) for name in _COUNTERS}
+        self.codes: defaultdict[tuple[str, str], float] = defaultdict(float)
 
     def add_step(self, step: OpenedStep) -> None:
         """Add a step of the history."""
@@ -56,6 +60,9 @@ class Traffic:
         for name, counts in self.counters.items():
             for (label, *_), value in step.counters(name):
                 counts[label] += value
+        for name in _BY_CODE:
+            for (operation, code), value in step.counters(name):
+                self.codes[operation, code] += value
 
     def add(self, other: "Traffic") -> None:
         """Add all of another while."""
@@ -65,14 +72,17 @@ class Traffic:
         for name, counts in other.counters.items():
             for label, value in counts.items():
                 self.counters[name][label] += value
+        for key, value in other.codes.items():
+            self.codes[key] += value
 
 
 class TrafficPage:
-    """Serves it: `?since=`, `?until=` and `?operation=`."""
+    """Serves it: `?since=` and `?until=`; with `?operation=` the histogram and the codes of an operation as well, with
+    `?code=` which operations responded with it."""
 
     def __init__(self, context: MonitorContext, history: HistoryRecords) -> None:
         self._history = history
-        self._kept = IntervalSums(history.ring, Traffic, KEPT_MAX)
+        self._kept = IntervalSums(history.ring, Traffic, KEPT_MAX, history.longer)
         context.pages.add("GET", "/traffic", self._page)
 
     def _page(self, request: Request) -> Page:
@@ -80,7 +90,7 @@ class TrafficPage:
         try:
             until = min(now, moment_asked(request.query, "until", "0s", now))
             since = max(moment_asked(request.query, "since", "1h", now), now - RING_SECONDS)
-            operation = text(request.query, "operation")
+            operation, code = text(request.query, "operation"), text(request.query, "code")
         except ValueError as error:
             return json_page(422, {"detail": str(error)})
         if since >= until:
@@ -97,13 +107,16 @@ class TrafficPage:
             "statements": statement_states(found.counters),
         }
         if operation is not None:
-            shown["of_operation"] = _of_operation(operation, found.operations.get(operation, RequestSums()))
+            sums = found.operations.get(operation, RequestSums())
+            codes = {of: count for (name, of), count in found.codes.items() if name == operation}
+            shown["of_operation"] = {**_of_operation(operation, sums), "codes": _largest_first(codes)}
+        if code is not None:
+            operations = {name: count for (name, of), count in found.codes.items() if of == code}
+            shown["of_code"] = {"code": code, "operations": _largest_first(operations)}
         return json_page(200, shown)
 
     def _between(self, since: float, until: float, now: float) -> Traffic:
-        found = Traffic()
-        for _, part in self._kept.between(since, until, LENGTHS):
-            found.add(part)
+        found = self._kept.total(since, until, LENGTHS)
         if until >= now - 1:
             found.add_step(self._history.opened_unfinished())
         return found
@@ -119,5 +132,5 @@ def _of_operation(operation: str, sums: RequestSums) -> dict[str, Any]:
     }
 
 
-def _largest_first(counts: "defaultdict[str, float]") -> dict[str, float]:
+def _largest_first(counts: Mapping[str, float]) -> dict[str, float]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -25,6 +25,7 @@ SIZES: Mapping[str, int] = {
     "incident": 16 * 1024,
     "statement_texts": 4 * MIB,
     "history": 23 * MIB,
+    "history_longer": 5 * MIB,
     "history_look": 4 * MIB,
 }
 """The files and their bytes."""

@@ -34,7 +34,7 @@ _NAMES = (
     "gatepost_series_left_out", "gatepost_transactions_total", "gatepost_bucket_decisions_total",
     "gatepost_log_lines_total", "operation", "class", "statement", "code", "generation", "outcome", "category", "level",
     "store",
-    "gatepost_pool_connections_max", "gatepost_request_failures_total",
+    "gatepost_pool_connections_max", "gatepost_request_failures_total", "gatepost_request_refusals_total",
 )  # fmt: skip
 _PLACES = {name: place for place, name in enumerate(_NAMES)}
 

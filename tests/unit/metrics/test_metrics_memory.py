@@ -86,6 +86,8 @@ def test_a_request_is_in_its_histogram_and_in_the_counters(memory: MetricsMemory
     for seconds in (0.002, 0.02, 20):
         events.emit(finished("books.list", 200, seconds))
     events.emit(finished(None, 404, 0.001, "not_found"))
+    events.emit(finished("books.list", 413, 0.001))
+    events.emit(finished("books.list", 504, 0.001, "database_timeout"))
     statement(events, "books.list", 0.25, 7)
     statement(events, "SELECT 1", 0.5, None)
     text = page(memory)
@@ -98,6 +100,9 @@ def test_a_request_is_in_its_histogram_and_in_the_counters(memory: MetricsMemory
         'gatepost_request_database_seconds_total{operation="books.list",class="2xx"} 0.75',
         'gatepost_response_body_bytes_total{operation="/route",class="4xx"} 100',
         'gatepost_refusals_total{code="not_found"} 1',
+        'gatepost_request_refusals_total{operation="/route",code="not_found"} 1',
+        'gatepost_request_refusals_total{operation="books.list",code="413"} 1',
+        'gatepost_request_failures_total{operation="books.list",code="database_timeout"} 1',
         'gatepost_statement_rows_total{statement="books.list"} 7',
         'gatepost_statement_failures_total{statement="other"} 1',
     ):
@@ -257,8 +262,9 @@ def test_names_that_clients_or_services_choose_cannot_fill_it(memory: MetricsMem
         events.emit(finished("books.list", 409, 0.01, f"code{number}"))
         statement(events, f"statement{number}", 0.1, 1)
     found = summed(memory)
-    assert len(found["gatepost_refusals_total"]) == NAMES_MAX + 1
-    assert sum(cells[0] for cells in found["gatepost_refusals_total"].values()) == 3 * NAMES_MAX
+    for name in ("gatepost_refusals_total", "gatepost_request_refusals_total"):
+        assert len(found[name]) == NAMES_MAX + 1
+        assert sum(cells[0] for cells in found[name].values()) == 3 * NAMES_MAX
     assert len(found[STATEMENTS.name]) == NAMES_MAX + 1
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from gatepost.monitor.longer_steps import LongerSteps
 from gatepost.records.history import SLOT_BYTES, HistoryRing, KeptStep
 from gatepost.records.step_decoding import OpenedStep, opened
 from gatepost.records.step_encoding import encoded
@@ -29,6 +30,7 @@ class KeptHistory:
 
     def __init__(self, steps: Sequence[Step], *, goes_on: bool = False) -> None:
         over = steps[:-1] if goes_on else steps
+        self.longer: LongerSteps | None = None
         self.ring = CountedRing(max(8, 2 * len(over)))
         for step in over:
             self.add(step)

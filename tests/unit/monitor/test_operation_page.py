@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from gatepost.events import Events
-from gatepost.metrics.families import FAILURES, REQUEST_DATABASE_SECONDS, REQUEST_SECONDS
+from gatepost.metrics.families import FAILURES, REQUEST_DATABASE_SECONDS, REQUEST_REFUSALS, REQUEST_SECONDS
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.monitor.operation_page import OperationPage
 from gatepost.monitor.page_table import PageTable, Request
@@ -41,12 +41,13 @@ def test_an_operation_has_its_own_buckets_statuses_and_codes() -> None:
         region.observe(region.place(REQUEST_SECONDS, ("books.list", status)), seconds)
     region.observe(region.place(REQUEST_SECONDS, ("orders.create", "5xx")), 1.0)
     region.add(region.place(FAILURES, ("books.list", "database_timeout")), 1)
+    region.add(region.place(REQUEST_REFUSALS, ("books.list", "unknown_parameter")), 1)
     region.add(region.place(FAILURES, ("orders.create", "database_unavailable")), 1)
     page = context.pages.find(Request("GET", "/operations/books.list", "", b"", "uid 0"))
     shown = msgspec.json.decode(page.body)
     assert shown["buckets"] == [{"le": 0.01, "count": 2}, {"le": 0.02, "count": 1}, {"le": 100.0, "count": 1}]
     assert shown["statuses"] == {"2xx": 2, "4xx": 1, "5xx": 1}
-    assert shown["codes"] == {"database_timeout": 1}
+    assert shown["codes"] == {"database_timeout": 1, "unknown_parameter": 1}
     assert shown["count"] == sum(each["count"] for each in shown["buckets"])
     assert context.pages.find(Request("GET", "/operations/planets", "", b"", "uid 0")).status == 404
 

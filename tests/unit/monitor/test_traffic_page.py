@@ -35,6 +35,8 @@ def step_of(number: int, until: float) -> Step:
         },
         counters={
             families.REFUSALS.name: {(("code", "out_of_stock"),): 1.0},
+            families.REQUEST_REFUSALS.name: {(operation, ("code", "not_found")): 3.0},
+            families.FAILURES.name: {(("operation", "orders.create"), ("code", "internal_error")): 1.0},
             families.STATEMENTS.name: {(("statement", "books.list"),): 2.0},
             families.STATEMENT_SECONDS.name: {(("statement", "books.list"),): 0.001},
         },
@@ -92,6 +94,15 @@ def test_an_operation_has_its_histogram(pages: PageTable) -> None:
     assert edge == EDGES[120]
     assert of["classes"] == {"5xx": count}
     assert asked(pages, since="1h", operation="unknown")[1]["of_operation"]["histogram"] == []
+
+
+def test_codes_are_those_of_the_operations_that_responded_with_them(pages: PageTable) -> None:
+    _, shown = asked(pages, since="1h", operation="books.list", code="internal_error")
+    steps = shown["requests"] // 2
+    assert shown["of_operation"]["codes"] == {"not_found": 3 * steps}
+    assert shown["of_code"] == {"code": "internal_error", "operations": {"orders.create": steps}}
+    _, shown = asked(pages, since="1h", operation="unknown", code="unknown")
+    assert shown["of_operation"]["codes"] == shown["of_code"]["operations"] == {}
 
 
 @pytest.mark.parametrize("query", [{"since": "soon"}, {"until": "-"}, {"since": "10m", "until": "20m"}])

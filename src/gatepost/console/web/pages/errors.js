@@ -3,7 +3,7 @@
 import { html, useState } from "../vendor/libraries.js";
 import { refreshAll, send, useData, useSession } from "../data.js";
 import { counted, duration, number, percent, share, shortKey, visible } from "../format.js";
-import { Moment, toError, toErrors, toLogs, toOperation, toRequest } from "../links.js";
+import { Moment, Route, toCode, toError, toErrors, toLogs, toOperation, toRequest } from "../links.js";
 import { change, place, to } from "../store.js";
 import { useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
@@ -117,22 +117,41 @@ function Group({ id }) {
 }
 
 function Refusals() {
-  const { traffic: data, path } = useTraffic();
   const { code } = place.value.query;
+  const { traffic: data, path } = useTraffic({ code });
   useCopies({ path, command: "gatepost top" });
   const rows = Object.entries(data?.codes ?? {}).map(([name, count]) => ({ code: name, count }));
   const all = rows.reduce((sum, each) => sum + each.count, 0);
   return html`
     ${data &&
     html`<p class="quiet">Of ${duration(data.window_seconds)}: ${counted(all, "refusal")}, ${percent(share(all, data.requests) ?? 0)} of ${number(data.requests)} requests.</p>
-      <${Table} label="Refusals by code" rows=${rows} keyOf=${(row) => row.code} hrefOf=${(row) => toLogs({ code: row.code })} initial="-count" isCurrent=${(row) => row.code === code}
+      <${Table} label="Refusals by code" rows=${rows} keyOf=${(row) => row.code} hrefOf=${(row) => toCode(row.code)} initial="-count" isCurrent=${(row) => row.code === code}
         empty=${html`<p><b>Nothing was refused.</b> Every refusal has a stable code; this counts them.</p>`}
         columns=${[
           { key: "code", label: "Code", of: (row) => row.code, show: (row) => html`<code>${visible(row.code)}</code>` },
           { key: "count", label: "Times", align: "right", of: (row) => row.count, show: (row) => number(row.count) },
           { key: "share", label: "Share", of: (row) => row.count, show: (row) => html`<${Bar} share=${share(row.count, all)} text=${percent(share(row.count, all))} />` },
           { key: "about", label: "Explanation", isQuiet: true, show: (row) => html`<a href=${`/problems/${encodeURIComponent(row.code)}`} target="_blank" rel="noreferrer">what it means</a>` },
-        ]} />`}
+        ]} />
+      ${code && html`<${OfCode} code=${code} of=${data.of_code} />`}`}
   `;
+}
+
+/** Which operations responded with a code. */
+function OfCode({ code, of }) {
+  const application = useData("application", { every: 60 }).data;
+  const routes = new Map((application?.operations ?? []).map((each) => [each.operation, each]));
+  const rows = Object.entries(of?.operations ?? {}).map(([operation, count]) => ({ operation, count, route: routes.get(operation) }));
+  const all = rows.reduce((sum, each) => sum + each.count, 0);
+  return html`<section class="section block" aria-labelledby="of-code">
+    <div class="section-head"><h2 id="of-code"><code>${visible(code)}</code> by operation</h2><span class="grow"></span><a href=${toLogs({ code })}>Its lines in the log</a></div>
+    <${Table} label="Operations that responded with the code" rows=${rows} keyOf=${(row) => row.operation} hrefOf=${(row) => toOperation(row.operation)} param="operations" initial="-count"
+      empty=${html`<p class="quiet">In this range no operation has responded with it.</p>`}
+      columns=${[
+        { key: "operation", label: "Operation", of: (row) => row.route?.path ?? row.operation, show: ({ operation, route }) => (route ? html`<${Route} method=${route.method} path=${visible(route.path)} />` : visible(operation)) },
+        { key: "count", label: "Times", align: "right", of: (row) => row.count, show: (row) => number(row.count) },
+        { key: "share", label: "Share", of: (row) => row.count, show: (row) => html`<${Bar} share=${share(row.count, all)} text=${percent(share(row.count, all))} />` },
+      ]} />
+  </section>`;
 }
 

@@ -3,7 +3,7 @@
 import { html } from "../vendor/libraries.js";
 import { useChanges, useData, useRangeHistory } from "../data.js";
 import { bytes, duration, fullMoment, number, percent, share, shortKey, visible } from "../format.js";
-import { Moment, Route, toErrors, toLogs, toRequest, toStatements } from "../links.js";
+import { Moment, Route, toCode, toErrors, toLogs, toRequest, toStatements } from "../links.js";
 import { to } from "../store.js";
 import { useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
@@ -17,7 +17,7 @@ const NONE = { requests: 0, errors: 0, refusals: 0, seconds: {}, seconds_total: 
 export default function Operation({ name }) {
   const application = useData("application", { every: 60 }).data;
   const own = useData(`operations/${encodeURIComponent(name)}`, { every: 10 });
-  const { traffic, covered } = useTraffic(name);
+  const { traffic, covered } = useTraffic({ operation: name });
   const { changes } = useChanges();
   const history = useRangeHistory(name).data;
   useCopies({ path: `operations/${encodeURIComponent(name)}`, command: `gatepost top operation ${name}` });
@@ -117,7 +117,21 @@ function Answers({ of, route }) {
         { key: "share", label: "Share", of: (row) => row.count, show: (row) => html`<${Bar} share=${share(row.count, all)} text=${percent(share(row.count, all))} tone=${row.status === "5xx" ? "fail" : "ink"} />` },
         { key: "count", label: "Requests", align: "right", of: (row) => row.count, show: (row) => number(row.count) },
       ]} />`}
+    ${of && html`<${Codes} codes=${of.codes} route=${route} />`}
   </section>`;
+}
+
+/** What was refused and what failed, by the code of the response. */
+function Codes({ codes = {}, route }) {
+  const rows = Object.entries(codes).map(([code, count]) => ({ code, count }));
+  if (!rows.length) return null;
+  return html`<h3>By code</h3>
+    <${Table} label="Refusals and failures by code" rows=${rows} keyOf=${(row) => row.code} hrefOf=${(row) => toCode(row.code)} param="codes" initial="-count"
+      columns=${[
+        { key: "code", label: "Code", of: (row) => row.code, show: (row) => html`<code>${visible(row.code)}</code>` },
+        { key: "count", label: "Times", align: "right", of: (row) => row.count, show: (row) => number(row.count) },
+        ...(route ? [{ key: "lines", label: "Lines", isQuiet: true, show: (row) => html`<a href=${toLogs({ route: route.path, code: row.code })}>in the log</a>` }] : []),
+      ]} />`;
 }
 
 function Slowest({ data }) {
