@@ -17,6 +17,8 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from tests.acceptance.conftest import GATEPOST, Running, wait_for, without_settings
 from tests_all.test_browser import CHROMIUM, ROOT, Visit, axe, violations
 
+from gatepost.console.console_files import console_files
+
 __all__ = ["axe"]  # the script of axe-core, a fixture
 
 in_module = pytest.mark.asyncio(loop_scope="module")
@@ -251,7 +253,8 @@ NUMBERS = {
         [".figures-row div:nth-child(3) .quiet", duration(data.now.seconds.p95)],
         [".figures-row div:nth-child(4) b", percent(data.now.share_of_time)],
         [".figures-row div:nth-child(5) b", bytes(data.now.bytes / data.now.requests)],
-        ...Object.entries(data.now.codes).map(([code, count]) => [`tr:has(a[href*='code=${code}']) .cell-count`, n(count)]),
+        ...Object.entries(data.now.codes).map(([code, count]) =>
+            [`tr:has(a[href*='code=${code}']) .cell-count`, n(count)]),
         ...data.since_start.slowest.flatMap((each) => {
             const row = `tr:has(a[href*='request=${each.request_id}'])`;
             return [
@@ -476,9 +479,8 @@ async def test_the_first_picture_waits_for_two_style_sheets_and_the_page_for_lit
     page.on("request", lambda request: asked.append(urlsplit(request.url).path))
     await page.goto(f"{watched.address}/console")
     await page.locator(".brand").wait_for()
-    assert {path for path in asked if path.endswith(".css")} == {
-        "/console/assets/vendor/uPlot.css",
-        "/console/assets/console.css",
+    assert {path.partition("/assets/")[2] for path in asked if path.endswith(".css")} == {
+        f"{console_files().version}/{name}" for name in ("vendor/uPlot.css", "console.css")
     }
     assert not [path for path in asked if "/api/" in path]
     await context.close()

@@ -146,7 +146,7 @@ class Composition:
         self.openapi = OpenAPI(lambda: described.described(parsers, self.accounts.authenticators))
         built_in = BuiltInControllers(declaration, settings, self.openapi, replaced)
         self.readiness = self._make_readiness()
-        sessions = ConsoleSessions(settings, key, self.accounts.identities) if settings.has_console else None
+        sessions = ConsoleSessions(settings, key, self.accounts.identities, events) if settings.has_console else None
         self.console = None if sessions is None else ConsoleEndpoints(sessions, admin_socket)
         bound, given = built_in.bind(self.readiness, sessions, accepts_tokens=self.accounts.accepts_tokens)
         endpoints = [endpoint for item in resources for endpoint in item.endpoints()]

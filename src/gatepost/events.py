@@ -339,6 +339,22 @@ class RecordsRevealed(msgspec.Struct):
     operator: str
 
 
+class ConsoleOpened(msgspec.Struct):
+    """Somebody has entered the token of the admin port in a browser, with the name that their acts are written with."""
+
+    name: str
+    client: str
+
+
+class ConsoleRefused(msgspec.Struct):
+    """Somebody was not let into the console: with a wrong token at the admin port, or beside the API as a user without
+    the role."""
+
+    reason: str
+    client: str
+    user_id: str | None = None
+
+
 class AlertNotDelivered(msgspec.Struct):
     """A message about an alert did not reach its receiver at the first attempt, or `is_given_up`."""
 

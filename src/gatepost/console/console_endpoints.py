@@ -4,8 +4,6 @@ Signing in is in `console_sign_in.py`. Data is asked of the monitor, over the ad
 knows no users, and gets the name of the one who asks with what they ask.
 """
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
@@ -31,6 +29,7 @@ from gatepost.console.console_sessions import (
     shown_session,
 )
 from gatepost.console.forwarding import Forwarding
+from gatepost.console.forwarding_queue import ForwardingQueue
 from gatepost.declaring.headers import Headers
 from gatepost.declaring.policies import anyone
 from gatepost.declaring.rate_limits import RateLimit, minutes
@@ -44,11 +43,6 @@ LIMIT = RateLimit(1200, per=minutes(1))
 BODY_BYTES_MAX = 65_536
 SEGMENTS = ("{page}", "{name}", "{key}", "{rest}")
 """Of a path below `/console/api/`, as far as one goes: `limits/address/2001:db8::/64`."""
-THREADS = 4
-ASKED_MAX = 32
-"""At once, with those that wait for a thread: a monitor that hangs keeps no more of them waiting."""
-
-_CACHING = "private, no-cache"
 _NO_STORE = "no-store"
 _PASSED_BACK = ("etag", "gatepost-before")
 
@@ -59,8 +53,7 @@ class ConsoleEndpoints:
     def __init__(self, sessions: ConsoleSessions, admin_socket: Path | None) -> None:
         self._sessions = sessions
         self._forwarding = None if admin_socket is None else Forwarding(admin_socket)
-        self._asked = 0
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gatepost-console")
+        self._queue = ForwardingQueue()
 
     def endpoints(self) -> list[Endpoint]:
         """All of them. None depends on the role of an actor before it is asked: a cookie names who looks."""
@@ -68,7 +61,7 @@ class ConsoleEndpoints:
         found = [
             _endpoint("console", "GET", ROOT + rest, self.page, page) for rest in ("", "/{page}", "/{page}/{name}")
         ]
-        files = ("{name}", "{folder}/{name}")
+        files = ("{name}", "{folder}/{name}", "{version}/{folder}/{name}")
         found += [_endpoint("console.file", "GET", ASSETS + rest, self.file, page) for rest in files]
         found += [
             _endpoint(name, method, DATA + "/".join(SEGMENTS[:depth]), self.data)
@@ -81,7 +74,7 @@ class ConsoleEndpoints:
 
     def close(self) -> None:
         """Nothing more is asked."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._queue.close()
 
     async def page(self, call: Call) -> Response:
         """The page: the same for everybody, signed in or not."""
@@ -113,8 +106,6 @@ class ConsoleEndpoints:
         check_role(actor, WRITER if is_change else READER)
         if self._forwarding is None:
             raise ServiceUnavailable("console_unavailable", "This process has no monitor that it could ask.")
-        if self._asked >= ASKED_MAX:
-            raise ServiceUnavailable("console_unavailable", f"{ASKED_MAX} requests wait for the monitor: try again.")
         body = await call.body() if is_change else b""
         ask = partial(
             self._forwarding.ask,
@@ -127,11 +118,7 @@ class ConsoleEndpoints:
             # What is shortened on the page is whole in its data, for who may reveal it; that is written.
             is_shortened=WRITER not in actor.roles,
         )
-        self._asked += 1
-        try:
-            found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
-        finally:
-            self._asked -= 1
+        found = await self._queue.run(actor.key, ask)
         headers = {name: found.headers[name] for name in _PASSED_BACK if name in found.headers}
         return Response.binary(
             found.body, found.content_type, status=found.status, headers=headers, cache_control=_NO_STORE
@@ -154,8 +141,8 @@ def _endpoint(name: str, method: str, pattern: str, handler: Handler, headers: H
 def _sent(call: Call, file: ConsoleFile) -> Response:
     headers = {"etag": file.tag}
     if file.is_known(call.header("if-none-match") or ""):
-        return Response.binary(b"", file.content_type, status=304, headers=headers, cache_control=_CACHING)
-    return Response.binary(_kept(file), file.content_type, headers=headers, cache_control=_CACHING)
+        return Response.binary(b"", file.content_type, status=304, headers=headers, cache_control=file.caching)
+    return Response.binary(_kept(file), file.content_type, headers=headers, cache_control=file.caching)
 
 
 @cache

@@ -1,10 +1,13 @@
 """`ConsoleFiles`: the page of the console with the files that it loads, and the headers that each is sent with.
 
 Read once, when they are first asked for. The admin listener and the public one serve the same: each makes its own kind
-of response of a `ConsoleFile`.
+of response of a `ConsoleFile`. The page names its files with the version of all of them, so that a browser asks for
+each once.
 """
 
+import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -55,15 +58,21 @@ _TYPES: Mapping[str, str] = {
     ".txt": "text/plain; charset=utf-8",
 }
 _INDEX = "index.html"
+_VERSION_LENGTH = 16
+_version_form = re.compile(rf"[0-9a-f]{{{_VERSION_LENGTH}}}")
+
+_ASKED_AGAIN = "private, no-cache"
+_KEPT = "private, max-age=31536000, immutable"
 
 
 class ConsoleFile(NamedTuple):
-    """A file as it is sent. `tag` is its entity tag: a browser keeps the file, and asks whether it is still the
-    same."""
+    """A file as it is sent. `tag` is its entity tag, `caching` says how long a browser keeps it: where the address has
+    the version, for good; else it asks whether the file is still the same."""
 
     body: bytes
     content_type: str
     tag: str
+    caching: str = _ASKED_AGAIN
 
     def is_known(self, condition: str) -> bool:
         """Whether `If-None-Match` names it (RFC 9110, section 13.1.2). A cache that codes the body may have added to
@@ -72,34 +81,52 @@ class ConsoleFile(NamedTuple):
         opaque = self.tag.strip('"')
         return any(each == "*" or each.strip('"').partition("-")[0] == opaque for each in named)
 
+    @property
+    def compressed(self) -> bytes:
+        """The body in gzip. Made once."""
+        return _compressed(self.body)
+
 
 class ConsoleFiles:
     """The files below a folder by their path there, such as `console.css` or `pages/now.js`."""
 
-    def __init__(self, files: Mapping[str, ConsoleFile]) -> None:
-        self._files = files
-
-    @property
-    def index(self) -> ConsoleFile:
+    def __init__(self, bodies: Mapping[str, bytes]) -> None:
+        digest = hashlib.sha256()
+        for name, body in bodies.items():
+            digest.update(f"{name}\0{len(body)}\0".encode() + body)
+        self.version = digest.hexdigest()[:_VERSION_LENGTH]
+        """That of all files together: it stands in the addresses by which the page names them."""
+        named = bodies[_INDEX].replace(ASSETS.encode(), f"{ASSETS}{self.version}/".encode())
+        self.index = _made(_INDEX, named)
         """The page, which is the same at every address of the console: its script reads the address."""
-        return self._files[_INDEX]
+        self._files = {name: _made(name, body) for name, body in bodies.items() if name != _INDEX}
+        self._kept = {name: file._replace(caching=_KEPT) for name, file in self._files.items()}
 
-    def find(self, name: str) -> ConsoleFile | None:
-        """A file that the page loads; None where there is none of this name."""
-        return None if name == _INDEX else self._files.get(name)
+    def compress(self) -> None:
+        """Compress all of them now, so that no browser waits for that."""
+        for file in self._files.values():
+            _compressed(file.body)
+
+    def find(self, path: str) -> ConsoleFile | None:
+        """A file that the page loads, by what stands behind `/console/assets/`; None where there is none. A page of
+        another release gets what there is."""
+        version, _, rest = path.partition("/")
+        if version == self.version:
+            return self._kept.get(rest)
+        return self._files.get(rest if _version_form.fullmatch(version) else path)
 
 
 @cache
 def console_files() -> ConsoleFiles:
     """Those of this release."""
-    found = {
-        path.relative_to(_FOLDER).as_posix(): _read(path, content_type)
-        for path in sorted(_FOLDER.rglob("*"))
-        if (content_type := _TYPES.get(path.suffix)) is not None
-    }
-    return ConsoleFiles(found)
+    paths = sorted(path for path in _FOLDER.rglob("*") if path.suffix in _TYPES)
+    return ConsoleFiles({path.relative_to(_FOLDER).as_posix(): path.read_bytes() for path in paths})
 
 
-def _read(path: Path, content_type: str) -> ConsoleFile:
-    body = path.read_bytes()
-    return ConsoleFile(body, content_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+def _made(name: str, body: bytes) -> ConsoleFile:
+    return ConsoleFile(body, _TYPES[Path(name).suffix], f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
+@cache
+def _compressed(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)

@@ -15,6 +15,7 @@ from gatepost.auth.authenticator import UserAuthenticator, VerifiedUser
 from gatepost.auth.tokens import Tokens
 from gatepost.call import SAFE, Call
 from gatepost.errors import Forbidden, Unauthorized
+from gatepost.events import ConsoleRefused, Events
 from gatepost.settings import Settings
 
 READER, WRITER = "console", "console.write"
@@ -61,7 +62,8 @@ class ConsoleCookie(UserAuthenticator):
 class ConsoleSessions:
     """Begins, finds and ends them."""
 
-    def __init__(self, settings: Settings, key: OKPKey, identities: Identities) -> None:
+    def __init__(self, settings: Settings, key: OKPKey, identities: Identities, events: Events) -> None:
+        self._events = events
         self._tokens = Tokens(
             settings.auth, key, kind=TOKEN_TYPE, lifetime_seconds=LIFETIME_SECONDS, epoch=identities.epoch
         )
@@ -70,7 +72,9 @@ class ConsoleSessions:
 
     def begin(self, call: Call, actor: Actor, password_version: int) -> None:
         """Set the cookie with the response of a call that has signed this user in. Raises 403 `forbidden` for users
-        without the role, and without TLS in production."""
+        without the role, which is a security line, and without TLS in production."""
+        if not actor.roles & {READER, WRITER}:
+            self._events.emit(ConsoleRefused("no role", call.client, actor.key))
         check_role(actor, READER)
         name = self._cookie.name(call)
         if name is None:

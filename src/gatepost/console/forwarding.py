@@ -22,9 +22,11 @@ OPERATOR = "gatepost-operator"
 SHORTENED = "gatepost-shortened"
 """The header that asks for data with addresses and keys shortened, and with which the listener says that it is."""
 
-PASSED_ON = ("accept", "content-type", "if-none-match")
+PASSED_ON = ("accept", "accept-encoding", "content-type", "if-none-match")
 """Headers of requests that the listener needs. What could say who is looking is not passed on."""
-PASSED_BACK = ("cache-control", "etag", "gatepost-before", SHORTENED, *HEADERS)
+PASSED_BACK = ("cache-control", "content-encoding", "etag", "gatepost-before", "vary", SHORTENED, *HEADERS)
+
+_SAFE_IN_PATHS = "/%:@!$&'()*+,;="
 
 
 class Forwarded(NamedTuple):
@@ -74,9 +76,11 @@ class Forwarding:
             passed[OPERATOR] = quote(operator)
         if is_shortened:
             passed[SHORTENED] = "1"
+        # Bytes that no target may have, which came as they are, are sent by their numbers.
+        target = quote(path, safe=_SAFE_IN_PATHS, encoding="latin-1", errors="replace")
         connection = AdminConnection(self._path)
         try:
-            connection.request(method, f"{path}?{urlencode(query)}" if query else path, body or None, passed)
+            connection.request(method, f"{target}?{urlencode(query)}" if query else target, body or None, passed)
             response = connection.getresponse()
             found = response.read()
         except TimeoutError:

@@ -73,6 +73,8 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.AlertsTested: Line("alerts_tested", logging.WARNING, "monitor", is_security=True),
     events.SessionStopped: Line("session_stopped", logging.WARNING, "monitor", is_security=True),
     events.RecordsRevealed: Line("records_revealed", logging.WARNING, "monitor", is_security=True),
+    events.ConsoleOpened: Line("console_opened", logging.INFO, "monitor", is_security=True),
+    events.ConsoleRefused: Line("console_refused", logging.WARNING, "console", is_security=True),
     events.AlertNotDelivered: Line("alert_not_delivered", logging.ERROR, "monitor"),
     events.MonitorDied: Line("monitor_died", logging.ERROR, "server"),
     events.EmbeddedDatabaseEnded: Line("embedded_database_ended", logging.ERROR, "embedded"),

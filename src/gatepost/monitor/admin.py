@@ -20,14 +20,14 @@ from collections.abc import Callable, Iterable
 from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from gatepost.console.forwarding import OPERATOR
 from gatepost.errors import ConfigurationError
 from gatepost.logging.text import escaped
 from gatepost.monitor.addresses import is_served
-from gatepost.monitor.page_table import Page, Request
+from gatepost.monitor.page_table import Access, Page, Request
 
 CONNECTIONS_MAX = 64
 SECONDS_MAX = 10.0
@@ -41,23 +41,42 @@ PATH_BYTES_MAX = 100
 """Systems take 104 to 108 bytes for the path of a socket."""
 
 TEXT = "text/plain; charset=utf-8"
+NOT_OWN_PAGE = b"Not from a page of another origin.\n"
 
 FindPage = Callable[[Request], Page]
 
-_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff", "connection": "close"}
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 _credentials = struct.Struct("iII")  # process, user, group (Linux, unix(7))
+
+
+class Arrived(NamedTuple):
+    """A request of which it is not known yet whether its client may have what it asks for; `address` is that of the
+    client, empty for one of a Unix socket."""
+
+    method: str
+    target: str
+    headers: Message
+    body: bytes
+    address: str
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
 
 
 class AdminServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     """Serves pages on a socket that listens. With a `token`, only to clients that send it.
 
     A connection serves one request, in SECONDS_MAX: who is slow can neither keep others out nor put a second request
-    behind a first one. Where there are too many, the oldest makes room.
+    behind a first one. Where there are too many, the oldest makes room. Where a server `keeps_connections`, each of
+    their requests has that time.
     """
 
     daemon_threads = True
     block_on_close = False
+    keeps_connections = False
 
     def __init__(self, listener: socket.socket, find: FindPage, token: str | None) -> None:
         super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
@@ -72,6 +91,8 @@ class AdminServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """Accept one connection."""
         connection, address = self.socket.accept()
         connection.settimeout(SECONDS_MAX)
+        if connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection, address or ("", 0)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -88,6 +109,13 @@ class AdminServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
             self._open.pop(request, None)
         super().shutdown_request(request)
 
+    def note_response(self, request: socket.socket) -> None:
+        """Its connection is kept for another request."""
+        with self._lock:
+            if request in self._open:
+                del self._open[request]
+                self._open[request] = time.monotonic()
+
     def service_actions(self) -> None:
         """Called about twice a second."""
         with self._lock:
@@ -98,16 +126,23 @@ class AdminServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that has gone is no failure."""
 
-    def refusal(self, method: str, path: str, headers: Message) -> Page | None:
+    def refusal(self, arrived: Arrived) -> Page | None:
         """What is sent in place of the page; None where the client may have it."""
         if self.token is None:
             return None
-        if not is_own_host(headers.get("host", "")) or "origin" in headers:
-            return Page(403, TEXT, b"Not from a page of another origin.\n")
-        given = headers.get("authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), self.token.encode()):
+        if not is_own_host(arrived.headers.get("host", "")) or "origin" in arrived.headers:
+            return Page(403, TEXT, NOT_OWN_PAGE)
+        if not self.is_token(arrived.headers.get("authorization", "").removeprefix("Bearer ")):
             return Page(401, TEXT, b"Send the token of GATEPOST_ADMIN_TOKEN: Authorization: Bearer ...\n")
         return None
+
+    def is_token(self, given: str) -> bool:
+        """Whether a text is the token, in the same time whatever it is."""
+        return self.token is not None and hmac.compare_digest(given.encode(), self.token.encode())
+
+    def sender(self, arrived: Arrived) -> tuple[str, Access]:
+        """Who asks at this port, in words, and how they came."""
+        return f"the token, from {arrived.address}", "token"
 
     def start(self) -> None:
         """Serve in a thread."""
@@ -125,13 +160,17 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "gatepost"
     sys_version = ""
+    wbufsize = 65_536  # head and body in one packet, where they fit
 
     def do_GET(self) -> None:
         body = self._body()
         page = body if isinstance(body, Page) else self._page(body)
-        self.close_connection = True
+        if isinstance(body, Page) or not self.server.keeps_connections:
+            self.close_connection = True
         self.send_response(page.status)
         headers = {"content-type": page.content_type, **_HEADERS, **page.headers}
+        if self.close_connection:
+            headers["connection"] = "close"
         if page.status != 304:  # which would have to tell the length of what it does not send
             headers["content-length"] = str(len(page.body))
         if page.status == 401:
@@ -141,6 +180,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(page.body)
+        self.wfile.flush()
+        self.server.note_response(self.connection)
 
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - the names that the standard library looks for
 
@@ -157,35 +198,35 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(length)
 
     def _page(self, body: bytes) -> Page:
-        refusal = self.server.refusal(self.command, self.path, self.headers)
+        address = "" if self.connection.family == socket.AF_UNIX else str(self.client_address[0])
+        arrived = Arrived(self.command, self.path, self.headers, body, address)
+        refusal = self.server.refusal(arrived)
         if refusal is not None:
             return refusal
-        path, _, query = self.path.partition("?")
+        who, access = self.server.sender(arrived) if address else (self._peer(), "socket")
         request = Request(
             self.command,
-            path,
+            arrived.path,
             self.headers.get("accept", ""),
             body,
-            self._operator(),
-            dict(parse_qsl(query)),
-            access="socket" if self.server.token is None else "token",
+            named_operator(self.headers.get(OPERATOR), who),
+            dict(parse_qsl(self.path.partition("?")[2])),
+            access=access,
             headers={name.lower(): value for name, value in self.headers.items()},
         )
         return self.server.find(request)
 
-    def _operator(self) -> str:
-        who = self._sender()
-        # A client that may ask at all may name whom it asks for: a worker its user, another instance its operator.
-        named = self.headers.get(OPERATOR)
-        return who if named is None else f"{escaped(unquote(named))[:OPERATOR_LENGTH_MAX]}, by {who}"
-
-    def _sender(self) -> str:
-        if self.connection.family != socket.AF_UNIX:
-            return f"the token, from {self.client_address[0]}"
+    def _peer(self) -> str:
         if not hasattr(socket, "SO_PEERCRED"):
             return "the socket"
         _, uid, _ = _credentials.unpack(self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         return f"uid {uid}"
+
+
+def named_operator(named: str | None, who: str) -> str:
+    """Who asks, in words: a client that may ask at all may name whom it asks for, a worker its user, another instance
+    its operator."""
+    return who if named is None else f"{escaped(unquote(named))[:OPERATOR_LENGTH_MAX]}, by {who}"
 
 
 def is_own_host(host: str) -> bool:

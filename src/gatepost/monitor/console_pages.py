@@ -8,10 +8,11 @@ from typing import Annotated
 
 import msgspec
 
-from gatepost.console.console_files import ASSETS, DATA, HEADERS, ROOT, ConsoleFile, console_files
+from gatepost.console.console_files import DATA, ROOT
 from gatepost.console.forwarding import SHORTENED
 from gatepost.console.shortening import shortened, widened_client
 from gatepost.events import RecordsRevealed
+from gatepost.monitor.console_file_pages import console_page, missing_page
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.other_instances import OtherInstances
 from gatepost.monitor.page_table import Page, Request, json_page
@@ -47,12 +48,7 @@ class ConsolePages:
     def _respond(self, request: Request) -> Page:
         if request.path.startswith(DATA):
             return self._shortened(request) if SHORTENED in request.headers else self._data(request)
-        if request.method not in {"GET", "HEAD"}:
-            return json_page(405, {"detail": "The console is read; what changes something is below /console/api/."})
-        if request.path.startswith(ASSETS):
-            file = console_files().find(request.path.removeprefix(ASSETS))
-            return _missing(request) if file is None else _file_page(file, request)
-        return _file_page(console_files().index, request)
+        return console_page(request)
 
     def _shortened(self, request: Request) -> Page:
         """For who may not see whole addresses: nor may they find one out by asking for one after the other."""
@@ -66,7 +62,7 @@ class ConsolePages:
     def _data(self, request: Request) -> Page:
         kind, *names = request.path.removeprefix(DATA).split("/", 2)
         if kind in NOT_SHOWN:
-            return _missing(request)
+            return missing_page(request)
         # The last name is what follows: networks have a slash, which no proxy lets through as an escape.
         path = "/".join(("", kind, *names[:1], *(each.replace("/", "%2F") for each in names[1:])))
         asked = request._replace(path=path)
@@ -101,14 +97,3 @@ class ConsolePages:
                 "environment": self._monitored.settings.server.environment,
             },
         )
-
-
-def _file_page(file: ConsoleFile, request: Request) -> Page:
-    headers = {**HEADERS, "etag": file.tag, "cache-control": "no-cache"}
-    if file.is_known(request.headers.get("if-none-match", "")):
-        return Page(304, file.content_type, b"", headers)
-    return Page(200, file.content_type, file.body, headers)
-
-
-def _missing(request: Request) -> Page:
-    return json_page(404, {"detail": f"There is nothing at {request.path}."})

@@ -3,7 +3,8 @@
 It forwards to the admin socket of the server, which sees the user who runs the command, and lets them do what they may
 do there. The browser is known by a cookie, which it gets for a secret that works once. The port is open to everybody on
 the machine, and every page in the browser can send requests to it: those are refused by `Host`, `Origin` and
-`Sec-Fetch-Site`. It opens nothing but the console.
+`Sec-Fetch-Site`. It opens nothing but the console. Files of its own release it has itself: the server is asked for the
+page, which names them, and for the data.
 """
 
 import hmac
@@ -15,9 +16,10 @@ from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from gatepost.console.console_files import HEADERS, ROOT
+from gatepost.console.console_files import ASSETS, HEADERS, ROOT, console_files
 from gatepost.console.forwarding import Forwarding
-from gatepost.monitor.admin import TEXT, AdminServer
+from gatepost.monitor.admin import NOT_OWN_PAGE, TEXT, AdminServer, Arrived
+from gatepost.monitor.console_file_pages import console_page, is_of_console
 from gatepost.monitor.page_table import Page, Request, json_page
 
 _ONCE = "once"
@@ -28,9 +30,13 @@ _SAFE = {"GET", "HEAD"}
 class LoopbackConsole(AdminServer):
     """Serves the console of the server at the socket `admin`, on a socket that listens on the loopback interface."""
 
+    keeps_connections = True
+
     def __init__(self, listener: socket.socket, admin: Path) -> None:
         super().__init__(listener, self._forwarded, None)
         self._forwarding = Forwarding(admin)
+        console_files().compress()
+        self._own_files = f"{ASSETS}{console_files().version}/"
         host, port = listener.getsockname()[:2]
         self._hosts = {f"{host}:{port}", f"localhost:{port}"}
         self._cookie = f"gatepost_console_{port}"  # cookies are those of a host, whatever the port
@@ -39,15 +45,14 @@ class LoopbackConsole(AdminServer):
         self._once_lock = threading.Lock()
         self.address = f"http://{host}:{port}{ROOT}?{_ONCE}={self._once}"
 
-    def refusal(self, method: str, path: str, headers: Message) -> Page | None:
+    def refusal(self, arrived: Arrived) -> Page | None:
         """What is sent in place of the console; that is also what follows the address that works once."""
-        if not self._is_from_own_page(method, headers):
-            return Page(403, TEXT, b"Not from a page of another origin.\n", HEADERS)
-        if self._is_known(headers):
+        if not self._is_from_own_page(arrived.method, arrived.headers):
+            return Page(403, TEXT, NOT_OWN_PAGE, HEADERS)
+        if self._is_known(arrived.headers):
             return None
-        where, _, query = path.partition("?")
-        given = parse_qs(query).get(_ONCE, [""])[0]
-        if method == "GET" and where == ROOT and self._is_first_use(given):
+        given = parse_qs(arrived.target.partition("?")[2]).get(_ONCE, [""])[0]
+        if arrived.method == "GET" and arrived.path == ROOT and self._is_first_use(given):
             cookie = f"{self._cookie}={self._secret}; Path={ROOT}; HttpOnly; SameSite=Strict"
             return Page(303, TEXT, b"", {**HEADERS, "location": ROOT, "set-cookie": cookie})
         said = b"Open the address that `gatepost console` has printed. It works once: run the command again.\n"
@@ -74,7 +79,9 @@ class LoopbackConsole(AdminServer):
             return True
 
     def _forwarded(self, request: Request) -> Page:
-        if request.path != ROOT and not request.path.startswith(f"{ROOT}/"):
+        if not is_of_console(request.path):
             return json_page(404, {"detail": f"There is nothing at {request.path}: the console is at {ROOT}."})
+        if request.path.startswith(self._own_files):
+            return console_page(request)
         found = self._forwarding.ask(request.method, request.path, request.query, request.headers, request.body)
         return Page(found.status, found.content_type, found.body, found.headers)

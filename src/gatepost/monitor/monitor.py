@@ -12,6 +12,7 @@ from typing import NamedTuple
 from gatepost.allocator import return_large_blocks
 from gatepost.events import Events, RecordsUnreadable
 from gatepost.monitor.admin import AdminServer
+from gatepost.monitor.admin_port import AdminPort
 from gatepost.monitor.alert_pages import AlertPages
 from gatepost.monitor.alert_records import AlertRecords
 from gatepost.monitor.application_record import ApplicationRecord
@@ -83,8 +84,10 @@ class Monitor:
         for name, reason in self._monitored.files.unreadable.items():
             events.emit(RecordsUnreadable(name, reason))
         for listener in self._listeners:
-            token = None if listener.family == socket.AF_UNIX else self._token
-            AdminServer(listener, context.pages.find, token).start()
+            if listener.family == socket.AF_UNIX or self._token is None:
+                AdminServer(listener, context.pages.find, None).start()
+            else:
+                AdminPort(listener, context.pages.find, self._token, events).start()
         reader = ReportReader(context)
         running = asyncio.ensure_future(run_parts([*made.parts, reader], events))
         self._beat(context.loop)

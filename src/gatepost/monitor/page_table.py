@@ -10,7 +10,8 @@ from gatepost.events import Events, TaskFailed
 
 JSON = "application/json"
 
-Access = Literal["socket", "token"]
+Access = Literal["socket", "token", "browser"]
+"""By the socket, with the token, or in a browser in which somebody has entered the token."""
 
 
 class Page(NamedTuple):
@@ -23,9 +24,9 @@ class Page(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What is asked, and by whom: `operator` says it in words, and `access` how they came: by the socket, or with the
-    token. `name` is the end of the path, where the page is one of many; `query` has the last value of each parameter,
-    `headers` those of the request, by their names in lower case."""
+    """What is asked, and by whom: `operator` says it in words, and `access` how they came. `name` is the end of the
+    path, where the page is one of many; `query` has the last value of each parameter, `headers` those of the request,
+    by their names in lower case."""
 
     method: str
     path: str

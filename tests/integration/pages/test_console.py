@@ -15,10 +15,12 @@ from examples.bookshop.app import app
 from sqlalchemy import MetaData
 
 from gatepost.accounts.new_users import change_user, create_user
-from gatepost.console import console_endpoints
+from gatepost.console import forwarding_queue
 from gatepost.console.console_files import POLICY
 from gatepost.console.forwarding import SHORTENED
 from gatepost.console.shortening import shortened
+from gatepost.events import ConsoleRefused
+from gatepost.logging.event_lines import LINES
 from gatepost.monitor.admin import AdminServer, open_socket
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.testing import TestApp
@@ -80,7 +82,7 @@ def database_metadata() -> MetaData:
 
 @pytest.fixture
 def hold() -> threading.Event:
-    """What the admin listener waits for before it responds."""
+    """What the admin listener waits for before it responds to what is `slow`."""
     found = threading.Event()
     found.set()
     return found
@@ -92,7 +94,8 @@ def admin(tmp_path: Path, hold: threading.Event) -> Iterator[tuple[Path, list[Re
     asked: list[Request] = []
 
     def find(request: Request) -> Page:
-        hold.wait(30)
+        if "slow" in request.query:
+            hold.wait(30)
         asked.append(request)
         page = json_page(200, {"path": request.path, "query": request.query, "client": "203.0.113.9"})
         if SHORTENED not in request.headers or "whole" in request.query:
@@ -287,10 +290,10 @@ async def test_readers_get_nothing_that_the_monitor_does_not_shorten(console: Co
 async def test_a_monitor_that_hangs_keeps_few_waiting_and_nobody_of_the_api(
     console: Console, hold: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console_endpoints, "ASKED_MAX", 6)
+    monkeypatch.setattr(forwarding_queue, "ASKED_MAX", 6)
     cookie = await console.cookie("reader")
     hold.clear()
-    asking = [asyncio.create_task(console.ask("GET", "/console/api/state", cookie)) for _ in range(9)]
+    asking = [asyncio.create_task(console.ask("GET", "/console/api/state?slow=1", cookie)) for _ in range(9)]
     refused = [await each for each in itertools.islice(asyncio.as_completed(asking), 3)]
     assert [(status, found["code"]) for status, found, _ in refused] == [(503, "console_unavailable")] * 3
     # Waiting ones do not count as running requests of the API: its limit must not learn from them.
@@ -298,6 +301,26 @@ async def test_a_monitor_that_hangs_keeps_few_waiting_and_nobody_of_the_api(
     assert (await console.ask("GET", "/api/books"))[0] == 200
     hold.set()
     assert sorted([(await each)[0] for each in asking]) == [200] * 6 + [503] * 3
+
+
+async def test_one_user_takes_neither_all_threads_nor_all_places(console: Console, hold: threading.Event) -> None:
+    one, other = await console.cookie("reader"), await console.cookie("writer")
+    hold.clear()
+    asking = [asyncio.create_task(console.ask("GET", "/console/api/state?slow=1", one)) for _ in range(40)]
+    refused = [await each for each in itertools.islice(asyncio.as_completed(asking), 20)]
+    assert {(status, found["code"]) for status, found, _ in refused} == {(503, "console_unavailable")}
+    assert [(await console.ask("GET", "/console/api/state", other))[0] for _ in range(3)] == [200] * 3
+    hold.set()
+    assert sorted([(await each)[0] for each in asking]) == [200] * 20 + [503] * 20
+
+
+async def test_who_has_no_role_is_refused_by_a_security_line(console: Console) -> None:
+    refused: list[ConsoleRefused] = []
+    app.running.events.subscribe(ConsoleRefused, refused.append)
+    assert (await console.sign_in("user"))[0] == 403
+    assert (await console.sign_in("reader"))[0] == 200
+    assert refused == [ConsoleRefused("no role", "127.0.0.1", await user_key(console, "user"))]
+    assert LINES[ConsoleRefused].is_security
 
 
 async def test_no_page_frames_the_console(console: Console) -> None:

@@ -1,4 +1,4 @@
-"""Longer steps: what is read of them is what the steps of the ring say, whatever is missing and whenever it was made."""
+"""Longer steps: what is read of them is what the steps of the ring say, whatever is missing."""
 
 import random
 

@@ -1,14 +1,18 @@
 """`LoopbackConsole` before a real admin socket: who gets in, what is passed on, and what pages of others cannot do."""
 
+import http.client
+import json
 import socket
 import threading
 from collections.abc import Iterator
+from email.message import Message
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import httpx
 import pytest
 
+from gatepost.console.console_files import console_files
 from gatepost.monitor.admin import AdminServer, open_socket
 from gatepost.monitor.loopback_console import LoopbackConsole
 from gatepost.monitor.page_table import Page, Request, json_page
@@ -142,6 +146,61 @@ def test_nothing_but_the_console_is_opened(console: Console, browser: httpx.Clie
         assert browser.get(path).status_code == 403, path
         assert browser.get(path, headers={"cookie": cookies}).status_code == 404, path
     assert console.asked == []
+
+
+def test_files_of_its_own_release_need_no_server_and_are_asked_for_once(
+    console: Console, browser: httpx.Client
+) -> None:
+    version = console_files().version
+    for coding, length_max in (("gzip", 40_000), ("identity", 100_000)):
+        path = f"/console/assets/{version}/vendor/libraries.js"
+        file = browser.get(path, headers={"accept-encoding": coding})
+        assert (file.status_code, file.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+        assert file.headers["cache-control"] == "private, max-age=31536000, immutable"
+        assert file.headers.get("content-encoding", "identity") == coding
+        assert 20_000 < int(file.headers["content-length"]) < length_max
+        assert file.text.startswith("/*") or "export" in file.text
+    assert browser.get(f"/console/assets/{version}/missing.js").status_code == 404
+    assert console.asked == []
+    assert browser.get("/console/assets/0123456789abcdef/app.js").status_code == 418  # of another release
+    with httpx.Client() as stranger:
+        assert stranger.get(f"{console.origin}/console/assets/{version}/app.js").status_code == 403
+
+
+def test_a_connection_serves_one_request_after_the_other_unless_one_is_malformed(
+    console: Console, browser: httpx.Client
+) -> None:
+    cookie = "; ".join(f"{each.name}={each.value}" for each in browser.cookies.jar)
+    host = console.origin.removeprefix("http://")
+    head = f"Host: {host}\r\nCookie: {cookie}\r\n"
+    with socket.create_connection(host.split(":")) as connection, connection.makefile("rb") as responses:
+        for path in ("/console/api/state", "/console/api/logs"):
+            connection.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
+            status, headers, body = read_response(responses)
+            assert (status, json.loads(body)["path"], "connection" in headers) == (418, path, False)
+        connection.sendall(
+            f"PUT /console/api/reveal HTTP/1.1\r\n{head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode()
+        )
+        status, headers, _ = read_response(responses)
+        assert (status, headers["connection"], responses.read()) == (400, "close", b"")
+
+
+def read_response(responses: BinaryIO) -> tuple[int, Message, bytes]:
+    """The next response of a connection."""
+    status = int(responses.readline().split()[1])
+    headers = http.client.parse_headers(responses)
+    return status, headers, responses.read(int(headers["content-length"]))
+
+
+@pytest.mark.parametrize("target", ["/console/é", "/console/api/\xff?q=\xe9", "/\x80", "/console/assets/\xe9.js"])
+def test_bytes_that_no_target_may_have_are_answered(console: Console, browser: httpx.Client, target: str) -> None:
+    cookie = "; ".join(f"{each.name}={each.value}" for each in browser.cookies.jar)
+    host = console.origin.removeprefix("http://")
+    with socket.create_connection(host.split(":")) as connection, connection.makefile("rb") as responses:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n\r\n".encode("latin-1"))
+        status, _, _ = read_response(responses)
+    assert status == (418 if target.startswith("/console") else 404)
+    assert [request.path.isascii() for request in console.asked] == [True] * len(console.asked)
 
 
 def test_a_server_that_has_gone_is_said_to_have_gone(console: Console, browser: httpx.Client, tmp_path: Path) -> None:

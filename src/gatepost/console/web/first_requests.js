@@ -9,7 +9,7 @@ const settingOf = (application, name) => application?.settings.find(({ variable 
 
 /** Where the API is served: here, or at the port of its settings. */
 export function apiAddress(application, session) {
-  if (session && session.how !== "socket" && session.how !== "token") return location.origin;
+  if (session?.how === "user") return location.origin;
   return `http://127.0.0.1:${settingOf(application, "GATEPOST_PORT") ?? 8000}`;
 }
 
