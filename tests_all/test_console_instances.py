@@ -12,12 +12,16 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, async_playwright, expect
 from tests.acceptance.conftest import wait_for
 from tests.conftest import FAST_AND_FORGETFUL
-from tests_all.test_browser import CHROMIUM, Visit
+from tests_all.test_browser import CHROMIUM, Visit, axe, violations
 from tests_all.test_console import Watched
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
+__all__ = ["axe"]  # the script of axe-core, a fixture
+
 PATIENCE_MS = 30_000.0
+APP = "tests_all.console_app:app"
+TOKEN = "a-token-of-all-instances-of-this-test"
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def environ(database: EmbeddedPostgreSQL) -> dict[str, str]:
     return {
         "DATABASE_URL": database.dsn("gatepost"),
         "GATEPOST_ADMIN_BIND": "127.0.0.1:0",
-        "GATEPOST_ADMIN_TOKEN": "a-token-of-all-instances-of-this-test",
+        "GATEPOST_ADMIN_TOKEN": TOKEN,
     }
 
 
@@ -123,6 +127,82 @@ async def test_the_console_shows_another_instance_and_that_it_falls_silent(
     await page.reload()
     await chooser.locator("option", has_text="web-2 (silent)").wait_for(state="attached")
     await context.close()
+
+
+async def test_the_admin_port_asks_a_browser_for_the_token_once(
+    browser: Browser, tmp_path: Path, environ: dict[str, str], axe: str
+) -> None:
+    watched = watched_at(tmp_path, "web-1", environ)
+    try:
+        [own] = watched.command("top", "instances")["instances"]
+        address = f"http://{own['admin_address']}"
+        context = await browser.new_context(viewport={"width": 1280, "height": 800})
+        context.set_default_timeout(PATIENCE_MS)
+        found = Visit(await context.new_page(), address)
+        page = found.page
+        await page.goto(f"{address}/console/traffic?range=15m")
+        await page.get_by_label("Token").fill("wrong")
+        await page.get_by_label("Your name").fill("Ada")
+        assert await violations(page, axe) == []
+        await page.keyboard.press("Enter")
+        await page.get_by_role("alert").get_by_text("This is not the token of the admin listener.").wait_for()
+        assert [each for each in found.complaints if "403" not in each] == []
+        found.complaints.clear()
+
+        await page.get_by_label("Token").fill(TOKEN)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_role("heading", name="Traffic", level=1).wait_for()
+        await page.locator(".state.ok, .state.degraded").wait_for()
+        assert page.url == f"{address}/console/traffic?range=15m"
+        assert TOKEN not in await page.content() + await page.evaluate("document.cookie")
+        [cookie] = await context.cookies()
+        assert (cookie["path"], cookie["httpOnly"], cookie["sameSite"]) == ("/console", True, "Strict")
+        assert TOKEN not in cookie["value"]
+
+        await page.goto(f"{address}/console/clients")
+        await page.get_by_role("button", name="Reveal").click()
+        await page.get_by_role("dialog").locator("button[type=submit]").click()
+        wait_for(lambda: "Ada, by the token" in str(watched.command("changes")), "the change")
+        await page.get_by_role("button", name="Sign out").click()
+        await page.get_by_label("Token").wait_for()
+        assert found.complaints == []
+        await context.close()
+    finally:
+        watched.close()
+
+
+async def test_advice_has_the_sql_and_the_migration_to_copy(
+    browser: Browser, database: EmbeddedPostgreSQL, tmp_path: Path, environ: dict[str, str], axe: str
+) -> None:
+    watched = watched_at(tmp_path, "web-1", environ)
+    try:
+        database.execute("CREATE INDEX once_more ON books (title, id)", database="gatepost")
+        database.execute("DROP INDEX ix_books_title_trgm", database="gatepost")
+        context, found = await opened(browser, watched)
+        await context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = found.page
+        await page.goto(f"{watched.address}/console/database")
+        advice = page.get_by_role("region", name="Advice")
+        await advice.locator("li").first.wait_for()
+        pieces = {each["index"]: each for each in watched.command("db", "advise", "--app", APP)["advice"]}
+        assert {each["problem"] for each in pieces.values()} == {"missing", "duplicate"}
+        await expect(advice.locator("li")).to_have_count(len(pieces))
+        for index, piece in pieces.items():
+            shown = advice.locator("li").filter(has_text=index)
+            for reason in piece["reasons"]:
+                await expect(shown).to_contain_text(reason)
+            await shown.get_by_role("button", name="Copy", exact=True).click()
+            await expect(shown.get_by_text("Copied")).to_be_visible()
+            assert await page.evaluate("navigator.clipboard.readText()") == f"{piece['statement']};"
+            await shown.get_by_text("As a migration").click()
+            await shown.get_by_role("button", name="Copy the migration").click()
+            assert await page.evaluate("navigator.clipboard.readText()") == piece["migration"]
+            assert piece["statement"] in piece["migration"]
+        assert await violations(page, axe) == []
+        assert found.complaints == []
+        await context.close()
+    finally:
+        watched.close()
 
 
 async def test_while_postgresql_is_stopped_the_console_works(

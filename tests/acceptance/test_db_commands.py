@@ -175,6 +175,9 @@ def test_advice_is_given_for_one_index_of_each_kind_and_its_migration_leaves_not
     assert found["ix_scrolls_shelf_id"]["model"] == "Write index=True at shelf_id in the model of scrolls."
     assert found["ix_scrolls_title_id"]["reasons"] == ['declared by sort=["title"] of Scroll']
     assert found["ix_shelves_room_id"]["model"] == 'Remove sort=["room"] of Shelf, in the code as well.'
+    for advice in found.values():
+        compile(advice["migration"], advice["index"], "exec")
+        assert (advice["creation"] or advice["statement"]) in advice["migration"]
 
     sessions.execute(connection, "DROP INDEX of_one_room")
     written = gatepost("db", "advise", "--write", "indexes", "--json")

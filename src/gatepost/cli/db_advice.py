@@ -5,9 +5,10 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from gatepost.cli.doctor_database import connected
 from gatepost.cli.output import finding_line, print_json
@@ -30,10 +31,11 @@ MARK = {"missing": "MISSING  ", "unused": "UNUSED   ", "duplicate": "DUPLICATE",
 
 
 class IndexReport(msgspec.Struct, frozen=True):
-    """What `--json` prints. `statistics_since` is when PostgreSQL began to count, None where it does not say."""
+    """What `--json` prints. `statistics_since` is when PostgreSQL began to count, None where it does not say. Each
+    piece of advice has a `migration`: what a migration file would hold, None where no model is of the table."""
 
     statistics_since: str | None
-    advice: "Sequence[IndexAdvice]"
+    advice: Sequence[dict[str, Any]]
     notes: list[str]
     migration: str | None = None
 
@@ -51,20 +53,20 @@ def print_advice(reference: str | None, unused_days: int, message: str | None, f
         advice, catalog = asyncio.run(_read(settings, declared, unused_for))
     notes = _notes(catalog, unused_for)
     path: Path | None = None
+    own = [each for each in advice if (each.schema, each.table) in declared.tables]
     if message is not None:
-        own = [each for each in advice if (each.schema, each.table) in declared.tables]
         path = _write(folder, message, own) if own else None
         if len(own) < len(advice):
             notes.append("Statements on tables that no model is of are in no migration file: run them by hand.")
-    report = IndexReport(shown_moment_or_none(catalog.since), advice, notes, str(path) if path else None)
     if as_json:
-        print_json(report)
+        shown = [{**asdict(each), "migration": _migration(each) if each in own else None} for each in advice]
+        print_json(IndexReport(shown_moment_or_none(catalog.since), shown, notes, str(path) if path else None))
         return bool(advice)
     for each in advice:
         sys.stdout.write(_shown(each) + "\n")
     if not advice:
         print_success("No index is missing, unused, duplicate or invalid.")
-    for note in report.notes:
+    for note in notes:
         print_warning(note)
     if path is not None:
         print_success(f"Wrote {path}. Read it, change the models as said above, then run `gatepost migrate up`.")
@@ -122,6 +124,12 @@ def _write(folder: Path, message: str, advice: "Sequence[IndexAdvice]") -> Path:
     from gatepost.migrations.revisions import write_revision
 
     return write_revision(folder, message, [_difference(each) for each in advice], command="gatepost db advise")
+
+
+def _migration(advice: "IndexAdvice") -> str:
+    from gatepost.migrations.revisions import revision_functions
+
+    return "\n\n\n".join(revision_functions([_difference(advice)]))
 
 
 def _difference(advice: "IndexAdvice") -> "Difference":

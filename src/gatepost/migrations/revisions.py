@@ -36,13 +36,15 @@ branch_labels = None
 depends_on = None
 
 
-def upgrade() -> None:
+{functions}
+'''
+
+_FUNCTIONS = """def upgrade() -> None:
 {upgrade}
 
 
 def downgrade() -> None:
-{downgrade}
-'''
+{downgrade}"""
 
 
 def has_files(folder: Path) -> bool:
@@ -123,6 +125,26 @@ def write_revision(
     folder: Path, message: str, differences: Sequence[Difference], *, command: str = "gatepost migrate make"
 ) -> Path:
     """Write the file that removes these differences, and, downwards, brings them back; whole or not at all."""
+    imports, functions = revision_functions(differences)
+    now, revision = datetime.now(UTC), secrets.token_hex(6)
+    text = _FILE.format(
+        message=message.strip().replace('"""', "'''").replace("\\", "/") or "changes",
+        command=command,
+        made=f"{now:%Y-%m-%d %H:%M} UTC",
+        imports=imports,
+        revision=revision,
+        down_revision=open_folder(folder).get_current_head(),
+        functions=functions,
+    )
+    slug = re.sub(r"[^a-z0-9]+", "_", message.lower()).strip("_")[:40] or "changes"
+    path = folder / "versions" / f"{now:%Y%m%d_%H%M}_{slug}_{revision}.py"
+    with folder_errors(folder):
+        _write(path, text.encode())
+    return path
+
+
+def revision_functions(differences: Sequence[Difference]) -> tuple[str, str]:
+    """What a file imports that removes these differences, and its functions `upgrade` and `downgrade`."""
     options = {
         "sqlalchemy_module_prefix": "sa.",
         "alembic_module_prefix": "op.",
@@ -134,21 +156,7 @@ def write_revision(
     upgrade = [line for item in differences for line in _lines(context, item.operation, item)]
     downgrade = [line for item in reversed(differences) for line in _lines(context, item.operation.reverse())]
     body = {"upgrade": _body(upgrade), "downgrade": _body(downgrade)}
-    now, revision = datetime.now(UTC), secrets.token_hex(6)
-    text = _FILE.format(
-        message=message.strip().replace('"""', "'''").replace("\\", "/") or "changes",
-        command=command,
-        made=f"{now:%Y-%m-%d %H:%M} UTC",
-        imports=_imports(context.imports, "".join(body.values())),
-        revision=revision,
-        down_revision=open_folder(folder).get_current_head(),
-        **body,
-    )
-    slug = re.sub(r"[^a-z0-9]+", "_", message.lower()).strip("_")[:40] or "changes"
-    path = folder / "versions" / f"{now:%Y%m%d_%H%M}_{slug}_{revision}.py"
-    with folder_errors(folder):
-        _write(path, text.encode())
-    return path
+    return _imports(context.imports, "".join(body.values())), _FUNCTIONS.format(**body)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 // Copy: the link of what is shown, the curl for it, the command that shows the same.
 
 import { html, signal, useEffect, useRef, useState } from "./vendor/libraries.js";
+import { visible } from "./format.js";
 import { BASE, instance, place } from "./store.js";
 
 const CONFIRMED_MS = 1_600;
@@ -31,7 +32,7 @@ export function CopyButton({ text, label = "Copy", class: kind = "" }) {
 /** A command with its copy button. */
 export function Command({ text, label = "Copy the command" }) {
   return html`<div class="command">
-    <pre tabindex="0">${text}</pre>
+    <pre tabindex="0">${visible(text)}</pre>
     <${CopyButton} text=${text} label="Copy" />
     <span class="visually-hidden">${label}</span>
   </div>`;

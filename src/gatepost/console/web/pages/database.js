@@ -2,10 +2,10 @@
 
 import { html } from "../vendor/libraries.js";
 import { refreshAll, send, useChanges, useData, useRangeHistory, useSession } from "../data.js";
-import { bytes, duration, number, share, visible } from "../format.js";
+import { bytes, counted, duration, number, share, visible } from "../format.js";
 import { Moment, toOperation, toStatements } from "../links.js";
 import { place } from "../store.js";
-import { Command, useCopies } from "../copy.js";
+import { Command, CopyButton, useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
 import { Bar, Table } from "../table.js";
 import { useTraffic } from "../range_traffic.js";
@@ -45,7 +45,7 @@ export default function Database() {
     </div>
     <div class="columns block">
       <${Sizes} now=${now} />
-      <${Advice} />
+      <${Advice} now=${now} />
     </div>
   `;
 }
@@ -161,11 +161,35 @@ function Sizes({ now }) {
   </section>`;
 }
 
-/** What is missing follows from the models of the application, which the monitor does not load. */
-function Advice() {
+/** Which indexes are missing, superfluous or invalid, with what changes it. */
+function Advice({ now }) {
+  const advice = now?.advice ?? [];
   return html`<section class="section" aria-labelledby="advice">
-    <div class="section-head"><h2 id="advice">Advice</h2></div>
-    <p>Which indexes are missing, superfluous or invalid follows from the models. With the SQL that changes it, and for a migration:</p>
-    <${Command} text="gatepost db advise" label="The command that advises" />
+    <div class="section-head"><h2 id="advice">Advice</h2><span class="quiet">${advice.length ? counted(advice.length, "index", "indexes") : ""}</span></div>
+    ${advice.length > 0 &&
+    html`<ul class="advices">${advice.map((each) => html`<${Piece} key=${`${each.schema}.${each.index}`} of=${each} />`)}</ul>
+      <p>Write all of it as a migration file:</p>
+      <${Command} text="gatepost db advise --write 'as advised'" label="The command that writes the migration" />`}
+    ${now?.advice && !advice.length && html`<p class="quiet">No index is missing, unused, duplicate or invalid.</p>`}
+    ${now && !now.advice && !now.advice_error && html`<p class="quiet">The models are compared with the database: this takes a few seconds.</p>`}
+    ${now?.advice_error &&
+    html`<p>What the indexes lack is not known: ${visible(now.advice_error)}</p>
+      <${Command} text="gatepost db advise" label="The command that advises" />`}
   </section>`;
+}
+
+const PROBLEMS = { missing: "Missing", unused: "Unused", duplicate: "Duplicate", invalid: "Invalid" };
+
+function Piece({ of }) {
+  const table = of.schema ? `${of.schema}.${of.table}` : of.table;
+  return html`<li>
+    <p><b>${PROBLEMS[of.problem] ?? visible(of.problem)}:</b> <code class="wrap">${visible(of.index)}</code> on ${visible(table)}
+      <span class="quiet"> ${counted(of.rows, "row")}${of.bytes ? `, ${bytes(of.bytes)}` : ""}</span></p>
+    <p class="quiet">${of.reasons.map(visible).join("; ")}</p>
+    <${Command} text=${`${of.statement};`} label=${`The SQL for ${of.index}`} />
+    ${of.model && html`<p class="quiet">In the models: ${visible(of.model)}</p>`}
+    ${of.migration &&
+    html`<details><summary>As a migration</summary>
+      <div class="command"><pre tabindex="0">${visible(of.migration)}</pre><${CopyButton} text=${of.migration} label="Copy the migration" /></div></details>`}
+  </li>`;
 }
