@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -106,6 +107,25 @@ def test_a_user_is_made_listed_and_given_a_token(gatepost: Gatepost) -> None:
     assert (status, token.count(".")) == (0, 2)
 
 
+def test_what_is_done_to_users_is_a_change(gatepost: Gatepost, database: str) -> None:
+    gatepost("users", "create", "ada@example.com", "-r", "console", "--password-stdin", stdin="correct horse\n")
+    [user] = json.loads(gatepost("users", "list", "--json")[1])
+    for command in (("set-roles", "-r", "editor"), ("deactivate",), ("activate",), ("token",), ("delete", "--yes")):
+        assert gatepost("users", command[0], "ada@example.com", *command[1:])[0] == 0
+    summaries = asyncio.run(
+        fetched(database, "SELECT array_agg(kind || ' ' || summary ORDER BY at, number) FROM gatepost.changes")
+    )
+    who, by = f"The user {user['id']}", f"By uid {os.getuid()}."
+    assert summaries[0] == [
+        f"operator users create: {who} was created with the roles console. {by}",
+        f"operator users set-roles: {who} has the roles editor. {by}",
+        f"operator users deactivate: {who} was deactivated. {by}",
+        f"operator users activate: {who} was activated. {by}",
+        f"operator users token: {who} has a token that an operator issued. {by}",
+        f"operator users delete: {who} was deleted. {by}",
+    ]
+
+
 def test_a_new_epoch_is_begun_after_a_yes_and_left_on_record(gatepost: Gatepost, database: str) -> None:
     gatepost("users", "create", "ada@example.com", "--password-stdin", stdin="correct horse\n")
     status, _, complaint = gatepost("backup", "new-epoch", "--json")
@@ -115,7 +135,8 @@ def test_a_new_epoch_is_begun_after_a_yes_and_left_on_record(gatepost: Gatepost,
     assert status == 0
     assert epoch_of(gatepost("users", "token", "ada@example.com")[1]) == epoch
     assert "operator_acted" in log, "no server runs here"
-    kind, summary = asyncio.run(fetched(database, "SELECT kind, summary FROM gatepost.changes"))
+    left = fetched(database, "SELECT kind, summary FROM gatepost.changes WHERE summary LIKE 'backup%'")
+    kind, summary = asyncio.run(left)
     assert (kind, summary.startswith(f"backup new-epoch: The database has the epoch {epoch}")) == ("operator", True)
 
 

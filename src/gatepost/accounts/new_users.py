@@ -51,28 +51,30 @@ async def hash_of_new(password: str) -> str:
         passwords.close()
 
 
-async def change_user(database: Database, model: type[Any], email: str, values: Mapping[str, Any]) -> None:
-    """Set attributes of the user with this e-mail, for commands. Raises `ConfigurationError` where there is none, and
-    where the model refuses a value."""
+async def change_user(database: Database, model: type[Any], email: str, values: Mapping[str, Any]) -> ActorId:
+    """Set attributes of the user with this e-mail, for commands, and return the key. Raises `ConfigurationError` where
+    there is none, and where the model refuses a value."""
     store = UserStore(database, model)
     try:
         found = await store.change(normalise_email(email), values)
     except (Conflict, Unprocessable, ValueError) as error:
         raise ConfigurationError(f"{model.__name__} refuses this for {email}: {error}") from error
-    if not found:
+    if found is None:
         raise _unknown(email)
+    return found
 
 
-async def delete_user(database: Database, model: type[Any], email: str) -> None:
-    """Delete the user with this e-mail, for commands. Raises `ConfigurationError` where there is none, and where other
-    rows refer to it."""
+async def delete_user(database: Database, model: type[Any], email: str) -> ActorId:
+    """Delete the user with this e-mail, for commands, and return the key. Raises `ConfigurationError` where there is
+    none, and where other rows refer to it."""
     try:
         found = await UserStore(database, model).delete(normalise_email(email))
     except Conflict as problem:
         hint = f"`gatepost users deactivate {email}` keeps the row, and ends its tokens."
         raise ConfigurationError(f"The user {email} stays: {problem.detail}", hint=hint) from None
-    if not found:
+    if found is None:
         raise _unknown(email)
+    return found
 
 
 async def issue_token(database: Database, model: type[Any], tokens: Tokens, email: str) -> str:

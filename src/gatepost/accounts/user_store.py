@@ -168,29 +168,31 @@ class UserStore:
         except ValueError as error:
             raise ConfigurationError(f"{self._entity.name} refuses {address}: {error}") from error
 
-    async def change(self, email: str, values: Mapping[str, Any]) -> bool:
-        """Set attributes of the user with this (normalised) e-mail; False where there is none. Triggers end tokens
-        where the password changes, and tell every instance."""
+    async def change(self, email: str, values: Mapping[str, Any]) -> ActorId | None:
+        """Set attributes of the user with this (normalised) e-mail, and return the key; None where there is none.
+        Triggers end tokens where the password changes, and tell every instance."""
 
-        async def set_all(transaction: Transaction) -> bool:
+        async def set_all(transaction: Transaction) -> ActorId | None:
             user = await self._load_by(email, transaction)
             for name, value in values.items() if user is not None else ():
                 setattr(user, name, value)
             await transaction.session.flush()
-            return user is not None
+            return None if user is None else self.key_of(user)
 
         return await self._database.transact(set_all)
 
-    async def delete(self, email: str) -> bool:
-        """Delete the user with this (normalised) e-mail; False where there is none. Raises `Conflict` where other rows
-        refer to it."""
+    async def delete(self, email: str) -> ActorId | None:
+        """Delete the user with this (normalised) e-mail, and return the key; None where there is none. Raises
+        `Conflict` where other rows refer to it."""
 
-        async def delete(transaction: Transaction) -> bool:
+        async def delete(transaction: Transaction) -> ActorId | None:
             user = await self._load_by(email, transaction)
-            if user is not None:
-                await transaction.session.delete(user)
-                await transaction.session.flush()
-            return user is not None
+            if user is None:
+                return None
+            key = self.key_of(user)
+            await transaction.session.delete(user)
+            await transaction.session.flush()
+            return key
 
         return await self._database.transact(delete)
 

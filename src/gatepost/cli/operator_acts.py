@@ -31,15 +31,27 @@ INSERT INTO gatepost.changes (instance, at, number, kind, summary) VALUES ($1, $
 """
 
 
-def leave_record(act: str, detail: str) -> None:
-    """Record an act, and what became of it, in a sentence."""
+def leave_record(act: str, detail: str, *, is_quiet: bool = False) -> None:
+    """Record an act, and what became of it, in a sentence. Where no server runs, a quiet one leaves no line on stderr:
+    the change in the database has to do."""
     try:
         ask("PUT", "/acts", {"act": act, "detail": detail})
     except ConfigurationError:
         event = OperatorActed(act, detail, f"uid {os.getuid()}")
-        extra = {"category": "security", "source": "cli", "act": act, "detail": detail, "operator": event.operator}
-        LOGGER.warning("operator_acted", extra=extra)
+        if not is_quiet:
+            _log(event)
         asyncio.run(_insert(quiet_settings(), event))
+
+
+def _log(event: OperatorActed) -> None:
+    extra = {
+        "category": "security",
+        "source": "cli",
+        "act": event.act,
+        "detail": event.detail,
+        "operator": event.operator,
+    }
+    LOGGER.warning("operator_acted", extra=extra)
 
 
 async def _insert(settings: "Settings", event: OperatorActed) -> None:

@@ -17,6 +17,7 @@ from gatepost.logging.console import print_success, print_warning
 from gatepost.server.loading import find_app, reference_of
 
 if TYPE_CHECKING:
+    from gatepost.actor import ActorId
     from gatepost.database.database import Database
     from gatepost.settings import Settings
 
@@ -54,7 +55,8 @@ def create(
 
     own = split_values(set_ or [])
     password, roles = _read_password(from_stdin=password_stdin), role or []
-    _on_database(app, lambda database, model, _: create_user(database, model, email, password, roles, own=own))
+    key = _on_database(app, lambda database, model, _: create_user(database, model, email, password, roles, own=own))
+    _record("create", key, f"was created{_with(roles)}")
     print_success(f"Created {email}{_with(roles)}.")
     _warn_of_unknown(roles, app)
 
@@ -63,7 +65,8 @@ def create(
 def set_roles(email: Email, role: Roles = None, app: AppOption = None) -> None:
     """Give a user these roles. They replace all that the user has; without --role, the user has none."""
     roles = role or []
-    _change(app, email, {"roles": roles})
+    key = _change(app, email, {"roles": roles})
+    _record("set-roles", key, f"has the roles {', '.join(roles)}" if roles else "has no roles")
     print_success(f"{email} has the roles {', '.join(roles)}." if roles else f"{email} has no roles.")
     _warn_of_unknown(roles, app)
 
@@ -78,24 +81,24 @@ def set_password(email: Email, password_stdin: FromStdin = False, app: AppOption
 
     password = _read_password(from_stdin=password_stdin)
 
-    async def work(database: "Database", model: type[Any], _: "Settings") -> None:
-        await change_user(database, model, email, {"password_hash": await hash_of_new(password)})
+    async def work(database: "Database", model: type[Any], _: "Settings") -> "ActorId":
+        return await change_user(database, model, email, {"password_hash": await hash_of_new(password)})
 
-    _on_database(app, work)
+    _record("set-password", _on_database(app, work), "was given another password")
     print_success(f"{email} has another password; all earlier tokens are void.")
 
 
 @users.command(epilog="Example: gatepost users deactivate ada@example.com")
 def deactivate(email: Email, app: AppOption = None) -> None:
     """Let a user neither sign in nor use tokens. The row stays, and `activate` undoes it."""
-    _change(app, email, {"is_active": False})
+    _record("deactivate", _change(app, email, {"is_active": False}), "was deactivated")
     print_success(f"{email} is inactive.")
 
 
 @users.command(epilog="Example: gatepost users activate ada@example.com")
 def activate(email: Email, app: AppOption = None) -> None:
     """Let a user who was deactivated sign in again."""
-    _change(app, email, {"is_active": True})
+    _record("activate", _change(app, email, {"is_active": True}), "was activated")
     print_success(f"{email} is active.")
 
 
@@ -110,7 +113,8 @@ def delete(
 
     if not (yes or agrees(f"Delete {email}, with everything that the database deletes along?")):
         raise ConfigurationError("Nothing was deleted.", hint="Answer y, or write --yes.")
-    _on_database(app, lambda database, model, _: delete_user(database, model, email))
+    key = _on_database(app, lambda database, model, _: delete_user(database, model, email))
+    _record("delete", key, "was deleted")
     print_success(f"Deleted {email}.")
 
 
@@ -145,19 +149,27 @@ def token(email: Email, app: AppOption = None) -> None:
             location="App(authenticators=)",
             hint="Add BearerTokens(), or authenticate in one of the ways that the app declares.",
         )
-    issued = _on_database(
-        app,
-        lambda database, model, settings: issue_token(
-            database, model, Tokens(settings.auth, signing_key(settings), epoch=database.epoch), email
-        ),
-    )
+
+    async def work(database: "Database", model: type[Any], settings: "Settings") -> tuple[str, str]:
+        tokens = Tokens(settings.auth, signing_key(settings), epoch=database.epoch)
+        issued = await issue_token(database, model, tokens, email)
+        return issued, tokens.verify(issued).subject
+
+    issued, key = _on_database(app, work)
+    _record("token", key, "has a token that an operator issued")
     sys.stdout.write(issued + "\n")
 
 
-def _change(reference: str | None, email: str, values: dict[str, Any]) -> None:
+def _record(command: str, key: "ActorId | str", outcome: str) -> None:
+    from gatepost.cli.operator_acts import leave_record
+
+    leave_record(f"users {command}", f"The user {key} {outcome}.", is_quiet=True)
+
+
+def _change(reference: str | None, email: str, values: dict[str, Any]) -> "ActorId":
     from gatepost.accounts.new_users import change_user
 
-    _on_database(reference, lambda database, model, _: change_user(database, model, email, values))
+    return _on_database(reference, lambda database, model, _: change_user(database, model, email, values))
 
 
 def _with(roles: Sequence[str]) -> str:
