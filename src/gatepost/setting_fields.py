@@ -42,6 +42,15 @@ def check_base_url(value: str) -> str | None:
     return "must be a URL such as https://shop.example/problems, without a query"
 
 
+def check_backup_store(value: str) -> str | None:
+    """What is wrong with the place of backups: commands that PostgreSQL runs have another working folder."""
+    if re.fullmatch(r"/[^\0]*", value) or re.fullmatch(
+        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w.~/-]*)?", value, re.ASCII
+    ):
+        return None
+    return "must be a folder from the root on, as /var/backups/shop, or s3://bucket/prefix"
+
+
 def check_instance(value: str) -> str | None:
     """What is wrong with the name of an instance: it names a folder, and stands in addresses."""
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}", value):

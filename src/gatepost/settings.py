@@ -10,6 +10,7 @@ from gatepost.declaring.rate_limits import RateLimit, minutes
 from gatepost.setting_fields import (
     DAY_SECONDS,
     between,
+    check_backup_store,
     check_base_url,
     check_demo_user,
     check_dsn,
@@ -443,6 +444,46 @@ class AlertSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupSettings:
+    """Where backups and the WAL archive of the database are kept, and for how long."""
+
+    store: str | None = setting(
+        "GATEPOST_BACKUP_STORE",
+        None,
+        "where `gatepost backup` keeps backups and the WAL archive of one database cluster: a folder, or s3://bucket/prefix",
+        check=check_backup_store,
+    )
+    database_url: str | None = setting(
+        "GATEPOST_BACKUP_DATABASE_URL",
+        None,
+        "as which role backups are made, which needs REPLICATION; DATABASE_URL by default",
+        check=check_dsn,
+        secret=True,
+    )
+    keep_days: int | None = setting(
+        "GATEPOST_BACKUP_KEEP_DAYS",
+        None,
+        "to how many days back a restore is possible: `gatepost backup create` removes what no such restore needs; "
+        "everything is kept by default",
+        check=between(1, 36_500),
+    )
+    s3_endpoint: str | None = setting(
+        "GATEPOST_BACKUP_S3_ENDPOINT",
+        None,
+        "URL of an S3-compatible store; by default the one of Amazon",
+        check=check_base_url,
+    )
+    s3_region: str | None = setting("GATEPOST_BACKUP_S3_REGION", None, "region of the bucket")
+    s3_key_id: str | None = setting(
+        "GATEPOST_BACKUP_S3_KEY_ID",
+        None,
+        "access key of the bucket; by default what AWS_ACCESS_KEY_ID, a container or the machine provides",
+        secret=True,
+    )
+    s3_secret_key: str | None = setting("GATEPOST_BACKUP_S3_SECRET_KEY", None, "secret of the access key", secret=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process."""
 
@@ -456,6 +497,7 @@ class Settings:
     admin: AdminSettings = AdminSettings()
     records: RecordsSettings = RecordsSettings()
     alerts: AlertSettings = AlertSettings()
+    backups: BackupSettings = BackupSettings()
 
     @property
     def is_production(self) -> bool:

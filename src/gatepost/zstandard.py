@@ -7,9 +7,14 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["compressed", "decompressed", "zstd"]
+__all__ = ["CHECKED_OPTIONS", "compressed", "decompressed", "zstd"]
 
 LEVEL = 3
+CHECKED_OPTIONS = {
+    int(zstd.CompressionParameter.compression_level): LEVEL,
+    int(zstd.CompressionParameter.checksum_flag): 1,
+}
+"""For frames that end with a checksum of their data, so that one that is damaged is not decompressed."""
 
 
 def compressed(data: bytes, level: int = LEVEL) -> bytes:

@@ -84,11 +84,13 @@ def start_database(
 ) -> None:
     """Start the embedded PostgreSQL until the stack is left, with these settings of its own, and put its address where
     every process of this server reads it: into the environment."""
+    from gatepost.backups.embedded_archive import archiving_server
     from gatepost.cli.embedded_database import DATABASE
-    from gatepost.embedded.postgresql import EmbeddedPostgreSQL
     from gatepost.embedded.watchdog import Watchdog
 
-    server = stack.enter_context(EmbeddedPostgreSQL(data / "postgresql", settings=settings, database=DATABASE))
+    backups = load_settings(os.environ).backups
+    server = stack.enter_context(archiving_server(data / "postgresql", DATABASE, backups, settings))
+    stack.enter_context(server)
     stack.enter_context(Watchdog(server, events))
     os.environ["DATABASE_URL"] = server.dsn(DATABASE)
 

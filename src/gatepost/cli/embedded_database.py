@@ -4,16 +4,19 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gatepost.backups.embedded_archive import archiving_server
 from gatepost.embedded.data_folder import DataFolder
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.errors import ConfigurationError
+from gatepost.settings import BackupSettings
 
 DATABASE = "gatepost"
 
 
 @contextmanager
-def embedded_database(data: Path) -> Generator[str]:
-    """The DSN of the project's database: of the server that runs in `data`, else of one that runs meanwhile.
+def embedded_database(data: Path, backups: BackupSettings) -> Generator[str]:
+    """The DSN of the project's database: of the server that runs in `data`, else of one that runs meanwhile, and
+    archives as `backups` says.
 
     Raises ConfigurationError where `data` does not exist, because then there is no database to look at.
     """
@@ -23,9 +26,8 @@ def embedded_database(data: Path) -> Generator[str]:
             f"There is no database: DATABASE_URL is not set, and {folder} does not exist.",
             hint="Set DATABASE_URL, or run `gatepost dev` once.",
         )
-    server = EmbeddedPostgreSQL(folder, database=DATABASE)
     if DataFolder(folder).find_server() is not None:
-        yield server.dsn(DATABASE)
+        yield EmbeddedPostgreSQL(folder, database=DATABASE).dsn(DATABASE)
         return
-    with server:
+    with archiving_server(folder, DATABASE, backups) as server, server:
         yield server.dsn(DATABASE)

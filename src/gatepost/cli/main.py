@@ -67,6 +67,12 @@ def _run(words: list[str]) -> None:
 
         serve(words[1:])
         return
+    if words[:1] == ["backup"]:
+        # PostgreSQL waits for each: they need not load the library that parses the other commands either.
+        from gatepost.cli.wal_commands import run
+
+        if run(words):
+            return
     from gatepost.cli.commands import gatepost
 
     gatepost(words, prog_name="gatepost")

@@ -39,6 +39,6 @@ def database_settings() -> Generator["Settings"]:
     from gatepost.cli.embedded_database import embedded_database
     from gatepost.environment import load_settings
 
-    with embedded_database(DATA_FOLDER) as dsn:
+    with embedded_database(DATA_FOLDER, settings.backups) as dsn:
         os.environ["DATABASE_URL"] = dsn
         yield load_settings(os.environ)

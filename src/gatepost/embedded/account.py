@@ -53,8 +53,8 @@ def name_of_user(uid: int) -> str:
         ) from None
 
 
-def choose_account(cluster: Path, program: Path) -> Account:
-    """The account for the cluster's folder (which need not exist) and the program `postgres`.
+def choose_account(cluster: Path, program: Path, helper: Path | None = None) -> Account:
+    """The account for the cluster's folder (which need not exist), the program `postgres`, and one that it runs.
 
     Raises ConfigurationError when the folder belongs to another user, or no account can reach it.
     """
@@ -68,8 +68,9 @@ def choose_account(cluster: Path, program: Path) -> Account:
     if owner == 0:
         raise _wrong_owner(cluster, 0, "PostgreSQL refuses to run as root")
     user = _unprivileged_user() if owner is None else pwd.getpwnam(name_of_user(owner))
-    reachable = _reachable(cluster, user.pw_uid) and _reachable(program, user.pw_uid)
-    capability = None if reachable else _passing_capability(cluster, program)
+    paths = [cluster, program] if helper is None else [cluster, program, helper.resolve()]
+    is_reachable = all(_reachable(path, user.pw_uid) for path in paths)
+    capability = None if is_reachable else _passing_capability(cluster, program)
     return Account(user.pw_uid, user.pw_gid, changes=True, capability=capability)
 
 

@@ -48,7 +48,8 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 class EmbeddedPostgreSQL:
     """A supervised PostgreSQL on the folder `data`; everything it keeps lies in there.
 
-    `settings` are PostgreSQL's own, added to SETTINGS and stronger; `database` is created at the start. Only
+    `settings` are PostgreSQL's own, added to SETTINGS and stronger; `database` is created at the start; `helper` is a
+    program that the settings have the server run. Only
     the user who starts it (and the owner of `data`) can connect; there is no TCP. On Linux the server stops by
     itself, in order, when the THREAD that called `start` ends, even by kill -9 of the process: call it from the
     main thread. Elsewhere a normal exit stops it, and after a kill -9 the next `start` on the folder does.
@@ -56,10 +57,18 @@ class EmbeddedPostgreSQL:
     Use it as a context manager, or call `stop`. Every method raises ConfigurationError for what a user can fix.
     """
 
-    def __init__(self, data: Path | str, *, settings: Mapping[str, str] = SETTINGS, database: str = "gatepost") -> None:
+    def __init__(
+        self,
+        data: Path | str,
+        *,
+        settings: Mapping[str, str] = SETTINGS,
+        database: str = "gatepost",
+        helper: Path | None = None,
+    ) -> None:
         self._folder = DataFolder(Path(data))
         self._settings = {**SETTINGS, **settings}
         self._database = database
+        self._helper = helper
         self._process: subprocess.Popen[bytes] | None = None
         self._starter = 0
 
@@ -146,7 +155,7 @@ class EmbeddedPostgreSQL:
             folder.lock(deadline)
         self._starter = os.getpid()
         self._take_over_orphan(deadline)
-        account = choose_account(folder.cluster, programs / "postgres")
+        account = choose_account(folder.cluster, programs / "postgres", self._helper)
         self._initialise(programs, account, deadline)
         folder.make_private(folder.socket_folder, account)
         folder.remove_stale_pid_files()

@@ -1,0 +1,150 @@
+"""The server that is backed up: what has to be known of it, whether it archives, and that only one backup is made."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gatepost.database.privileges import quoted
+from gatepost.errors import ConfigurationError
+from gatepost.migrations.connections import opened
+
+if TYPE_CHECKING:
+    import asyncpg
+
+LOCATION = "GATEPOST_BACKUP_DATABASE_URL"
+ADVISORY_LOCK = 4_720_011_870_338
+"""The lock of whoever makes a backup; the number is Gatepost's own."""
+
+RECOVERY_SETTINGS = ("max_connections", "max_prepared_transactions", "max_locks_per_transaction", "max_wal_senders")
+VERSION_MIN = 14
+
+_FACTS = """
+SELECT
+  (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
+  current_setting('server_version_num')::int AS version,
+  (SELECT setting::bigint FROM pg_settings WHERE name = 'wal_segment_size') AS segment_bytes,
+  pg_is_in_recovery() AS is_standby,
+  (SELECT rolname FROM pg_roles WHERE oid = 10) AS superuser,
+  (SELECT array_agg(spcname) FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')) AS tablespaces,
+  (SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user) AS may_copy,
+  current_user AS role,
+  clock_timestamp() AS now
+"""
+_ARCHIVER = """
+SELECT
+  current_setting('archive_mode') AS mode,
+  current_setting('archive_command') AS command,
+  last_archived_wal, last_archived_time, last_failed_wal, last_failed_time,
+  coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) AS is_failing,
+  clock_timestamp() AS now
+FROM pg_stat_archiver
+"""
+_SIZE = "SELECT sum(pg_database_size(oid))::bigint FROM pg_database WHERE has_database_privilege(oid, 'CONNECT')"
+
+
+class ServerFacts(NamedTuple):
+    """The server, as it says itself."""
+
+    system_identifier: str
+    version: int
+    segment_bytes: int
+    superuser: str
+    settings: dict[str, str]
+    now: datetime
+
+
+class Archiver(NamedTuple):
+    """How archiving goes, by pg_stat_archiver."""
+
+    mode: str
+    command: str
+    last_archived_wal: str | None
+    last_archived_time: datetime | None
+    last_failed_wal: str | None
+    last_failed_time: datetime | None
+    is_failing: bool
+    now: datetime
+
+    @property
+    def is_on(self) -> bool:
+        return self.mode != "off"
+
+
+class SourceServer:
+    """A connection to the server that is backed up."""
+
+    def __init__(self, connection: "asyncpg.Connection[Any]") -> None:
+        self._connection = connection
+
+    async def facts(self) -> ServerFacts:
+        """Raises ConfigurationError where the server cannot be backed up, with what to do about it."""
+        row = await self._connection.fetchrow(_FACTS)
+        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+        _check(row)
+        rows = await self._connection.fetch(
+            "SELECT name, setting FROM pg_settings WHERE name = ANY ($1)", list(RECOVERY_SETTINGS)
+        )
+        return ServerFacts(
+            row["system_identifier"],
+            row["version"],
+            row["segment_bytes"],
+            row["superuser"],
+            {item["name"]: item["setting"] for item in rows},
+            row["now"],
+        )
+
+    async def archiver(self) -> Archiver:
+        """How archiving goes."""
+        row = await self._connection.fetchrow(_ARCHIVER)
+        assert row is not None  # noqa: S101 - the view has one row
+        return Archiver(**dict(row))
+
+    async def now(self) -> datetime:
+        """The server's clock, by which transactions are dated."""
+        moment: datetime = await self._connection.fetchval("SELECT clock_timestamp()")
+        return moment
+
+    async def size_bytes(self) -> int:
+        """About how much will be copied."""
+        return int(await self._connection.fetchval(_SIZE) or 0)
+
+    async def lock(self) -> None:
+        """Be the only one who makes a backup, as long as the connection lives. Raises ConfigurationError."""
+        if not await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
+            raise ConfigurationError(
+                "Another backup of this database is being made.",
+                location="gatepost backup create",
+                hint="Wait for it, or stop it.",
+            )
+
+
+@asynccontextmanager
+async def source_server(dsn: str) -> AsyncGenerator[SourceServer]:
+    """The server of a DSN. Raises ConfigurationError where it cannot be reached."""
+    async with opened(dsn) as connection:
+        yield SourceServer(connection)
+
+
+def _check(row: Any) -> None:
+    if row["version"] // 10_000 < VERSION_MIN:
+        raise ConfigurationError(
+            f"PostgreSQL {row['version'] // 10_000} is too old.", location=LOCATION, hint="14 or newer is needed."
+        )
+    if row["is_standby"]:
+        raise ConfigurationError(
+            "The server is a standby.", location=LOCATION, hint="Back up the primary, which archives the WAL."
+        )
+    if not row["may_copy"]:
+        raise ConfigurationError(
+            f"The role {row['role']} may not copy the server.",
+            location=LOCATION,
+            hint=f"Run as a superuser: ALTER ROLE {quoted(row['role'])} REPLICATION; or let a role of its own do it, "
+            f"and name it in {LOCATION}.",
+        )
+    if row["tablespaces"]:
+        raise ConfigurationError(
+            f"The server has tablespaces ({', '.join(row['tablespaces'])}), which Gatepost does not back up.",
+            location=LOCATION,
+            hint="Use pgBackRest for this server.",
+        )

@@ -1,0 +1,49 @@
+"""`gatepost backup archive` and `fetch`, which PostgreSQL runs for each WAL file: without the library of the others."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gatepost.backups.store_opening import open_store
+from gatepost.backups.wal_archive import WALArchive
+from gatepost.environment import load_settings
+from gatepost.errors import ConfigurationError
+
+MISSING_STATUS = 1
+FAILED_STATUS = 200
+"""A recovery ends with an error for a status above 125, and goes on as if the archive ended for one below."""
+
+
+def archive(path: Path) -> None:
+    """Keep a WAL file, or find that it is kept. Raises ConfigurationError; PostgreSQL then tries again."""
+    _archive().push(path)
+
+
+def fetch(name: str, path: Path) -> int:
+    """Write a WAL file of the archive to the path; the status for PostgreSQL."""
+    from gatepost.logging.console import print_error
+
+    try:
+        data = _archive().fetch(name)
+        path.write_bytes(data)
+    except FileNotFoundError:
+        return MISSING_STATUS
+    except (ConfigurationError, OSError) as error:
+        print_error(error)
+        return FAILED_STATUS
+    return 0
+
+
+def run(words: Sequence[str]) -> bool:
+    """Run the command, if the words are one of these with its arguments."""
+    if len(words) == 3 and words[:2] == ["backup", "archive"] and not words[2].startswith("-"):
+        archive(Path(words[2]))
+        return True
+    if len(words) == 4 and words[:2] == ["backup", "fetch"] and not words[2].startswith("-"):
+        sys.exit(fetch(words[2], Path(words[3])))
+    return False
+
+
+def _archive() -> WALArchive:
+    return WALArchive(open_store(load_settings(os.environ).backups))
