@@ -16,6 +16,8 @@ import asyncpg
 from accounts_app import Watch, listening_backends, make_tokens, watching
 from joserfc.jwk import OKPKey
 
+from gatepost.migrations.epoch_raising import raise_epoch_of
+
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 PEM = OKPKey.generate_key("Ed25519").as_pem(private=True).decode()
@@ -73,6 +75,12 @@ async def test_an_account_that_is_closed_or_deleted_is_refused_in_both_within_10
         await assert_bound(watches, time.monotonic(), "editor")
         await assert_recovery(watches, "editor")
         await connection.execute("DELETE FROM users")
+        await assert_bound(watches, time.monotonic(), "invalid_token")
+
+
+async def test_a_raised_epoch_ends_every_token_in_both_within_100_ms(connection: Connection, database_url: str) -> None:
+    async with two_processes(connection, database_url) as watches:
+        await raise_epoch_of(database_url)
         await assert_bound(watches, time.monotonic(), "invalid_token")
 
 
