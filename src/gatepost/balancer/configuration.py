@@ -105,7 +105,7 @@ frontend api
     declare capture response len 40
     unique-id-format %[uuid()]
 
-    default_backend instances
+{unready}    default_backend instances
 
 backend instances
     # To the instance with the fewest requests in flight: its queue is the shortest.
@@ -130,6 +130,15 @@ backend instances
     default-server observe layer7 error-limit 3 on-error fastinter maxconn 4000
     # Each instance needs the address from which HAProxy reaches it in GATEPOST_TRUSTED_PROXIES (here 127.0.0.1).
 {servers}"""
+_UNREADY_RULE = """\
+    use_backend unready if { nbsrv(instances) eq 0 }
+"""
+_UNREADY = """
+backend unready
+    balance leastconn
+    retries 3
+    option redispatch 1
+{servers}"""
 
 
 @dataclass(frozen=True)
@@ -138,7 +147,8 @@ class HAProxyConfiguration:
 
     `process` are lines of the section `global`, `listeners` lines of the frontend, `errors` is the folder with
     `error_files()`. With `accepts_proxy_protocol`, `listeners` have `accept-proxy`, and a client's address is known
-    only when that has been read.
+    only when that has been read. With `asks_the_unready` requests go to an instance also where none is ready: in
+    development each of them says which mistake keeps it from serving.
     """
 
     instances: Mapping[str, str] = field(default_factory=lambda: dict(PRODUCTION_INSTANCES))
@@ -148,6 +158,7 @@ class HAProxyConfiguration:
     connections_per_address: int = CONNECTIONS_PER_ADDRESS
     accepts_proxy_protocol: bool = False
     redirects_to_tls: bool = True
+    asks_the_unready: bool = False
 
     @property
     def text(self) -> str:
@@ -158,7 +169,8 @@ class HAProxyConfiguration:
             else f"    {response.directive}\n"
             for response in RESPONSES
         )
-        return _TEXT.format(
+        servers = "".join(f"    server {name} {address}\n" for name, address in self.instances.items())
+        text = _TEXT.format(
             process=self.process,
             log=LOG_FORMAT,
             errors="".join(errors),
@@ -166,8 +178,10 @@ class HAProxyConfiguration:
             redirect=_REDIRECT if self.redirects_to_tls else "",
             stage="session" if self.accepts_proxy_protocol else "connection",
             connections=self.connections_per_address,
-            servers="".join(f"    server {name} {address}\n" for name, address in self.instances.items()),
+            unready=_UNREADY_RULE if self.asks_the_unready else "",
+            servers=servers,
         )
+        return text + _UNREADY.format(servers=servers) if self.asks_the_unready else text
 
 
 def error_files() -> dict[str, str]:

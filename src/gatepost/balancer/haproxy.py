@@ -57,6 +57,7 @@ class HAProxy:
         host: str = "127.0.0.1",
         accepts_proxy_protocol: bool = False,
         connections_per_address: int = CONNECTIONS_PER_ADDRESS,
+        asks_the_unready: bool = False,
     ) -> None:
         self.instances = dict(instances)
         self.host, self.port = host, port
@@ -64,6 +65,7 @@ class HAProxy:
         self.log = self.folder / "haproxy.log"
         self._accepts_proxy_protocol = accepts_proxy_protocol
         self._connections_per_address = connections_per_address
+        self._asks_the_unready = asks_the_unready
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -114,7 +116,7 @@ class HAProxy:
         rows = [line.split(",") for line in self._ask("show stat -1 4 -1").splitlines()]
         names = rows[0]
         place = names.index("status")
-        return {row[1]: row[place] for row in rows[1:] if len(row) == len(names)}
+        return {row[1]: row[place] for row in rows[1:] if row[0] == "instances"}
 
     def close(self) -> None:
         """End it, and the connections that it has. Idempotent."""
@@ -142,6 +144,7 @@ class HAProxy:
             connections_per_address=self._connections_per_address,
             accepts_proxy_protocol=self._accepts_proxy_protocol,
             redirects_to_tls=False,
+            asks_the_unready=self._asks_the_unready,
         )
         new = self.folder / "new.cfg"
         write_configuration(configuration, new, self.folder / ERRORS_FOLDER)

@@ -98,7 +98,8 @@ class _Development:
         if self._balancer_port is not None:
             addresses = {name: f"{LOOPBACK}:{port}" for name, port in self._ports.items()}
             folder = self._options.data / "haproxy"
-            haproxy = stack.enter_context(HAProxy(addresses, self._balancer_port, folder, host=self._host))
+            balancer = HAProxy(addresses, self._balancer_port, folder, host=self._host, asks_the_unready=True)
+            haproxy = stack.enter_context(balancer)
             self._kept.append(KeptProcess("HAProxy", haproxy))
 
     def look(self) -> None:
