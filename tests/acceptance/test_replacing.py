@@ -13,7 +13,7 @@ Environ = dict[str, str]
 CUT_MAX = 1 / 10_000
 """Of new connections, those that may be cut off while workers are replaced."""
 PAUSE_SECONDS = 0.005
-"""Between two requests of a client: in tests_all/test_soak.py there is none."""
+"""Between two requests of a client: in tests_soak/test_replaced_workers.py there is none."""
 REPLACED = '"event":"worker_replaced"'
 
 

@@ -11,8 +11,7 @@ from tests.acceptance.raw_http_server import migrate
 from tests.acceptance.traffic import Traffic
 
 from gatepost.auth.keys import KEY_FILE, development_key
-
-pytestmark = pytest.mark.alone
+from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 REQUESTS = 130_000
 CUT_MAX = 1 / 10_000
@@ -20,18 +19,25 @@ WORKERS = 2
 
 
 @pytest.fixture
-def server(debian_url: str, tmp_path: Path) -> Iterator[Running]:
-    """The tiny app of the acceptance tests, in production, on Debian's PostgreSQL."""
+def database_url(tmp_path: Path) -> Iterator[str]:
+    """An empty database."""
+    with EmbeddedPostgreSQL(tmp_path / "postgresql") as server:
+        yield server.dsn("postgres")
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path) -> Iterator[Running]:
+    """The tiny app of the acceptance tests, in production."""
     (tmp_path / "app.py").write_text(APP)
     development_key(tmp_path)
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith("GATEPOST")},
-        "DATABASE_URL": debian_url,
+        "DATABASE_URL": database_url,
         "GATEPOST_DRAIN_DELAY_SECONDS": "0",
         "GATEPOST_LOG_ACCESS": "false",
         "GATEPOST_SIGNING_KEY_FILE": str(tmp_path / KEY_FILE),
     }
-    migrate(tmp_path, debian_url)
+    migrate(tmp_path, database_url)
     running = Running(["serve", "--port", "0", "--workers", str(WORKERS)], tmp_path, environ, "server")
     yield running.ready()
     running.close()
