@@ -27,6 +27,9 @@ from gatepost.errors import ConfigurationError
 START_SECONDS_MAX = 20.0
 STOP_SECONDS_MAX = 10.0
 POLL_SECONDS = 0.02
+LOG_BYTES_MAX = 16 * 1024 * 1024
+"""A longer log is begun anew when HAProxy is started."""
+
 _RELOADED = "Loading success."
 """What the master says when a new worker has taken over."""
 _SOCKET_PATH_BYTES_MAX = 100
@@ -88,7 +91,8 @@ class HAProxy:
         program = find_haproxy()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write(program)
-        with self.log.open("ab") as log:
+        is_long = self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX
+        with self.log.open("wb" if is_long else "ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own configuration, no shell
                 [program, "-W", "-db", "-f", "haproxy.cfg"],
                 cwd=self.folder,

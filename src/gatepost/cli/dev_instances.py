@@ -89,12 +89,12 @@ class _Development:
         limits = self._start_valkey(stack)
         token = secrets.token_urlsafe(24)
         self._greet(limits)
+        stack.callback(self._stop_instances)
         for number, instance in enumerate(self._ports):
             process = InstanceProcess(instance, number, self._arguments(number), self._environ(instance, token))
             process.start()
             self._instances.append(process)
             self._kept.append(KeptProcess(f"Instance {instance}", process))
-        stack.callback(self._stop_instances)
         if self._balancer_port is not None:
             addresses = {name: f"{LOOPBACK}:{port}" for name, port in self._ports.items()}
             folder = self._options.data / "haproxy"
@@ -153,7 +153,7 @@ class _Development:
         environ["GATEPOST_LOG_FOLDER"] = str(Path(environ["GATEPOST_LOG_FOLDER"]) / instance)
         if self._balancer_port is not None:
             environ["GATEPOST_HOST"] = LOOPBACK
-            environ.setdefault("GATEPOST_TRUSTED_PROXIES", LOOPBACK)
+            environ["GATEPOST_TRUSTED_PROXIES"] = LOOPBACK  # whatever that of production is
         return environ
 
     def _address(self, port: int) -> str:
