@@ -17,7 +17,6 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from gatepost.backups.base_tar import BaseContents, DamagedBaseError
 from gatepost.backups.source_server import LOCATION
 from gatepost.dsn import DSN
-from gatepost.embedded.processes import clean_environment
 from gatepost.errors import ConfigurationError
 from gatepost.zstandard import CHECKED_OPTIONS, zstd
 
@@ -75,7 +74,8 @@ class BaseCopy:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**clean_environment(os.environ), **secrets},
+            # asyncpg has connected by the variables of libpq as well. Messages are read, so they are in English.
+            env={**os.environ, "LC_ALL": "C", **secrets},
         )
 
     def parts(self) -> Generator[bytes]:

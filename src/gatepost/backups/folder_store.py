@@ -40,8 +40,12 @@ class FolderStore:
     def list(self, folder: str) -> list[StoredFile]:
         with self._explained():
             top = self._path / checked(folder)
-            found = [path for path in top.rglob("*") if not path.name.startswith(".") and path.is_file()]
-            return sorted(StoredFile(path.relative_to(self._path).as_posix(), path.stat().st_size) for path in found)
+            found = []
+            for path in top.rglob("*"):
+                with contextlib.suppress(FileNotFoundError):  # it is removed meanwhile
+                    if not path.name.startswith(".") and path.is_file():
+                        found.append(StoredFile(path.relative_to(self._path).as_posix(), path.stat().st_size))
+            return sorted(found)
 
     def read(self, name: str, *, length: int | None = None) -> bytes:
         with self._explained(), (self._path / checked(name)).open("rb") as file:

@@ -9,13 +9,16 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Self
+from urllib.parse import quote
 
+from gatepost.backups.backup_records import BackupRecord
 from gatepost.backups.wal_requests import RESTORE_FAILED_STATUS, WALRequests
 from gatepost.embedded.account import Account, name_of_user
 from gatepost.embedded.processes import spawn
@@ -42,7 +45,7 @@ class EndedEarlyError(Exception):
 
 
 class RecoveringServer:
-    """A server on `cluster`, which `start` recovers; a context manager.
+    """A server on `cluster`, which `recover` starts; a context manager.
 
     `keeps_wal` says that what it writes is to be archived once it runs as what it is restored for.
     """
@@ -52,7 +55,7 @@ class RecoveringServer:
         cluster: Path,
         programs: Path,
         account: Account,
-        settings: Mapping[str, str],
+        record: BackupRecord,
         fetch: Fetch,
         *,
         keeps_wal: bool,
@@ -60,7 +63,7 @@ class RecoveringServer:
         self._cluster = cluster
         self._programs = programs
         self._account = account
-        self._settings = settings
+        self._record = record
         self._fetch = fetch
         self._keeps_wal = keeps_wal
         self._process: subprocess.Popen[bytes] | None = None
@@ -75,7 +78,7 @@ class RecoveringServer:
         self._requests.__enter__()
         users = dict.fromkeys(name_of_user(uid) for uid in (os.geteuid(), self._account.uid))
         self._write("hba", "local all all peer map=gatepost\n")
-        self._write("ident", "".join(f'gatepost "{name}" all\n' for name in users))
+        self._write("ident", "".join(f'gatepost "{name}" {_quoted(self._record.superuser)}\n' for name in users))
         self._write("conf", "")
         return self
 
@@ -86,11 +89,10 @@ class RecoveringServer:
             self._requests.__exit__()
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def dsn(self, role: str, database: str) -> str:
-        """How to connect, as whatever role."""
-        from urllib.parse import quote
-
-        return f"postgresql://{quote(role, safe='')}@/{quote(database, safe='')}?host={self._folder}"
+    def dsn(self, database: str) -> str:
+        """How to connect, as the role that initdb made."""
+        role = quote(self._record.superuser, safe="")
+        return f"postgresql://{role}@/{quote(database, safe='')}?host={self._folder}"
 
     def recover(self, target: RecoveryTarget, report: Callable[[str], None]) -> None:
         """Start, recover up to the target, and accept connections. Raises EndedEarlyError, and ConfigurationError with
@@ -131,7 +133,7 @@ class RecoveringServer:
     def _options(self, target: RecoveryTarget) -> list[str]:
         moment = "" if target.moment is None else target.moment.isoformat(sep=" ")
         options = {
-            **self._settings,
+            **self._record.settings,
             "config_file": self._folder / "conf",
             "hba_file": self._folder / "hba",
             "ident_file": self._folder / "ident",
@@ -153,6 +155,7 @@ class RecoveringServer:
             "hot_standby": "off",
             "autovacuum": "off",
             "synchronous_standby_names": "",
+            **({"recovery_init_sync_method": "syncfs"} if sys.platform == "linux" else {}),
             "default_transaction_read_only": "off",
             # Without a command, what it writes waits to be archived by the server that takes over.
             "archive_mode": "on" if self._keeps_wal else "off",
@@ -205,3 +208,8 @@ class RecoveringServer:
         path = self._folder / name
         path.write_text(text)
         path.chmod(0o644)
+
+
+def _quoted(name: str) -> str:
+    """A name as it stands in the files of access, where `all` is a word."""
+    return '"' + name.replace('"', '""') + '"'

@@ -142,7 +142,7 @@ class Restoration:
             self._unpack(cluster, account)
             record = self._plan.record
             with RecoveringServer(
-                cluster, self._programs, account, record.settings, self._archive.fetch, keeps_wal=keeps_wal
+                cluster, self._programs, account, record, self._archive.fetch, keeps_wal=keeps_wal
             ) as server:
                 self._recover(server, cluster, account)
                 yield server

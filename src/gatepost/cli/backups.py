@@ -16,6 +16,7 @@ from gatepost.backups.restoring import Restoration, plan_restore
 from gatepost.backups.retention import Removed, remove_old
 from gatepost.backups.store_opening import open_store
 from gatepost.backups.verification import Verdict, records_to_verify, verify_backup, verify_wal
+from gatepost.cli.ages import shown_age
 from gatepost.cli.output import finding_line, print_json, print_table
 from gatepost.cli.settings import database_settings, quiet_settings
 from gatepost.cli.sizes import shown_bytes
@@ -24,8 +25,6 @@ from gatepost.logging.console import GREEN, RED, print_success, print_warning
 from gatepost.moments import shown_moment
 
 LABEL_MAX = 100
-_DAY_SECONDS = 86_400
-_HOUR_SECONDS = 3600
 
 
 def create(label: str, *, as_json: bool) -> None:
@@ -132,12 +131,12 @@ def _try_restore(store: Any, identifier: str | None, scratch: Path | None, repor
             with restoration.restored(
                 restoration.make_cluster(top / "cluster", account), account, keeps_wal=False
             ) as it:
-                found = asyncio.run(count_rows(it, plan.record.superuser))
+                found = asyncio.run(count_rows(it))
             what = (
                 f"restore of {plan.record.id}: {found.databases} database(s), {found.tables} table(s), "
                 f"{found.rows} row(s) read"
             )
-    except ConfigurationError as error:
+    except (ConfigurationError, OSError) as error:
         return Verdict(what, str(error))
     return Verdict(what, None)
 
@@ -187,13 +186,6 @@ def _row(item: ListedBackup) -> tuple[str, ...]:
         shown_bytes(record.stored_bytes),
         record.label,
     )
-
-
-def shown_age(seconds: float) -> str:
-    """`3 d`, `5 h`, `12 min`."""
-    if seconds >= 2 * _DAY_SECONDS:
-        return f"{seconds // _DAY_SECONDS:.0f} d"
-    return f"{seconds // _HOUR_SECONDS:.0f} h" if seconds >= 2 * _HOUR_SECONDS else f"{seconds // 60:.0f} min"
 
 
 def _lsn(place: int) -> str:

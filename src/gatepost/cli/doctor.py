@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from gatepost.cli.doctor_backups import examine_backups
 from gatepost.cli.doctor_database import examine_database
 from gatepost.cli.doctor_environment import examine_environment
 from gatepost.cli.doctor_findings import DoctorFinding, failed
@@ -61,6 +62,7 @@ def _findings(reference: str | None) -> Iterator[DoctorFinding]:
             "settings", False, unknown_variable_message(name, nearest), "Correct or remove it.", is_warning=True
         )
     yield _signing_key(settings)
+    yield from examine_backups(settings.backups)
     app: App | None = None
     try:
         app = find_app(reference_of(reference))

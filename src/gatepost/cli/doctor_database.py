@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from gatepost.cli.doctor_backups import examine_archiving
 from gatepost.cli.doctor_connections import examine_connections
 from gatepost.cli.doctor_findings import DoctorFinding, failed
 from gatepost.cli.doctor_row_security import examine_row_security
@@ -40,6 +41,7 @@ async def examine_database(settings: Settings, app: "App | None") -> list[Doctor
         async with connected(database) as connection:
             found += [await _version(connection), await _clock(connection), await _session(connection)]
             found.append(await examine_connections(connection, settings))  # first: others need more than one
+            found += await examine_archiving(connection, settings.backups)
             found += [await _pooling(database), await _prepared(connection, database)]
             schema = None if app is None else await examine_schema(connection, database.dsn, app)
             if settings.admin.metrics:

@@ -71,8 +71,7 @@ def _run(words: list[str]) -> None:
         # PostgreSQL waits for each: they need not load the library that parses the other commands either.
         from gatepost.cli.wal_commands import run
 
-        if run(words):
-            return
+        run(words)
     from gatepost.cli.commands import gatepost
 
     gatepost(words, prog_name="gatepost")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+import asyncpg
+
 from gatepost.backups.recovering_server import RecoveringServer
 from gatepost.backups.restored_rows import find_epoch_owners, last_transaction_at
 from gatepost.backups.restoring import Restoration, RestorePlan, plan_restore
@@ -58,12 +60,13 @@ def restore(wanted: Wanted, *, as_json: bool) -> bool:
         check_empty(into)
     plan = plan_restore(store, moment, identifier=wanted.identifier, timeline=wanted.timeline)
     began = time.monotonic()
-    with ProgressLine() as line:
-        restoration = Restoration(store, plan, line.show)
-        if into is not None:
-            restored = _restore_into(into, restoration, plan)
-        else:
-            restored = _restore_data(data, restoration, plan)
+    try:
+        with ProgressLine() as line:
+            restoration = Restoration(store, plan, line.show)
+            restored = _restore_data(data, restoration) if into is None else _restore_into(into, restoration)
+    except OSError as error:
+        place = into or data
+        raise ConfigurationError(f"The folder cannot be used: {error}.", location=str(place)) from error
     _print(restored, plan, store, time.monotonic() - began, is_embedded=into is None, as_json=as_json)
     return not restored.problems
 
@@ -101,7 +104,7 @@ def _place_of(wanted: Wanted, *, has_url: bool) -> tuple[Path | None, Path]:
     return into, wanted.data or DATA_FOLDER
 
 
-def _restore_into(folder: Path, restoration: Restoration, plan: RestorePlan) -> Restored:
+def _restore_into(folder: Path, restoration: Restoration) -> Restored:
     account = restoration.account_for(folder) if folder.exists() or os.geteuid() != 0 else None
     if account is None:
         raise ConfigurationError(
@@ -113,7 +116,7 @@ def _restore_into(folder: Path, restoration: Restoration, plan: RestorePlan) -> 
     try:
         restoration.make_cluster(folder, account)
         with restoration.restored(folder, account, keeps_wal=True) as server:
-            restored = asyncio.run(_complete(server, plan, folder, None))
+            restored = asyncio.run(_complete(server, folder, None))
     except BaseException:
         if made and folder.exists():
             folder.rmdir()
@@ -122,7 +125,7 @@ def _restore_into(folder: Path, restoration: Restoration, plan: RestorePlan) -> 
     return restored
 
 
-def _restore_data(data: Path, restoration: Restoration, plan: RestorePlan) -> Restored:
+def _restore_data(data: Path, restoration: Restoration) -> Restored:
     folder = DataFolder(data / "postgresql")
     folder.make()
     folder.lock(time.monotonic() + _LOCK_SECONDS)
@@ -140,7 +143,7 @@ def _restore_data(data: Path, restoration: Restoration, plan: RestorePlan) -> Re
         unfinished = folder.make_unfinished_cluster(account)
         try:
             with restoration.restored(unfinished, account, keeps_wal=True) as recovered:
-                restored = asyncio.run(_complete(recovered, plan, folder.cluster, DATABASE))
+                restored = asyncio.run(_complete(recovered, folder.cluster, DATABASE))
         except BaseException:
             unfinished.rmdir()
             raise
@@ -151,17 +154,18 @@ def _restore_data(data: Path, restoration: Restoration, plan: RestorePlan) -> Re
     return restored
 
 
-async def _complete(server: RecoveringServer, plan: RestorePlan, cluster: Path, database: str | None) -> Restored:
+async def _complete(server: RecoveringServer, cluster: Path, database: str | None) -> Restored:
     """Raise the epoch: what was revoked after the moment is not revoked in what was restored."""
-    superuser = plan.record.superuser
-    last = await last_transaction_at(server, superuser)
     epochs: dict[str, int] = {}
     problems: list[str] = []
-    for name, owner in (await find_epoch_owners(server, superuser, database)).items():
-        try:
-            epochs[name] = await raise_epoch_of(f"{server.dsn(superuser, name)}&role={quote(owner, safe='')}")
-        except ConfigurationError as error:
-            problems.append(f"The epoch of the database {name} was not raised: {error}")
+    last: datetime | None = None
+    try:
+        last = await last_transaction_at(server)
+        for name, owner in (await find_epoch_owners(server, database)).items():
+            epochs[name] = await raise_epoch_of(f"{server.dsn(name)}&role={quote(owner, safe='')}")
+    except (ConfigurationError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        # What was restored is not thrown away for that.
+        problems.append(f"The epoch was not raised in every database: {error}")
     return Restored(cluster, last, epochs, problems)
 
 

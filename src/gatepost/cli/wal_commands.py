@@ -35,14 +35,15 @@ def fetch(name: str, path: Path) -> int:
     return 0
 
 
-def run(words: Sequence[str]) -> bool:
-    """Run the command, if the words are one of these with its arguments."""
-    if len(words) == 3 and words[:2] == ["backup", "archive"] and not words[2].startswith("-"):
+def run(words: Sequence[str]) -> None:
+    """Run the command and exit, if the words are one of these with its arguments."""
+    if any(word.startswith("-") for word in words):
+        return
+    if len(words) == 3 and words[1] == "archive":
         archive(Path(words[2]))
-        return True
-    if len(words) == 4 and words[:2] == ["backup", "fetch"] and not words[2].startswith("-"):
+        sys.exit(0)
+    if len(words) == 4 and words[1] == "fetch":
         sys.exit(fetch(words[2], Path(words[3])))
-    return False
 
 
 def _archive() -> WALArchive:

@@ -84,7 +84,7 @@ def rows_in(server: RecoveringServer, sql: str = DUMP) -> str:
     """One value of a restored server."""
 
     async def ask() -> str:
-        connection = await asyncpg.connect(server.dsn("gatepost", DATABASE))
+        connection = await asyncpg.connect(server.dsn(DATABASE))
         try:
             return str(await connection.fetchval(sql))
         finally:
