@@ -94,13 +94,34 @@ def test_a_container_has_settings_and_a_command_that_gatepost_knows(name: str) -
         refuse_unsafe(settings_of(name))
         parser().parse_args(command[2:])
     else:
-        found: Any = typer.main.get_command(gatepost)
-        context: Any = None
-        words = command[1:]
-        while hasattr(found, "commands"):
-            context = typer.Context(found, parent=context)
-            found = found.commands[words.pop(0)]
-        found.make_context("gatepost", words, parent=context)
+        parse(command[1:])
+
+
+def parse(words: list[str]) -> None:
+    """Let the command of these words parse its options. Raises where there is none, or one that it does not have."""
+    found: Any = typer.main.get_command(gatepost)
+    context: Any = None
+    while hasattr(found, "commands"):
+        context = typer.Context(found, parent=context)
+        found, words = found.commands[words[0]], words[1:]
+    found.make_context("gatepost", list(words), parent=context)
+
+
+def test_what_units_and_comments_run_are_commands() -> None:
+    texts = [
+        path.read_text()
+        for path in DEPLOY.rglob("*")
+        if path.suffix in {".yaml", ".yml", ".service", ".cfg", ""}
+        if path.is_file()
+    ]
+    found = [line for text in texts for line in re.findall(r"(?:bin/|-- |#   )(gatepost [^\n#]+)", text)]
+    assert len(found) >= 5
+    for line in found:
+        words = re.sub(r"%i|\$\w+", "8001", line).split()[1:]
+        if words[0] == "serve":
+            parser().parse_args(words[1:])
+        else:
+            parse(words)
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
