@@ -14,6 +14,7 @@ NODE_LOCK := requirements/node.txt
 CADDY_LOCK := requirements/caddy.txt
 MANIFESTS_LOCK := requirements/manifests.txt
 S3_LOCK := requirements/s3-server.txt
+PATRONI_LOCK := requirements/patroni.txt
 
 # Tests wait more than they compute: twice as many processes as cores, each with whole files and servers of its own.
 # xdist would begin with the files of the most tests, which are the cheapest; tests/conftest.py puts the expensive first.
@@ -70,7 +71,7 @@ node: $(READY)
 
 test-all: $(READY) node ## Run the tests that make test leaves out; installs the programs of Debian that they need
 	@tests/install-programs
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r $(CADDY_LOCK) -r $(MANIFESTS_LOCK) -r $(S3_LOCK)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r $(CADDY_LOCK) -r $(MANIFESTS_LOCK) -r $(S3_LOCK) -r $(PATRONI_LOCK)
 	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -m pytest $(ORDER) $(PARALLEL) --debian -m "not alone" tests_all $(ON_DEBIAN)
 	@$(BIN)/python -m pytest $(ORDER) -m alone tests_all
@@ -108,6 +109,7 @@ lock: $(READY) ## Renew requirements/*.txt from pyproject.toml
 	@$(COMPILE) --group caddy -o $(CADDY_LOCK)
 	@$(COMPILE) --group manifests -c $(LOCK) -o $(MANIFESTS_LOCK)
 	@$(COMPILE) --group s3-server -o $(S3_LOCK)
+	@$(COMPILE) --group patroni -c $(LOCK) -o $(PATRONI_LOCK)
 
 clean: ## Remove the virtual environment and the data of make run
 	@rm -rf $(VENV) .gatepost

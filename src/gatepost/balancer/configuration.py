@@ -74,6 +74,9 @@ defaults
     timeout http-keep-alive 8s
     timeout client 30s
     timeout client-fin 5s
+    # At a reload, the old process answers the next request of an idle connection, and closes it with the response:
+    # a connection that were closed while a request is on its way would leave its client without one.
+    option idle-close-on-response
 
     # An instance that takes no connection within this time is tried again, elsewhere.
     timeout connect 300ms

@@ -12,10 +12,10 @@ from pathlib import Path
 from gatepost.embedded.account import choose_account
 from gatepost.embedded.data_folder import SOCKET_NAME, DataFolder
 from gatepost.embedded.postgresql import DATABASE_USER, EmbeddedPostgreSQL
-from gatepost.embedded.processes import clean_environment
+from gatepost.embedded.processes import clean_environment, command_line
 from gatepost.embedded.programs import find_programs, run_script
 from gatepost.errors import ConfigurationError
-from gatepost.testing.topology.processes import Launcher, processes_below, signal_tree
+from gatepost.testing.topology.processes import Launcher, processes_below, resident_pages, signal_tree
 from gatepost.testing.topology.relays import Relay
 
 DATABASE = "gatepost"
@@ -72,7 +72,8 @@ class DatabaseServer:
         return await asyncio.to_thread(run_script, self.dsn, sql)
 
     async def start(self) -> None:
-        """Start it, or start it again after `stop` or `kill`; returns when it takes connections."""
+        """Start it, or start it again after it ended in whatever way; returns when it takes connections."""
+        await self.stop()
         upstream = {} if self.upstream is None else {"primary_conninfo": self._conninfo(self.upstream)}
         self._server = EmbeddedPostgreSQL(self.folder, settings={**self._settings, **upstream}, database=DATABASE)
         await self._launcher.run(self._server.start)
@@ -90,6 +91,14 @@ class DatabaseServer:
             self._server.kill()
             for each in below:
                 _kill(each)
+
+    def kill_backend(self) -> None:
+        """End the process with the most memory that serves a client, as the kernel does when there is none left. The
+        server then restarts all of them."""
+        if (pid := self.pid) is not None:
+            backends = [each for each in processes_below(pid) if DATABASE in command_line(each)]
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(max(backends, key=resident_pages), signal.SIGKILL)
 
     def pause(self) -> None:
         """Let it hang: it takes connections, and replies to nothing."""

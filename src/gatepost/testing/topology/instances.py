@@ -18,6 +18,7 @@ from gatepost.testing.topology.processes import (
     is_in_time,
     kill_tree,
     processes_below,
+    resident_pages,
     signal_tree,
 )
 
@@ -107,7 +108,7 @@ class Instance:
         """End the process with the most memory, as the kernel does when there is none left."""
         if (pid := self.pid) is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(max(processes_below(pid), key=_resident_pages), signal.SIGKILL)
+                os.kill(max(processes_below(pid), key=resident_pages), signal.SIGKILL)
 
     def pause(self) -> None:
         """Let all its processes hang."""
@@ -127,10 +128,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _resident_pages(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except OSError:
-        return 0

