@@ -131,6 +131,9 @@ backend instances
     # There is no `on-marked-down shutdown-sessions`: it would cut requests that are about to be answered.
     default-server check inter 500ms fastinter 200ms downinter 300ms fall 2 rise 1
     default-server observe layer7 error-limit 3 on-error fastinter maxconn 4000
+    # Idle connections to an instance are closed within seconds, before the instance does so (GATEPOST_HEADER_SECONDS,
+    # 8 s): a write that is sent at that very moment would get no response.
+    default-server pool-purge-delay 500ms
     # Each instance needs the address from which HAProxy reaches it in GATEPOST_TRUSTED_PROXIES (here 127.0.0.1).
 {servers}"""
 _UNREADY_RULE = """\

@@ -208,7 +208,8 @@ def check_configuration(program: str, file: Path) -> None:
     )
     if done.returncode != 0:
         alerts = [line.partition(" : ")[2] for line in done.stderr.splitlines() if "[ALERT]" in line]
-        raise ConfigurationError(f"HAProxy refuses it: {'; '.join(alerts) or done.stderr}", location=str(file))
+        reasons = [alert.removeprefix("config : ") for alert in alerts if " found in configuration" not in alert]
+        raise ConfigurationError(f"HAProxy refuses it: {'; '.join(reasons) or done.stderr}", location=str(file))
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from gatepost.errors import ConfigurationError
 from gatepost.gateway.trusted_proxies import TrustedProxies
 
 TRUSTED, DELAY = "GATEPOST_TRUSTED_PROXIES", "GATEPOST_DRAIN_DELAY_SECONDS"
-ENVIRONMENT = "this environment"
+OF_ENVIRONMENT = "of this environment"
 
 
 def examine_balancer(file: Path) -> list[DoctorFinding]:
@@ -69,7 +69,7 @@ def _instance(backend: Backend, server: Directive) -> Iterator[DoctorFinding]:
     name, address = server.words[1:3]
     host, port = _host_and_port(address)
     settings, source = _settings_at(host, port)
-    yield _trust(name, host, settings[TRUSTED] or "", source)
+    yield _trust(name, host, settings[TRUSTED], source)
     delay, seconds = float(settings[DELAY] or 0), backend.detection_seconds(server)
     if seconds >= delay:
         detail = (
@@ -82,13 +82,17 @@ def _instance(backend: Backend, server: Directive) -> Iterator[DoctorFinding]:
         yield DoctorFinding("drain", True, detail)
 
 
-def _trust(name: str, host: str | None, trusted: str, source: str) -> DoctorFinding:
+def _trust(name: str, host: str | None, trusted: str | None, source: str) -> DoctorFinding:
     """Whether the instance believes what HAProxy forwards: of the address from which this machine reaches it."""
     ours = "unix" if host is None else _own_address(host)
     if ours is None:
         detail = f"{name}: {host} cannot be reached from here, so the balancer's address is not known"
         return DoctorFinding("trust", False, detail, "Run this on the machine of the balancer.", is_warning=True)
-    entries = [entry.strip() for entry in trusted.split(",") if entry.strip()]
+    if trusted is None and source == OF_ENVIRONMENT:
+        detail = f"{name}: it is reached from {ours}; whether its {TRUSTED} contains that is not known here"
+        hint = f"Compare it there, or run this on its machine, or with {TRUSTED}=... as it is there."
+        return DoctorFinding("trust", False, detail, hint, is_warning=True)
+    entries = [entry.strip() for entry in (trusted or "").split(",") if entry.strip()]
     if entries and TrustedProxies(entries).trusts("" if host is None else ours):
         return DoctorFinding("trust", True, f"{name}: {TRUSTED} contains {ours} ({source})")
     detail = (
@@ -132,7 +136,7 @@ def _settings_at(host: str | None, port: int | None) -> tuple[dict[str, str | No
     environ = {"GATEPOST_ENV": "production", **os.environ}
     settings = load_settings(environ)
     trusted, delay = ",".join(settings.gate.trusted_proxies), settings.server.drain_delay_seconds
-    return {TRUSTED: trusted, DELAY: str(delay)}, f"of {ENVIRONMENT}"
+    return {TRUSTED: trusted or None, DELAY: str(delay)}, OF_ENVIRONMENT
 
 
 def _resolved(host: str) -> str | None:
