@@ -10,15 +10,17 @@ from collections.abc import Callable
 
 
 class Epoch:
-    """The epoch that this process knows; `tag_prefix` is what entity tags begin with.
+    """The epoch that this process knows; `is_known` once a database has told it; `tag_prefix` is what entity tags begin
+    with.
 
     It only rises: connections that are opened at the same moment may tell of it in another order than it was raised in.
     """
 
-    __slots__ = ("_observers", "tag_prefix", "value")
+    __slots__ = ("_observers", "is_known", "tag_prefix", "value")
 
     def __init__(self) -> None:
         self.value = 0
+        self.is_known = False
         self.tag_prefix = ""
         self._observers: list[Callable[[], None]] = []
 
@@ -28,6 +30,7 @@ class Epoch:
 
     def note(self, value: int) -> None:
         """The database says that this is the epoch."""
+        self.is_known = True
         if value <= self.value:
             return
         self.value = value

@@ -88,7 +88,8 @@ CODES: dict[str, ErrorCode] = {
     "invalid_cursor": ErrorCode(
         BadRequest,
         "The cursor is malformed, forged, or belongs to another query.",
-        "`after` or `before` was truncated, made up, or taken from another path or another `sort`.",
+        "`after` or `before` was truncated, made up, or taken from another path or another `sort`, or the database was"
+        " restored since.",
         "Start at the first page.",
     ),
     "body_timeout": ErrorCode(
@@ -164,8 +165,8 @@ CODES: dict[str, ErrorCode] = {
     "invalid_token": ErrorCode(
         Unauthorized,
         "The token, or other credentials, are expired, revoked, forged or malformed.",
-        "They have expired; their user was deleted or is inactive; the token was signed with another key; the app"
-        " accepts no such `Authorization`.",
+        "They have expired; their user was deleted or is inactive; the token was signed with another key; the database"
+        " was restored since; the app accepts no such `Authorization`.",
         "Sign in again.",
     ),
     "invalid_credentials": ErrorCode(
@@ -243,7 +244,7 @@ CODES: dict[str, ErrorCode] = {
     "version_mismatch": ErrorCode(
         PreconditionFailed,
         "The row has changed since the version in `If-Match`.",
-        "Another client has changed it since you read it.",
+        "Another client has changed it since you read it, or the database was restored.",
         "Read the row again, and decide again.",
     ),
     "precondition_failed": ErrorCode(

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from gatepost.epoch import Epoch
-from gatepost.errors import BadRequest
+from gatepost.errors import BadRequest, ServiceUnavailable
 
 SEAL_BYTES = 9
 
@@ -35,7 +35,10 @@ class Cursors:
 
     def __init__(self, secret: bytes, epoch: Epoch | None = None) -> None:
         self._secret = secret
-        self._epoch = epoch or Epoch()
+        if epoch is None:
+            epoch = Epoch()
+            epoch.note(0)
+        self._epoch = epoch
         self._derive_key()
         self._epoch.on_raise(self._derive_key)
 
@@ -56,7 +59,8 @@ class Cursors:
 
     def open(self, context: bytes, cursor: str, *, is_secret: bool = False) -> list[Any]:
         """The values of a cursor. Raises `BadRequest("invalid_cursor")` for one that this app did not seal for this
-        context."""
+        context, and 503 `database_unavailable` for one that it may have sealed in an epoch that no database has told of
+        yet."""
         try:
             sealed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         except ValueError:
@@ -65,7 +69,7 @@ class Cursors:
         if is_secret:
             payload = self._encrypted(seal, payload)
         if not hmac.compare_digest(seal, self._seal(context, payload)):
-            raise broken_cursor()
+            raise broken_cursor() if self._epoch.is_known else _unknown_epoch()
         if payload[:1] != b"[":
             payload = zlib.decompress(payload)
         values: list[Any] = msgspec.json.decode(payload)
@@ -83,3 +87,7 @@ class Cursors:
 def broken_cursor() -> BadRequest:
     """The refusal of a cursor that does not belong to this query."""
     return BadRequest("invalid_cursor", "The cursor is broken, or of another path or order; start without one.")
+
+
+def _unknown_epoch() -> ServiceUnavailable:
+    return ServiceUnavailable("database_unavailable", "The database is unavailable; try again shortly.")

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.controllers.cursors import SEAL_BYTES, Cursors
-from gatepost.errors import BadRequest
+from gatepost.epoch import Epoch
+from gatepost.errors import BadRequest, ServiceUnavailable
 
 CURSORS = Cursors(b"s" * 32)
 values = st.tuples(st.none() | st.booleans() | st.text(max_size=300) | st.integers(-(2**63), 2**63 - 1), st.text())
@@ -59,3 +60,20 @@ def test_every_text_that_an_index_holds_has_a_cursor_that_fits_in_a_path(text: s
 def test_equal_positions_of_two_orders_are_encrypted_differently() -> None:
     one, other = (decoded(CURSORS.seal(order, ("a",), is_secret=True)) for order in (b"a", b"b"))
     assert one[SEAL_BYTES:] != other[SEAL_BYTES:]
+
+
+def test_a_cursor_of_another_epoch_is_broken_and_of_an_unknown_one_for_later() -> None:
+    """A process that has not reached its database yet must not tell a client to start again."""
+    epoch = Epoch()
+    cursors = Cursors(b"s" * 32, epoch)
+    with pytest.raises(ServiceUnavailable, match="database_unavailable"):
+        cursors.open(b"books", CURSORS.seal(b"orders", ("1",)))
+    epoch.note(0)
+    first = cursors.seal(b"books", ("1",))
+    assert first == CURSORS.seal(b"books", ("1",)), "as before there were epochs"
+    assert cursors.open(b"books", first) == ["1"]
+    epoch.note(7)
+    with pytest.raises(BadRequest, match="invalid_cursor"):
+        cursors.open(b"books", first)
+    epoch.note(6)
+    assert cursors.open(b"books", cursors.seal(b"books", ("1",))) == ["1"]
