@@ -5,7 +5,7 @@ backups/20261201T020000Z/backup.json
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -108,10 +108,21 @@ class BackupRecords:
         self._store.remove_leftovers()
         return unfinished
 
+    def unreadable(self) -> Sequence[ConfigurationError]:
+        """Why records cannot be read, for each that cannot: the others are as good as before."""
+        return [found for found in self._read_all() if isinstance(found, ConfigurationError)]
+
     def list(self) -> list[BackupRecord]:
-        """All that are whole, the oldest first. Raises ConfigurationError where one cannot be read."""
-        names = [file.name for file in self._store.list(FOLDER) if file.name.endswith(f"/{RECORD_FILE}")]
-        return [self.get(name.split("/")[1]) for name in names]
+        """All that are whole and have a record that can be read, the oldest first."""
+        return [found for found in self._read_all() if isinstance(found, BackupRecord)]
+
+    def _read_all(self) -> Iterator[BackupRecord | ConfigurationError]:
+        for file in self._store.list(FOLDER):
+            if file.name.endswith(f"/{RECORD_FILE}"):
+                try:
+                    yield self.get(file.name.split("/")[1])
+                except ConfigurationError as error:
+                    yield error
 
 
 def path_of(identifier: str, name: str) -> str:

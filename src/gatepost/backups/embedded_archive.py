@@ -43,7 +43,7 @@ def archiving_server(
     private = _private_folder(folder.path)
     folder.make_private(private, account)
     for stale in private.iterdir():
-        if not command_line(int(stale.name.rpartition("-")[2])):
+        if not command_line(int(stale.stem.rpartition("-")[2])):
             stale.unlink(missing_ok=True)
 
     def warn(error: Exception) -> None:

@@ -40,7 +40,7 @@ class FolderStore:
     def list(self, folder: str) -> list[StoredFile]:
         with self._explained():
             top = self._path / checked(folder)
-            found = []
+            found: list[StoredFile] = []
             for path in top.rglob("*"):
                 with contextlib.suppress(FileNotFoundError):  # it is removed meanwhile
                     if not path.name.startswith(".") and path.is_file():

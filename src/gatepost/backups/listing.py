@@ -32,6 +32,8 @@ class Listing(NamedTuple):
     """All of a store."""
 
     backups: list[ListedBackup]
+    unreadable: list[str]
+    """What is wrong with the records of others."""
     wal_files: int
     wal_bytes: int
 
@@ -39,9 +41,11 @@ class Listing(NamedTuple):
 def list_backups(store: BackupStore) -> Listing:
     """What the store has, the oldest backup first. Raises ConfigurationError where it cannot be read."""
     archive = WALArchive(store)
-    identity, records = archive.find_identity(), BackupRecords(store).list()
+    identity, records = archive.find_identity(), BackupRecords(store)
     if identity is None:
-        return Listing([], 0, 0)
+        return Listing([], [], 0, 0)
     coverage = WALCoverage(archive, identity.segment_bytes)
-    found = [ListedBackup(record, coverage.of(record)) for record in records]
-    return Listing(found, len(coverage.sizes), sum(coverage.sizes.values()))
+    found = [ListedBackup(record, coverage.of(record)) for record in records.list()]
+    return Listing(
+        found, [str(error) for error in records.unreadable()], len(coverage.sizes), sum(coverage.sizes.values())
+    )

@@ -10,7 +10,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -132,7 +132,7 @@ class Restoration:
             (cluster / name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def restored(self, cluster: Path, account: Account, *, keeps_wal: bool) -> Iterator[RecoveringServer]:
+    def restored(self, cluster: Path, account: Account, *, keeps_wal: bool) -> Generator[RecoveringServer]:
         """Unpack and recover in the folder, which is empty and the account's; the server runs while the block lasts.
 
         Whatever fails leaves the folder empty. Raises ConfigurationError.

@@ -41,7 +41,7 @@ class S3BackupStore:
             "access_key_id": settings.s3_key_id,
             "secret_access_key": settings.s3_secret_key,
         }
-        self._obstore = obstore
+        self._obstore: Any = obstore
         with self._explained():
             self._store = S3Store(
                 bucket,

@@ -69,6 +69,11 @@ def verify_wal(store: BackupStore, report: Callable[[str], None]) -> list[Verdic
     return bad or [Verdict(f"{len(names)} WAL files", None)]
 
 
+def unreadable_records(store: BackupStore) -> list[Verdict]:
+    """The backups of which not even the record can be read."""
+    return [Verdict("record of a backup", str(error)) for error in BackupRecords(store).unreadable()]
+
+
 def records_to_verify(store: BackupStore, identifier: str | None) -> list[BackupRecord]:
     """The backup named, or all. Raises ConfigurationError where there is none."""
     records = BackupRecords(store)

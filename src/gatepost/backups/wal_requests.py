@@ -23,8 +23,7 @@ RESTORE_FAILED_STATUS = 200
 """PostgreSQL gives up a recovery whose command ends with a status above 125, and does not count such an end of an
 archiver."""
 
-_CLIENT = """
-import socket, sys
+_CLIENT = """import socket, sys
 address, status, *words = sys.argv[1:]
 answer = b""
 try:
@@ -34,7 +33,7 @@ try:
         answer = asked.recv(1)
 finally:
     sys.exit(answer[0] if answer and answer[0] < 2 else int(status))
-""".strip()
+"""
 _POLL_SECONDS = 0.2
 _REQUEST_BYTES_MAX = 4096
 
@@ -58,6 +57,7 @@ class WALRequests:
         warn: Callable[[Exception], None] = lambda _: None,
     ) -> None:
         self._path = path
+        self._client = path.with_name(f"{path.name}.py")
         self._warn = warn
         self._starter = os.getpid()
         self._account = account
@@ -70,11 +70,13 @@ class WALRequests:
 
     def command(self, failed_status: int) -> str:
         """For `archive_command` or `restore_command`."""
-        words = [sys.executable, "-I", "-S", "-c", _CLIENT, str(self._path), str(failed_status)]
+        words = [sys.executable, "-I", "-S", str(self._client), str(self._path), str(failed_status)]
         return " ".join(shlex.quote(word).replace("%", "%%") for word in words) + " %f %p"
 
     def __enter__(self) -> Self:
         self._path.unlink(missing_ok=True)
+        self._client.write_text(_CLIENT)  # a file, because PostgreSQL logs each command that fails
+        self._client.chmod(0o644)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self._path))
         if self._account.changes:
@@ -92,6 +94,7 @@ class WALRequests:
         self._thread.join()
         self._listener.close()
         self._path.unlink(missing_ok=True)
+        self._client.unlink(missing_ok=True)
 
     def _run(self) -> None:
         while not self._is_over.is_set():

@@ -15,7 +15,7 @@ from gatepost.backups.restored_rows import count_rows
 from gatepost.backups.restoring import Restoration, plan_restore
 from gatepost.backups.retention import Removed, remove_old
 from gatepost.backups.store_opening import open_store
-from gatepost.backups.verification import Verdict, records_to_verify, verify_backup, verify_wal
+from gatepost.backups.verification import Verdict, records_to_verify, unreadable_records, verify_backup, verify_wal
 from gatepost.cli.ages import shown_age
 from gatepost.cli.output import finding_line, print_json, print_table
 from gatepost.cli.settings import database_settings, quiet_settings
@@ -61,10 +61,11 @@ def print_backups(*, as_json: bool) -> None:
     listing = list_backups(store)
     if as_json:
         backups = [_listed_fields(item) for item in listing.backups]
-        print_json(
-            {"store": store.shown, "backups": backups, "wal_files": listing.wal_files, "wal_bytes": listing.wal_bytes}
-        )
+        wal = {"wal_files": listing.wal_files, "wal_bytes": listing.wal_bytes}
+        print_json({"store": store.shown, "backups": backups, "unreadable": listing.unreadable, **wal})
         return
+    for problem in listing.unreadable:
+        print_warning(problem)
     if not listing.backups:
         print_warning(f"There is no backup in {store.shown}. `gatepost backup create` makes one.")
         return
@@ -83,7 +84,7 @@ def verify(identifier: str | None, scratch: Path | None, *, restores: bool, as_j
     with ProgressLine() as line:
         for record in records_to_verify(store, identifier):
             verdicts += verify_backup(store, record, line.show)
-        verdicts += verify_wal(store, line.show)
+        verdicts += [*unreadable_records(store), *verify_wal(store, line.show)]
         if restores:
             verdicts.append(_try_restore(store, identifier, scratch, line.show))
     if as_json:

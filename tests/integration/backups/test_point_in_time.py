@@ -151,6 +151,18 @@ def test_a_damaged_file_is_found_and_nothing_of_it_stays(history: History, copy:
     assert list((tmp_path / "cluster").iterdir()) == []
 
 
+def test_a_record_that_cannot_be_read_is_told_and_the_other_backups_are_there(
+    history: History, copy: FolderStore, tmp_path: Path
+) -> None:
+    (tmp_path / "store" / "backups" / history.second.id / "backup.json").write_text("{}")
+
+    listing = list_backups(copy)
+    assert [item.record.id for item in listing.backups] == [history.first.id]
+    assert f"{history.second.id}/backup.json: The file is damaged" in listing.unreadable[0]
+    assert plan_restore(copy, history.moment).record.id == history.first.id
+    assert BackupRecords(copy).remove_unfinished() == []
+
+
 def test_wal_that_cannot_be_read_ends_the_recovery_and_is_not_taken_for_the_end(
     history: History, copy: FolderStore, tmp_path: Path
 ) -> None:
