@@ -25,6 +25,8 @@ SECONDS = 60.0
 REQUESTS_A_SECOND = 50
 CONSOLES = (0, 1, 5)
 SHARES_MAX = {1: 0.02, 5: 0.04}
+SETTLED_SHARE, SETTLING_SECONDS = 0.05, 300.0
+"""What the monitor takes of a core once it has copied a day to the database, and how long that may take."""
 
 POLLS: Mapping[str, float] = {
     "state": 5,
@@ -186,6 +188,16 @@ def seconds_used(master: int, socket_path: Path) -> tuple[float, float]:
     return monitor, serving
 
 
+def wait_until_settled(master: int, socket_path: Path) -> None:
+    """Until the monitor has copied to the database what it lacks."""
+    deadline = time.monotonic() + SETTLING_SECONDS
+    while time.monotonic() < deadline:
+        before, began = seconds_used(master, socket_path)[0], time.monotonic()
+        time.sleep(5)
+        if (seconds_used(master, socket_path)[0] - before) / (time.monotonic() - began) < SETTLED_SHARE:
+            return
+
+
 def measure(console: Console, place: Place, seconds: float, *, has_day: bool) -> dict[int, tuple[float, float]]:
     """By the number of consoles, the shares of a core that monitor and workers take."""
     found: dict[int, tuple[float, float]] = {}
@@ -195,6 +207,9 @@ def measure(console: Console, place: Place, seconds: float, *, has_day: bool) ->
     polls = DAY_POLLS if has_day else POLLS
     with served(place, with_monitor) as server:
         path = place.folder / "admin.sock"
+        if has_day:
+            with console.status("waiting until it is in the database"):
+                wait_until_settled(server.process.pid, path)
         with running(LightLoad(place, server)):
             for count in CONSOLES:
                 with (

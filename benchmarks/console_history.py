@@ -1,6 +1,5 @@
 """A day of history in the records of an instance that has not started yet, as a busy one would have left it."""
 
-import os
 import random
 import time
 from pathlib import Path
@@ -8,8 +7,9 @@ from pathlib import Path
 from gatepost.metrics import families
 from gatepost.metrics.region import Labels
 from gatepost.monitor.history_records import STEP_SECONDS
-from gatepost.records.history import HistoryRing, KeptStep
-from gatepost.records.record_files import RecordFiles
+from gatepost.monitor.longer_steps import SLOT_BYTES, LongerSteps
+from gatepost.records.history import HistoryRing, KeptStep, StepSlots
+from gatepost.records.record_files import SIZES, RecordFiles
 from gatepost.records.step_fitting import fitted
 from gatepost.records.steps import Gauge, Histogram, Step
 
@@ -21,12 +21,14 @@ OPERATIONS = 50
 def write_day(folder: Path) -> None:
     """Write it into the folder of the instance's records."""
     files = RecordFiles(folder)
-    descriptor = files.descriptor("history")
-    ring, chance = HistoryRing(descriptor, os.fstat(descriptor).st_size), random.Random(7)
+    ring, chance = HistoryRing(files.descriptor("history"), SIZES["history"]), random.Random(7)
     begin = time.time() // STEP_SECONDS * STEP_SECONDS - DAY_SECONDS
     for number in range(DAY_SECONDS // STEP_SECONDS):
         step = _step(begin + number * STEP_SECONDS, chance)
         ring.write(KeptStep(number + 1, step.since, step.until, fitted(step, ring.data_bytes_max)))
+    longer = LongerSteps(ring, StepSlots(files.descriptor("history_longer"), SIZES["history_longer"], SLOT_BYTES))
+    while longer.make_next():
+        pass
     files.close()
 
 

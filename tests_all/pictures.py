@@ -1,8 +1,10 @@
 """Takes the pictures in `docs/images`: of a bookshop that `make run` serves, `python -m tests_all.pictures`, and of the
-console, `python -m tests_all.pictures --console ADDRESS` with the address that `gatepost console` prints."""
+console, `python -m tests_all.pictures --console ADDRESS` with the address that `gatepost console` prints; `--empty
+ADDRESS` is that of a server that nobody has asked for anything. `--only NAME` takes those of such a name."""
 
 import argparse
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -42,13 +44,14 @@ CONSOLE_PICTURES = (
     Picture("console-traffic-dark", "/console/traffic?range=15m", "dark", 1280, 800),
     Picture("console-operation-light", OPERATION, "light", 1280, 450),
     Picture("console-operation-phone", OPERATION, "dark", 390, 844),
-    Picture("console-errors-light", "/console/errors?tab=refusals&range=15m", "light", 1280, 800),
+    Picture("console-errors-light", "/console/errors?tab=refusals&code=out_of_stock&range=15m", "light", 1280, 800),
     Picture("console-database-light", "/console/database?range=15m", "light", 1280, 800),
     Picture("console-clients-light", "/console/clients", "light", 1280, 800),
     Picture("console-alerts-light", "/console/alerts", "light", 1280, 800),
     Picture("console-logs-dark", "/console/logs?range=15m&level=warning", "dark", 1280, 800),
     Picture("console-system-light", "/console/system", "light", 1280, 800),
 )
+EMPTY_PICTURES = (Picture("console-empty-light", "/console", "light", 1280, 800),)
 DRAWN_MS = 1500
 """How long the console takes at most to ask for what it shows, and to draw it."""
 
@@ -82,15 +85,15 @@ async def take_all(address: str) -> None:
         await browser.close()
 
 
-async def take_console(once: str) -> None:
-    """Take all pictures of a console, whose address works once."""
+async def take_console(once: str, pictures: Sequence[Picture]) -> None:
+    """Take these pictures of a console, whose address works once."""
     address = "{0.scheme}://{0.netloc}".format(urlsplit(once))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         context = await browser.new_context()
         page = await context.new_page()
         await page.goto(once)
-        for picture in CONSOLE_PICTURES:
+        for picture in pictures:
             await page.emulate_media(color_scheme=picture.scheme)
             await page.set_viewport_size({"width": picture.width, "height": picture.height})
             await page.goto(address + picture.path)
@@ -104,5 +107,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("address", nargs="?", default="http://127.0.0.1:8000", help="where the bookshop is served")
     parser.add_argument("--console", help="the address that gatepost console has printed")
+    parser.add_argument("--empty", help="the same, of a server that nobody has asked for anything")
+    parser.add_argument("--only", default="", help="take those pictures of the console whose name this is part of")
     options = parser.parse_args()
-    asyncio.run(take_all(options.address) if options.console is None else take_console(options.console))
+    if once := options.console or options.empty:
+        chosen = CONSOLE_PICTURES if options.console else EMPTY_PICTURES
+        asyncio.run(take_console(once, [each for each in chosen if options.only in each.name]))
+    else:
+        asyncio.run(take_all(options.address))

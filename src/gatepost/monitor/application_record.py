@@ -30,6 +30,10 @@ class ApplicationRecord:
         """`POST /api/orders`; the name of an operation that is not known."""
         return self._routes.get(operation, operation)
 
+    def knows(self, operation: str) -> bool:
+        """Whether the application has it."""
+        return operation in self._routes
+
     def _note(self, reported: ApplicationReported) -> None:
         if reported.release != self._known.release:
             self._statements.forget(reported.at - START_SECONDS)

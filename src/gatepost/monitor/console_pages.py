@@ -95,5 +95,6 @@ class ConsolePages:
                 "how": request.access,
                 "instance": self._monitored.instance,
                 "environment": self._monitored.settings.server.environment,
+                "port": self._monitored.port,
             },
         )

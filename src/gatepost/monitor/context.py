@@ -33,7 +33,7 @@ class Monitored:
     `release` is that of the start until workers report theirs: at SIGHUP they may load another. `buckets` are those of
     the rate limits that the workers keep on this machine. `admin_address` is where its admin listener can be reached
     from other machines; None where it is a socket alone.
-    `reference` names the application, as `MODULE:ATTRIBUTE`; None for that of the folder.
+    `reference` names the application, as `MODULE:ATTRIBUTE`; None for that of the folder. `port` is that of the API.
     `started_at` (seconds since the epoch) tells its counters from those of the server before.
     """
 
@@ -47,6 +47,7 @@ class Monitored:
     files: RecordFiles
     admin_address: str | None = None
     reference: str | None = None
+    port: int | None = None
     started_at: float = field(default_factory=time.time)
 
 

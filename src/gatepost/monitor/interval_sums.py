@@ -54,6 +54,7 @@ class IntervalSums(Generic[S]):
         self._kept_max = kept_max
         self._kept: OrderedDict[tuple[float, float], S | None] = OrderedDict()
         self._lock = threading.Lock()
+        self._making = threading.Lock()
         self._newest = 0.0
 
     def between(self, since: float, until: float, lengths: Sequence[int]) -> Iterator[tuple[float, S]]:
@@ -107,11 +108,9 @@ class IntervalSums(Generic[S]):
         starts = [begin + number * lengths[0] for number in range(round((end - begin) / lengths[0]))]
         if len(starts) == 1:
             return self._of(begin, lengths[0], lengths)
-        with self._lock:
-            newest = self._newest
-            if (begin, end) in self._kept:
-                self._kept.move_to_end((begin, end))
-                return self._kept[begin, end]
+        if (kept := self._find(begin, end)) is not None:
+            return kept[0]
+        newest = self._newest
         parts = [part for at in starts if (part := self._of(at, lengths[0], lengths)) is not None]
         sums = self._together(parts)
         self._keep(begin, end, sums, newest)
@@ -129,12 +128,24 @@ class IntervalSums(Generic[S]):
         return since
 
     def _of(self, begin: float, length: int, lengths: Sequence[int]) -> S | None:
+        if (kept := self._find(begin, begin + length)) is not None:
+            return kept[0]
+        with self._making:  # who asks for the same meanwhile waits for it
+            kept = self._find(begin, begin + length)
+            return self._added_up(begin, length, lengths) if kept is None else kept[0]
+
+    def _find(self, begin: float, end: float) -> "tuple[S | None] | None":
+        """What is kept of a while: there may be nothing in it."""
+        with self._lock:
+            if (begin, end) not in self._kept:
+                return None
+            self._kept.move_to_end((begin, end))
+            return (self._kept[begin, end],)
+
+    def _added_up(self, begin: float, length: int, lengths: Sequence[int]) -> S | None:
         end = begin + length
         with self._lock:
             newest = self._newest
-            if (begin, end) in self._kept:
-                self._kept.move_to_end((begin, end))
-                return self._kept[begin, end]
             shorter = next((each for each in lengths if each < length), length)
             parts = ((begin + offset, begin + offset + shorter) for offset in range(0, length, shorter))
             known = [(start, self._kept[start, stop]) for start, stop in parts if (start, stop) in self._kept]

@@ -7,6 +7,7 @@ none is made or read until that is a day ago.
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -19,11 +20,13 @@ from gatepost.records.steps import Step, merged
 LONGER_SECONDS = 300
 SLOT_BYTES = 16_384
 PAUSE_SECONDS = 10.0
+PAUSE_SHARE = 9
+"""After one was made, the next is waited for so many times as long as that took: a tenth of a core at most."""
 
 
 class LongerSteps:
-    """Makes them, one at most every PAUSE_SECONDS, and has them for pages, in their threads. They are kept in `slots`;
-    the number of a step is that of its interval since the epoch."""
+    """Makes them, and has them for pages, in their threads. They are kept in `slots`; the number of a step is that of
+    its interval since the epoch."""
 
     def __init__(self, history: HistoryRing, slots: StepSlots) -> None:
         self._history = history
@@ -33,11 +36,12 @@ class LongerSteps:
 
     async def run(self) -> None:
         """Make what is missing, without end: in a daemon thread, which does not delay the end of the monitor."""
+        loop = asyncio.get_running_loop()
         while True:
-            done, loop = asyncio.Event(), asyncio.get_running_loop()
-            threading.Thread(target=self._work, args=[loop, done], name="gatepost-longer-steps", daemon=True).start()
-            await done.wait()
-            await asyncio.sleep(PAUSE_SECONDS)
+            made: asyncio.Future[float | None] = loop.create_future()
+            threading.Thread(target=self._work, args=[loop, made], name="gatepost-longer-steps", daemon=True).start()
+            seconds = await made
+            await asyncio.sleep(PAUSE_SECONDS if seconds is None else min(PAUSE_SECONDS, PAUSE_SHARE * seconds))
 
     def find(self, begin: float) -> OpenedStep | None:
         """That of the interval that begins at this moment, a multiple of LONGER_SECONDS. Its length is the time that it
@@ -84,9 +88,16 @@ class LongerSteps:
         step = replace(merged(steps), since=begin, until=begin + covered)
         return self._slots.put(KeptStep(number, begin, end, fitted(step, self._slots.data_bytes_max)))
 
-    def _work(self, loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:
+    def _work(self, loop: asyncio.AbstractEventLoop, made: "asyncio.Future[float | None]") -> None:
+        """Make one, and say how long that took; None where none is missing."""
+        began, has_made = time.monotonic(), False
         try:
-            self.make_next()
+            has_made = self.make_next()
         finally:
             with suppress(RuntimeError):  # the loop may have ended
-                loop.call_soon_threadsafe(done.set)
+                loop.call_soon_threadsafe(_tell, made, time.monotonic() - began if has_made else None)
+
+
+def _tell(made: "asyncio.Future[float | None]", seconds: float | None) -> None:
+    if not made.done():
+        made.set_result(seconds)

@@ -142,7 +142,7 @@ def make_parts(context: MonitorContext) -> MonitorParts:
     AlertPages(context, alerts)
     statements = OperationStatements(context)
     application = ApplicationRecord(context, statements)
-    OperationPage(context, statements)
+    OperationPage(context, statements, application.knows)
     incidents = IncidentRecords(context, history, application.route_of)
     ConsolePages(context)
     HistoryPage(context, history)

@@ -1,6 +1,7 @@
 """`/operations/NAME` of the admin listener: what one operation costs, how long its requests took, what was responded,
 and the SQL that it has run."""
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import asdict
@@ -9,21 +10,25 @@ from gatepost.metrics.exposition import sums
 from gatepost.metrics.families import FAILURES, REQUEST_REFUSALS
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.operation_statements import OperationStatements
-from gatepost.monitor.operations import operations_in
+from gatepost.monitor.operations import operations_in, without_requests
 from gatepost.monitor.page_table import Page, Request, json_page
-from gatepost.monitor.request_sums import NAMES, sums_of_counts
+from gatepost.monitor.request_sums import NAMES, RequestSums, sums_of_counts
 
 
 class OperationPage:
-    """Serves it, for operations that have been asked for since the server began."""
+    """Serves it, for operations that have been asked for since the server began, and those that the application
+    `knows`."""
 
-    def __init__(self, context: MonitorContext, statements: OperationStatements) -> None:
+    def __init__(self, context: MonitorContext, statements: OperationStatements, knows: Callable[[str], bool]) -> None:
         self._memory = context.monitored.memory
         self._statements = statements
+        self._knows = knows
         context.pages.add("GET", "/operations/", self._page)
 
     def _page(self, request: Request) -> Page:
         found = {each.operation: each for each in operations_in(self._memory)}
+        if request.name not in found and self._knows(request.name):
+            found[request.name] = without_requests(request.name)
         if request.name not in found:
             detail = f"No operation {request.name!r} has been asked for."
             return json_page(404, {"detail": detail, "operations": sorted(found)})
@@ -34,7 +39,7 @@ class OperationPage:
         shown["statements"] = [{"name": name, "sql": texts} for name, texts in statements.items()]
         with self._memory.regions() as regions:
             counted = sums(regions, {*NAMES, FAILURES.name, REQUEST_REFUSALS.name})
-        requests = sums_of_counts(counted)[request.name]
+        requests = sums_of_counts(counted).get(request.name) or RequestSums()
         shown["buckets"] = [{"le": edge, "count": count} for edge, count in requests.durations]
         shown["statuses"] = dict(sorted(requests.classes.items()))
         shown["codes"] = {

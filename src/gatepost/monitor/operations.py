@@ -49,6 +49,11 @@ def operations_in(memory: MetricsMemory) -> list[OperationFigures]:
     return sorted(figures, key=lambda each: -each.seconds_total)
 
 
+def without_requests(operation: str) -> OperationFigures:
+    """One that nobody has asked for yet."""
+    return _figures(operation, RequestSums(), 1.0, ())
+
+
 def _figures(
     operation: str, found: RequestSums, total_seconds: float, slowest: Sequence[SlowRequest]
 ) -> OperationFigures:

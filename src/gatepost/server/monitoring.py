@@ -102,6 +102,7 @@ def make_monitoring(settings: Settings, port: int, reference: str | None = None)
         files=_record_files(settings, instance),
         admin_address=None if address is None else _address(reached_at(address[0]), listeners[-1].getsockname()[1]),
         reference=reference,
+        port=port,
     )
     return Monitoring(shared, Monitor(monitored, listeners, token), listeners, said)
 

@@ -128,7 +128,13 @@ def test_data_is_shortened_for_who_asks_for_that_and_says_so(client: httpx.Clien
 def test_everyone_who_reaches_the_socket_may_write(client: httpx.Client) -> None:
     session = client.get("/console/api/session").json()
     assert session.pop("name").startswith("uid ")
-    assert session == {"may_write": True, "how": "socket", "instance": "shop:8000", "environment": "development"}
+    assert session == {
+        "may_write": True,
+        "how": "socket",
+        "instance": "shop:8000",
+        "environment": "development",
+        "port": None,
+    }
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

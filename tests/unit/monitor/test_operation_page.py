@@ -35,7 +35,7 @@ class Context:
 def test_an_operation_has_its_own_buckets_statuses_and_codes() -> None:
     context: Any = Context()
     texts: Any = Texts()
-    OperationPage(context, texts)
+    OperationPage(context, texts, {"books.create"}.__contains__)
     region = context.memory.take()
     for status, seconds in (("2xx", 0.01), ("2xx", 0.01), ("4xx", 0.02), ("5xx", 500.0)):
         region.observe(region.place(REQUEST_SECONDS, ("books.list", status)), seconds)
@@ -50,12 +50,14 @@ def test_an_operation_has_its_own_buckets_statuses_and_codes() -> None:
     assert shown["codes"] == {"database_timeout": 1, "unknown_parameter": 1}
     assert shown["count"] == sum(each["count"] for each in shown["buckets"])
     assert context.pages.find(Request("GET", "/operations/planets", "", b"", "uid 0")).status == 404
+    unused = msgspec.json.decode(context.pages.find(Request("GET", "/operations/books.create", "", b"", "uid 0")).body)
+    assert (unused["count"], unused["statements"], unused["buckets"], unused["codes"]) == (0, [], [], {})
 
 
 def test_an_endpoint_that_waited_for_the_database_has_the_statements_of_services() -> None:
     context: Any = Context()
     texts: Any = Texts()
-    OperationPage(context, texts)
+    OperationPage(context, texts, {"books.create"}.__contains__)
     region = context.memory.take()
     for name in ("checkout.check_out", "checkout.quote"):
         region.observe(region.place(REQUEST_SECONDS, (name, "2xx")), 0.01)

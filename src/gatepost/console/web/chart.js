@@ -97,6 +97,13 @@ function logRange(min, max, limit) {
   return high / low >= 10 ? [low, high] : [low / Math.sqrt(10 / (high / low)), high * Math.sqrt(10 / (high / low))];
 }
 
+/** The points that no line goes to: without neighbours they would not be seen. */
+function lonely(plot, index) {
+  const values = plot.data[index];
+  const isGap = (value) => value === null || value === undefined;
+  return values.flatMap((value, each) => (!isGap(value) && isGap(values[each - 1]) && isGap(values[each + 1]) ? [each] : []));
+}
+
 function optionsOf({ series, format, height, limit, span, most, isLog }, width, { afterDraw, ...hooks }) {
   return {
     width,
@@ -148,7 +155,7 @@ function optionsOf({ series, format, height, limit, span, most, isLog }, width, 
         width: weight,
         dash: DASHES[dash],
         cap: dash === "dotted" ? "round" : "butt",
-        points: { show: false },
+        points: { show: false, size: 5, filter: lonely, fill: () => ink(tone) },
         spanGaps: false,
       })),
     ],

@@ -112,7 +112,7 @@ function Silences({ data }) {
   const rows = data?.silences ?? [];
   return html`<section class="section" aria-labelledby="silences">
     <div class="section-head"><h2 id="silences">Silences</h2></div>
-    ${data && !rows.length && html`<p class="quiet">None.</p>`}
+    ${data && !rows.length && html`<p class="quiet">None. An alert that fires can be silenced for a while.</p>`}
     <ul class="events">${rows.map((each) => html`<li><span></span><${Moment} at=${each.until} /><span><b>${visible(each.name)}</b> until then: ${visible(each.reason)} <span class="quiet">${visible(each.by)}</span></span></li>`)}</ul>
   </section>`;
 }

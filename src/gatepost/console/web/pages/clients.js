@@ -9,6 +9,7 @@ import { useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
 import { Bar, Table } from "../table.js";
 import { Act } from "../act.js";
+import { FillWith } from "../first_requests.js";
 import { hiddenAddress, hiddenUser, isRevealed, Reveal } from "../reveal.js";
 
 const KINDS = [
@@ -36,7 +37,7 @@ export default function Clients() {
     <div class="columns wide-left">
       <div>${data &&
       html`<${Table} label="Clients" rows=${rows} keyOf=${(row) => row.client} hrefOf=${(row) => toClient(by, row.client)} initial="-requests" isCurrent=${(row) => row.client === key}
-        empty=${html`<p><b>${by === "users" ? "No user has sent anything." : "No client has sent anything."}</b> The last ten to twenty minutes are counted.</p>`}
+        empty=${html`<${FillWith} asUser=${by === "users"}><b>${by === "users" ? "No user has sent anything." : "No client has sent anything."}</b> The last ten to twenty minutes are counted. ${by === "users" ? "With the token of a user:" : "A request:"}<//>`}
         columns=${[
           { key: "client", label: by === "users" ? "User" : by === "networks" ? "Network" : "Address", of: (row) => row.client, show: (row) => html`<code title=${isRevealed.value ? row.client : undefined}>${visible(isRevealed.value ? row.client : hidden(row.client, by))}</code>` },
           { key: "requests", label: "Requests", of: (row) => row.requests, show: (row) => html`<${Bar} share=${share(row.requests, all)} text=${number(row.requests)} />` },

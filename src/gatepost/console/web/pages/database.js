@@ -11,6 +11,7 @@ import { Bar, Table } from "../table.js";
 import { useTraffic } from "../range_traffic.js";
 import { Act } from "../act.js";
 import { Chart } from "../chart.js";
+import { FillWith } from "../first_requests.js";
 
 export default function Database() {
   const state = useData("state").data;
@@ -74,7 +75,7 @@ function Statements({ traffic, slow }) {
     <div class="section-head"><h2 id="statements">Statements</h2><span class="quiet">${traffic ? `of ${duration(traffic.window_seconds)}` : ""}</span></div>
     ${traffic &&
     html`<${Table} label="Statements" rows=${rows} keyOf=${(row) => row.statement} hrefOf=${(row) => toStatements(row.statement)} initial="-seconds" height=${0.4} isCurrent=${(row) => row.statement === chosen}
-      empty=${html`<p><b>No statement has run.</b> Those of this range are listed here, by the time that they took together.</p>`}
+      empty=${html`<${FillWith}><b>No statement has run.</b> Those of this range are listed here, by the time that they took together. A request that reads:<//>`}
       columns=${[
         { key: "statement", label: "Statement", of: (row) => row.statement, show: (row) => visible(row.statement) },
         { key: "seconds", label: "Time together", of: (row) => row.seconds_total, show: (row) => html`<${Bar} share=${share(row.seconds_total, all)} text=${duration(row.seconds_total)} />` },

@@ -11,6 +11,7 @@ import { Bar, Table } from "../table.js";
 import { useTraffic } from "../range_traffic.js";
 import { Act } from "../act.js";
 import { Traceback } from "../traceback.js";
+import { FillWith } from "../first_requests.js";
 
 export default function Errors() {
   const { name, query } = place.value;
@@ -43,7 +44,7 @@ function Groups() {
       ${hidden > 0 && html`<button type="button" class="chip" aria-pressed=${resolved ? "true" : "false"} onClick=${() => change({ resolved: resolved ? undefined : "1" })}>resolved too (${hidden})</button>`}
     </div>
     ${data && !all.length && html`<div class="empty"><p><b>No unexpected error.</b> An exception that no code expects is answered with a bland 500, and listed here with its traceback.</p>
-      <p>Refusals, such as 404 and 422, are <a href=${to("errors", "", { tab: "refusals" })}>beside</a>.</p></div>`}
+      <p>What was refused, such as with 404 and 422, is in <a href=${to("errors", "", { tab: "refusals" })}>the other tab</a>.</p></div>`}
     ${data && all.length > 0 && !shown.length && html`<p class="empty">None of the ${number(all.length)} groups is open and has “${filter}” in it.</p>`}
     <ul class="groups">${shown.slice(0, 200).map((group) => html`<${Card} key=${group.id} group=${group} />`)}</ul>
     ${shown.length > 200 && html`<p class="quiet">The last 200 of ${number(shown.length)}: filter for others.</p>`}
@@ -126,7 +127,7 @@ function Refusals() {
     ${data &&
     html`<p class="quiet">Of ${duration(data.window_seconds)}: ${counted(all, "refusal")}, ${percent(share(all, data.requests) ?? 0)} of ${number(data.requests)} requests.</p>
       <${Table} label="Refusals by code" rows=${rows} keyOf=${(row) => row.code} hrefOf=${(row) => toCode(row.code)} initial="-count" isCurrent=${(row) => row.code === code}
-        empty=${html`<p><b>Nothing was refused.</b> Every refusal has a stable code; this counts them.</p>`}
+        empty=${html`<${FillWith} query="?nope=1"><b>Nothing was refused.</b> Every refusal has a stable code, and this counts them. One that is refused:<//>`}
         columns=${[
           { key: "code", label: "Code", of: (row) => row.code, show: (row) => html`<code>${visible(row.code)}</code>` },
           { key: "count", label: "Times", align: "right", of: (row) => row.count, show: (row) => number(row.count) },

@@ -7,6 +7,7 @@ import { toError, toOperation, toRequest } from "../links.js";
 import { BASE, change, instance, isLive, place, range } from "../store.js";
 import { commandOf, useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
+import { FillWith } from "../first_requests.js";
 import { hiddenAddress, hiddenUser, isRevealed, Reveal } from "../reveal.js";
 import { LevelBars } from "../level_bars.js";
 
@@ -141,8 +142,9 @@ function Lines({ asked, since, until }) {
   return html`<section class="log" aria-label="Lines" ref=${top}>
     ${waiting.length > 0 && html`<button type="button" class="primary waiting" onClick=${showWaiting}>${waiting.length} new</button>`}
     ${wrong && html`<p class="empty">${wordsOf(wrong)}</p>`}
-    ${lines && !lines.length && !wrong && html`<p class="empty">${isFiltered ? "No line of this range matches." : "No line in this range."}
-      ${isFiltered && html` <button type="button" class="small" onClick=${() => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])))}>Without filters</button>`}</p>`}
+    ${lines && !lines.length && !wrong && !isFiltered && html`<${FillWith}>No line in this range. Each request leaves one:<//>`}
+    ${lines && !lines.length && !wrong && isFiltered && html`<p class="empty">No line of this range matches.
+      <button type="button" class="small" onClick=${() => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])))}>Without filters</button></p>`}
     <ol>${lines?.map((line) => html`<${Line} key=${keyOf(line)} line=${line} />`)}</ol>
     ${before && html`<p><button type="button" disabled=${isBusy} onClick=${older}>Older lines</button></p>`}
     ${lines?.length > 0 && html`<p class="quiet"><a href=${`${BASE}/api/${query({ count: 1000 })}`} download="gatepost.json">These lines as JSON</a></p>`}

@@ -12,12 +12,13 @@ import { Linked } from "../state_line.js";
 import { Sparkline } from "../spark.js";
 import { LatencyChart, RequestsChart } from "../request_charts.js";
 import { saturationOf, saturationAt } from "../saturation.js";
-import { FirstRequests } from "../first_requests.js";
+import { FirstRequests, isProbe } from "../first_requests.js";
 
 const CHANGES_SHOWN = 5;
 const WRONG_SHOWN = 4;
 const YOUNG_SECONDS = 7_200;
 const YOUNG_STEPS = 12;
+const FEW_REQUESTS = 500;
 
 export default function Now() {
   const state = useData("state").data;
@@ -27,7 +28,7 @@ export default function Now() {
   const day = useDay();
   const history = useRangeHistory().data;
   useCopies({ path: "state", command: "gatepost top" });
-  const isNew = state && !state.requests && history && !history.steps.some((step) => step.requests) && !state.problems.length;
+  const isNew = useIsNew(state, history, application);
   return html`
     <${PageHead} title="Now" />
     <${Tiles} state=${state} day=${day} alerts=${alerts} />
@@ -42,6 +43,16 @@ export default function Now() {
           <${LatencyChart} history=${history} changes=${changes} height=${172} />
         </div>`}
   `;
+}
+
+/** Whether nobody but a load balancer has asked for anything yet. */
+function useIsNew(state, history, application) {
+  const requests = history?.steps.reduce((sum, step) => sum + step.requests, 0);
+  const mayBe = state && !state.problems.length && application && requests < FEW_REQUESTS;
+  const known = useData(mayBe ? "operations" : undefined, { every: 15 }).data?.operations;
+  if (!mayBe || !known) return false;
+  const routes = new Map(application.operations.map((each) => [each.operation, each]));
+  return known.every((each) => isProbe(routes.get(each.operation)));
 }
 
 /** Today and yesterday in steps of ten minutes; of a server that is younger than two hours, those in steps of one. */

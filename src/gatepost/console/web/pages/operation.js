@@ -10,6 +10,7 @@ import { PageHead } from "../frame.js";
 import { Bar, Table } from "../table.js";
 import { LatencyChart, RequestsChart } from "../request_charts.js";
 import { Histogram } from "../histogram.js";
+import { FillWith } from "../first_requests.js";
 import { useTraffic } from "../range_traffic.js";
 
 const NONE = { requests: 0, errors: 0, refusals: 0, seconds: {}, seconds_total: 0, share_of_time: 0, database_seconds: 0, bytes: 0 };
@@ -34,7 +35,7 @@ export default function Operation({ name }) {
     </div>
     <div class="columns block">
       <${Declared} route=${route} name=${name} />
-      <${Distribution} of=${traffic?.of_operation} />
+      <${Distribution} of=${traffic?.of_operation} route=${route} />
     </div>
     <div class="columns block">
       <${Statements} traffic=${traffic} texts=${own.data?.statements ?? []} name=${name} />
@@ -74,10 +75,12 @@ function Declared({ route, name }) {
   </section>`;
 }
 
-function Distribution({ of }) {
+function Distribution({ of, route }) {
+  const isEmpty = of && !of.histogram.length;
   return html`<section class="section" aria-labelledby="histogram">
     <div class="section-head"><h2 id="histogram">How long</h2><span class="quiet">requests by their duration</span></div>
-    ${of && html`<${Histogram} buckets=${of.histogram} />`}
+    ${of && !isEmpty && html`<${Histogram} buckets=${of.histogram} />`}
+    ${isEmpty && (route ? html`<${FillWith} route=${route}>No request in this range. Send one, and this page fills:<//>` : html`<p class="quiet">No request in this range.</p>`)}
   </section>`;
 }
 

@@ -12,7 +12,7 @@ import { RequestsChart } from "../request_charts.js";
 import { HeatMap } from "../heat.js";
 import { LatencyStrip } from "../latency_strip.js";
 import { useTraffic } from "../range_traffic.js";
-import { FirstRequests } from "../first_requests.js";
+import { FirstRequests, isProbe } from "../first_requests.js";
 import Operation from "./operation.js";
 
 export default function Traffic() {
@@ -48,8 +48,9 @@ function Operations() {
       (operations.length
         ? html`<${Table} label="Operations" rows=${rows} columns=${columnsOf(routes, slowest, covered)} keyOf=${(row) => row.operation}
             hrefOf=${(row) => toOperation(row.operation)} initial="-share" height=${0.6} empty=${html`<p>No operation has “${filter}” in its route.</p>`} />`
-        : html`<${FirstRequests} application=${application} />`)}
+        : null)}
     </section>
+    ${operations?.every((each) => isProbe(routes.get(each.operation))) && application && html`<div class="block"><${FirstRequests} application=${application} /></div>`}
   `;
 }
 
