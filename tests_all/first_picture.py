@@ -6,7 +6,7 @@ import asyncio
 import os
 import statistics
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ async def first_picture_ms(page: Page) -> float:
 
 
 @asynccontextmanager
-async def visited(browser: Browser, address: str, cookies: list[Any]) -> AsyncIterator[Page]:
+async def visited(browser: Browser, address: str, cookies: list[Any]) -> AsyncGenerator[Page]:
     """The console in a browser that has nothing of it yet but its cookie."""
     context = await browser.new_context(viewport={"width": 1280, "height": 800})
     await context.add_cookies(cookies)

@@ -159,8 +159,16 @@ async def test_a_page_is_accessible_fits_and_breaks_no_policy(
     assert await found.page.evaluate("document.documentElement.scrollWidth") <= width
     assert found.complaints == []
     assert await violations(found.page, axe) == []
+    for shapes in await found.page.evaluate(SHAPES):
+        assert len(set(shapes)) == len(shapes)
     await context.close()
 
+
+# Of each chart, what its series look like without any colour.
+SHAPES = """
+[...document.querySelectorAll("ul.series")].map((list) => [...list.querySelectorAll("svg")].map(
+    (each) => each.outerHTML.replace(/ (stroke|fill|class|style)="[^"]*"/g, "")))
+"""
 
 SHIFTS = """
 new Promise((resolve) => {

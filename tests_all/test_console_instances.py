@@ -6,6 +6,7 @@ import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -155,6 +156,7 @@ async def test_the_admin_port_asks_a_browser_for_the_token_once(
         await page.locator(".state.ok, .state.degraded").wait_for()
         assert page.url == f"{address}/console/traffic?range=15m"
         assert TOKEN not in await page.content() + await page.evaluate("document.cookie")
+        cookie: Any
         [cookie] = await context.cookies()
         assert (cookie["path"], cookie["httpOnly"], cookie["sameSite"]) == ("/console", True, "Strict")
         assert TOKEN not in cookie["value"]

@@ -375,7 +375,7 @@ class AdminSettings:
     bind: str | None = setting(
         "GATEPOST_ADMIN_BIND",
         None,
-        "host:port at which the admin listener is reached as well; every request there needs the token",
+        "host:port at which the admin listener is reached as well; whatever it says of the server needs the token",
     )
     token: str | None = setting(
         "GATEPOST_ADMIN_TOKEN",

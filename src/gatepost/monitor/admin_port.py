@@ -22,7 +22,10 @@ from gatepost.monitor.browser_sessions import LIFETIME_SECONDS, BrowserSessions,
 from gatepost.monitor.console_file_pages import is_of_console
 from gatepost.monitor.page_table import Access, Page, json_page
 
-COOKIE = "gatepost-admin"
+COOKIE = "gatepost-admin-"
+"""What the name begins with: cookies are those of a host, whatever the port, so that it ends with the port that the
+browser asks, which may be forwarded."""
+
 _OWN_SITE = {"same-origin", "none"}
 _SAFE = {"GET", "HEAD"}
 _NOBODY = {"name": None, "may_write": False, "how": "none", "wants": "token"}
@@ -88,22 +91,27 @@ class AdminPort(AdminServer):
         secret = self._sessions.begin(name)
         self._events.emit(ConsoleOpened(name, arrived.address))
         page = json_page(200, {"name": name, "may_write": True, "how": "browser"})
-        return page._replace(headers={"set-cookie": _cookie(secret, LIFETIME_SECONDS)})
+        return page._replace(headers={"set-cookie": _cookie(arrived.headers, secret, LIFETIME_SECONDS)})
 
     def _signed_out(self, arrived: Arrived) -> Page:
         if arrived.method != "DELETE":
             return json_page(405, {"detail": f"{SESSION} takes POST, DELETE."})
         self._sessions.end(_cookie_of(arrived.headers))
-        return Page(204, TEXT, b"", {"set-cookie": _cookie("", 0)})
+        return Page(204, TEXT, b"", {"set-cookie": _cookie(arrived.headers, "", 0)})
 
 
-def _cookie(value: str, seconds: float) -> str:
-    return f"{COOKIE}={value}; Path={ROOT}; Max-Age={seconds:.0f}; HttpOnly; SameSite=Strict"
+def _cookie_name(headers: Message) -> str:
+    port = headers.get("host", "").rpartition(":")[2]
+    return f"{COOKIE}{port if port.isascii() and port.isdecimal() else 80}"
+
+
+def _cookie(headers: Message, value: str, seconds: float) -> str:
+    return f"{_cookie_name(headers)}={value}; Path={ROOT}; Max-Age={seconds:.0f}; HttpOnly; SameSite=Strict"
 
 
 def _cookie_of(headers: Message) -> str:
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        found = SimpleCookie(headers.get("cookie", "")).get(_cookie_name(headers))
     except CookieError:
         return ""
     return "" if found is None else found.value

@@ -74,7 +74,9 @@ def test_the_token_is_entered_once_and_opens_the_console_alone(port: Port, brows
     opened = entered(port, browser)
     assert (opened.status_code, opened.json()) == (200, {"name": "Ada", "may_write": True, "how": "browser"})
     cookie = opened.headers["set-cookie"]
-    assert re.fullmatch(r"gatepost-admin=[\w-]{43}; Path=/console; Max-Age=28800; HttpOnly; SameSite=Strict", cookie)
+    assert re.fullmatch(
+        r"gatepost-admin-\d+=[\w-]{43}; Path=/console; Max-Age=28800; HttpOnly; SameSite=Strict", cookie
+    )
     assert TOKEN not in cookie
     expected = {"operator": "Ada, by the token, from 127.0.0.1", "access": "browser"}
     assert browser.get("/console/api/state").json() == expected
@@ -149,7 +151,7 @@ def test_signing_out_ends_the_session_also_where_the_cookie_was_copied(port: Por
     copied = entered(port, browser).headers["set-cookie"].partition(";")[0]
     out = browser.delete("/console/session", headers={"origin": port.origin})
     assert (out.status_code, "Max-Age=0" in out.headers["set-cookie"]) == (204, True)
-    for cookie in (copied, "gatepost-admin=", "gatepost-admin=x; ;=\x01", "other=1"):
+    for cookie in (copied, "gatepost-admin-80=", "gatepost-admin-80=x; ;=\x01", "other=1"):
         assert browser.get("/console/api/state", headers={"cookie": cookie}).status_code == 401
 
 

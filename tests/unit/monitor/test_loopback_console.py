@@ -173,7 +173,10 @@ def test_a_connection_serves_one_request_after_the_other_unless_one_is_malformed
     cookie = "; ".join(f"{each.name}={each.value}" for each in browser.cookies.jar)
     host = console.origin.removeprefix("http://")
     head = f"Host: {host}\r\nCookie: {cookie}\r\n"
-    with socket.create_connection(host.split(":")) as connection, connection.makefile("rb") as responses:
+    with (
+        socket.create_connection(("127.0.0.1", int(host.partition(":")[2]))) as connection,
+        connection.makefile("rb") as responses,
+    ):
         for path in ("/console/api/state", "/console/api/logs"):
             connection.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
             status, headers, body = read_response(responses)
@@ -196,7 +199,10 @@ def read_response(responses: BinaryIO) -> tuple[int, Message, bytes]:
 def test_bytes_that_no_target_may_have_are_answered(console: Console, browser: httpx.Client, target: str) -> None:
     cookie = "; ".join(f"{each.name}={each.value}" for each in browser.cookies.jar)
     host = console.origin.removeprefix("http://")
-    with socket.create_connection(host.split(":")) as connection, connection.makefile("rb") as responses:
+    with (
+        socket.create_connection(("127.0.0.1", int(host.partition(":")[2]))) as connection,
+        connection.makefile("rb") as responses,
+    ):
         connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n\r\n".encode("latin-1"))
         status, _, _ = read_response(responses)
     assert status == (418 if target.startswith("/console") else 404)
