@@ -56,11 +56,10 @@ async def test_a_promoted_standby_takes_over(tmp_path: Path) -> None:
 
 async def until_a_changed_user_is_noticed(site: Site, instance: Instance, token: str) -> None:
     """The listener hears of the user at the server that is the primary now."""
-    headers = {"authorization": f"Bearer {token}"}
-    assert (await instance.get("/api/pages", headers)).status == 200
+    assert (await instance.get("/api/pages", token=token)).status == 200
     await site.primary.execute("UPDATE users SET is_active = false")
     deadline = time.monotonic() + 30
-    while (status := (await instance.get("/api/pages", headers)).status) == 200:
+    while (status := (await instance.get("/api/pages", token=token)).status) == 200:
         assert time.monotonic() < deadline
     assert status == 401
 

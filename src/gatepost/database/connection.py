@@ -41,12 +41,24 @@ class PooledConnection:
 
     `needs_reset` is set where a service may have left something on it: the pool undoes that before it is lent again.
     `writer` is the task that has sent a COMMIT, or an autocommitted write, until its reply is read.
+    `is_unconfirmed` is set where a commit was not confirmed by a standby: its outcome is unknown.
     `is_old` is set while it is lent, where another one has taken its place; `aging` is the timer of that.
     `holder` is on whose behalf it is lent, or was lent last. `check` raises the refusal of a statement,
     which it gets with the bare connection. `measure` takes what was sent over it; None where nobody measures.
     """
 
-    __slots__ = ("_check", "aging", "holder", "is_old", "needs_reset", "orm", "prepared", "raw", "writer")
+    __slots__ = (
+        "_check",
+        "aging",
+        "holder",
+        "is_old",
+        "is_unconfirmed",
+        "needs_reset",
+        "orm",
+        "prepared",
+        "raw",
+        "writer",
+    )
 
     def __init__(self, raw: RawConnection, check: Check) -> None:
         self.raw = raw
@@ -56,8 +68,14 @@ class PooledConnection:
         self.orm: Any = None
         self.needs_reset = False
         self.is_old = False
+        self.is_unconfirmed = False
         self.aging: asyncio.TimerHandle | None = None
         self.writer: asyncio.Task[Any] | None = None
+
+    def note_unconfirmed(self) -> None:
+        """A commit was not confirmed by the standby that it waited for."""
+        # The pool looks at what has to be reset, so requests pay for no other flag.
+        self.is_unconfirmed = self.needs_reset = True
 
     @property
     def measure(self) -> "Measure | None":

@@ -154,6 +154,8 @@ class Pool:
             # `release` would have to look at goes through it.
             if connection.needs_reset or self.waiting or self.is_strict:
                 self.release(connection)
+                if connection.is_unconfirmed:
+                    raise outcome_unknown()
             else:
                 self.idle.append(connection)
             if measure is not None:
@@ -260,7 +262,7 @@ class Pool:
     def release(self, connection: PooledConnection) -> None:
         """Give a connection back. One that is closed is dropped; one still in a transaction is rolled back."""
         raw = connection.raw
-        if raw.is_closed():
+        if raw.is_closed() or connection.is_unconfirmed:
             self.discard(connection)
         elif raw.is_in_transaction():
             self.recover(connection)
@@ -370,6 +372,7 @@ class Pool:
         self._ages.begin(connection)
         self._deadlines.start()
         raw.add_termination_listener(lambda _raw: self._drop(connection))
+        raw.on_unconfirmed = connection.note_unconfirmed  # type: ignore[attr-defined]
         self.reachability.note_success(len(self.open))
         self.put_back(connection)
 

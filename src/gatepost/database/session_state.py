@@ -27,12 +27,20 @@ go with RESET SESSION AUTHORIZATION. Statements that the driver has prepared sta
 `random()` unknown again after a `setseed()`."""
 
 
+WAIT_FOR_STANDBY = "SyncRepWaitForLSN"
+"""The function of PostgreSQL in which a commit waits for a standby."""
+
+
 class DriverConnection(asyncpg.Connection):  # pyright: ignore[reportMissingTypeArgument]
     """asyncpg's connection, with a reset that keeps prepared statements, and names for them that no other connection
     uses.
 
     `is_handed_out` is set once a service has it in its hands: from then on it is noted what the driver itself is told.
+    `on_unconfirmed` is called where a commit was not confirmed by the standby that it waited for: PostgreSQL warns of
+    that, and then replies as if all were well.
     """
+
+    on_unconfirmed: Callable[[], None] | None = None
 
     is_handed_out = False
     _is_altered = False
@@ -47,6 +55,12 @@ class DriverConnection(asyncpg.Connection):  # pyright: ignore[reportMissingType
         """The name of a statement, cursor or savepoint. asyncpg counts in each process from 1: on a backend that a
         pooler shares out, its names would mean statements of other processes, which would run instead of ours."""
         return f"__asyncpg_{prefix}_{self._token}_{next(self._numbers):x}__"
+
+    def _process_log_message(self, fields: dict[str, str], last_query: str) -> None:
+        """A warning or a notice, which comes before the reply of the statement."""
+        if fields.get("R") == WAIT_FOR_STANDBY and self.on_unconfirmed is not None:
+            self.on_unconfirmed()
+        super()._process_log_message(fields, last_query)  # type: ignore[misc]
 
     def get_reset_query(self) -> str:
         """What `reset` sends, after it has forgotten listeners."""

@@ -305,6 +305,8 @@ class Transaction:
             raise
         finally:
             self.connection.writer = None
+        if self.connection.is_unconfirmed:
+            raise outcome_unknown() if wrote else unavailable()
         self.is_committed = outcome == "COMMIT"
         if not self.is_committed and outcome != "ROLLBACK":
             # Only these two tags say what happened; who sends another is no PostgreSQL, or no longer in step with us.

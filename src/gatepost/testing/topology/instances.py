@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
+
+import msgspec
 
 from gatepost.errors import ConfigurationError
 from gatepost.testing.topology.http_client import HTTPConnection, HTTPResponse, NotSent
@@ -23,6 +24,7 @@ from gatepost.testing.topology.processes import (
 )
 
 PROBE_SECONDS = 2.0
+RESPONSE_SECONDS_MAX = 60.0
 
 
 class Instance:
@@ -84,11 +86,23 @@ class Instance:
         except (NotSent, OSError):
             return False
 
-    async def get(self, path: str, headers: Mapping[str, str] = {}) -> HTTPResponse:
-        """A GET on a connection of its own."""
+    async def get(self, path: str, *, token: str | None = None, seconds: float = PROBE_SECONDS) -> HTTPResponse:
+        """A GET on a connection of its own. Raises `NotSent` or `OSError` where there is no response in time."""
+        return await self._request("GET", path, token, None, seconds)
+
+    async def post(
+        self, path: str, body: object, *, token: str | None = None, seconds: float = RESPONSE_SECONDS_MAX
+    ) -> HTTPResponse:
+        """A POST of a JSON body, as `get`."""
+        return await self._request("POST", path, token, msgspec.json.encode(body), seconds)
+
+    async def _request(
+        self, method: str, path: str, token: str | None, content: bytes | None, seconds: float
+    ) -> HTTPResponse:
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
         connection = HTTPConnection(self.port)
         try:
-            return await connection.request("GET", path, dict(headers), None, seconds=PROBE_SECONDS)
+            return await connection.request(method, path, headers, content, seconds=seconds)
         finally:
             connection.close()
 
