@@ -240,6 +240,17 @@ def test_a_killed_instance_fails_no_read_and_repeats_no_write(shop: BalancedShop
     assert all(found[title] <= 1 for title in failed)
 
 
+def test_a_reload_of_haproxy_refuses_and_cuts_nothing_new(shop: BalancedShop) -> None:
+    with Traffic(shop.balancer.port, "/api/notes", clients=2, pause_seconds=PAUSE_SECONDS) as reads:
+        for _ in range(3):
+            count = reads.count
+            shop.balancer.reload()
+            wait_for(lambda count=count: reads.count > count + 20, "traffic of the new worker")
+    assert set(reads.responses["kept"]) == set(reads.responses["fresh"]) == {200}
+    # A kept connection may be closed while it is idle, as at any time.
+    assert reads.refused.total() == reads.cut["fresh"] == 0
+
+
 def test_without_an_instance_haproxy_responds_with_a_problem_document(shop: BalancedShop) -> None:
     for name in shop.instances:
         shop.kill(name)

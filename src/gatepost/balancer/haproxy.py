@@ -21,7 +21,7 @@ from gatepost.balancer.configuration import (
     write_configuration,
 )
 from gatepost.balancer.programs import find_haproxy
-from gatepost.embedded.processes import tied_to_us
+from gatepost.embedded.processes import ending_with_parent
 from gatepost.errors import ConfigurationError
 
 START_SECONDS_MAX = 20.0
@@ -100,7 +100,7 @@ class HAProxy:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=tied_to_us(signal.SIGTERM),  # noqa: PLW1509 - as in `embedded/processes.py`
+                preexec_fn=ending_with_parent(signal.SIGTERM),  # noqa: PLW1509 - as in `embedded/processes.py`
             )
         self._wait(self._takes_connections, "it does not take connections")
 

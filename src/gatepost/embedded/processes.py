@@ -29,12 +29,12 @@ def spawn(
     that lives as long. The process has its own session, so that Ctrl-C in a terminal reaches only us, and we
     stop it in order. Raises ConfigurationError when it cannot be started.
     """
-    tie_to_us = tied_to_us(death_signal)
+    end_with_parent = ending_with_parent(death_signal)
 
     def become() -> None:
         if account.changes:
             drop_privileges(account)
-        tie_to_us()  # last, because every change of user clears it
+        end_with_parent()  # last, because every change of user clears it
 
     try:
         return subprocess.Popen(  # noqa: S603 - our own program, no shell
@@ -55,7 +55,7 @@ def spawn(
         ) from error
 
 
-def tied_to_us(death_signal: signal.Signals) -> Callable[[], None]:
+def ending_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
     """For `preexec_fn`: the process gets the signal when the thread that started it ends, however it does (Linux)."""
     parent = os.getpid()
 

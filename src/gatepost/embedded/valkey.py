@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from gatepost.embedded.processes import tied_to_us
+from gatepost.embedded.processes import ending_with_parent
 from gatepost.errors import ConfigurationError
 
 START_SECONDS_MAX = 20.0
@@ -75,7 +75,7 @@ class EmbeddedValkey:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=tied_to_us(signal.SIGTERM),  # noqa: PLW1509 - as in `processes.py`
+            preexec_fn=ending_with_parent(signal.SIGTERM),  # noqa: PLW1509 - as in `processes.py`
         )
         self._process = process
         _write(process, "".join(f"{name} {value}\n" for name, value in settings.items()))
