@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from gatepost.backups.stores import BackupStore
+from gatepost.backups.wal_archive import FOLDER as WAL_FOLDER
 from gatepost.backups.wal_archive import damaged
 from gatepost.backups.wal_names import Segment
 from gatepost.errors import ConfigurationError
@@ -19,6 +20,9 @@ FOLDER = "backups"
 RECORD_FILE = "backup.json"
 BASE_FILE = "base.tar.zst"
 FORMAT = 1
+
+_WAL_LEFTOVER_SECONDS = 86_400
+"""PostgreSQL archives at any time."""
 
 _ID = re.compile(r"\d{8}T\d{6}Z")
 
@@ -105,7 +109,8 @@ class BackupRecords:
         unfinished = [key for key, names in found.items() if RECORD_FILE not in names and _ID.fullmatch(key)]
         for identifier in unfinished:
             self.delete(identifier)
-        self._store.remove_leftovers()
+        self._store.remove_leftovers(FOLDER, 0)
+        self._store.remove_leftovers(WAL_FOLDER, _WAL_LEFTOVER_SECONDS)
         return unfinished
 
     def unreadable(self) -> Sequence[ConfigurationError]:

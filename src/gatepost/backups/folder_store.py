@@ -16,7 +16,6 @@ from gatepost.backups.stores import READ_BYTES, StoredFile, checked
 from gatepost.errors import ConfigurationError
 
 _UNFINISHED = ".unfinished-"
-_LEFTOVER_SECONDS = 86_400
 
 
 class Unfinished(NamedTuple):
@@ -82,12 +81,13 @@ class FolderStore:
                 with contextlib.suppress(OSError):  # until it is empty
                     path.parent.rmdir()
 
-    def remove_leftovers(self) -> None:
-        before = time.time() - _LEFTOVER_SECONDS
-        for path in self._path.rglob(f"{_UNFINISHED}*"):
-            with contextlib.suppress(OSError):
-                if path.stat().st_mtime < before:
+    def remove_leftovers(self, folder: str, older_than_seconds: float) -> None:
+        before = time.time() - older_than_seconds
+        for path in [*(self._path / checked(folder)).rglob(f"{_UNFINISHED}*")]:
+            with contextlib.suppress(OSError):  # it became what it was to become
+                if path.stat().st_mtime <= before:
                     path.unlink()
+                    path.parent.rmdir()  # where nothing else is in it
 
     @contextlib.contextmanager
     def _unfinished(self, name: str) -> Generator["Unfinished"]:

@@ -112,7 +112,7 @@ class S3BackupStore:
             except FileNotFoundError:
                 return
 
-    def remove_leftovers(self) -> None:
+    def remove_leftovers(self, folder: str, older_than_seconds: float) -> None:
         """A lifecycle rule of the bucket does."""
 
     @contextmanager

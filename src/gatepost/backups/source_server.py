@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from asyncpg import exceptions as pg
+
 from gatepost.database.privileges import quoted
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.connections import opened
@@ -13,8 +15,9 @@ if TYPE_CHECKING:
     import asyncpg
 
 LOCATION = "GATEPOST_BACKUP_DATABASE_URL"
-ADVISORY_LOCK = 4_720_011_870_338
-"""The lock of whoever makes a backup; the number is Gatepost's own."""
+LOCK_SLOT = "gatepost_backup"
+"""The replication slot of whoever makes a backup. It keeps no WAL, and ends with its connection. It is of the server,
+where an advisory lock is of one database."""
 
 RECOVERY_SETTINGS = ("max_connections", "max_prepared_transactions", "max_locks_per_transaction", "max_wal_senders")
 VERSION_MIN = 14
@@ -40,6 +43,7 @@ SELECT
   clock_timestamp() AS now
 FROM pg_stat_archiver
 """
+_LOCK = "SELECT pg_create_physical_replication_slot($1, false, true)"
 _SIZE = "SELECT sum(pg_database_size(oid))::bigint FROM pg_database WHERE has_database_privilege(oid, 'CONNECT')"
 
 
@@ -111,12 +115,20 @@ class SourceServer:
 
     async def lock(self) -> None:
         """Be the only one who makes a backup, as long as the connection lives. Raises ConfigurationError."""
-        if not await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
+        try:
+            await self._connection.execute(_LOCK, LOCK_SLOT)
+        except pg.DuplicateObjectError:
             raise ConfigurationError(
-                "Another backup of this database is being made.",
+                "Another backup of this server is being made.",
                 location="gatepost backup create",
                 hint="Wait for it, or stop it.",
-            )
+            ) from None
+        except pg.PostgresError as error:
+            raise ConfigurationError(
+                f"A backup needs a replication slot for as long as it is made: {error}.",
+                location=LOCATION,
+                hint="Raise `max_replication_slots` of the server.",
+            ) from None
 
 
 @asynccontextmanager

@@ -53,8 +53,8 @@ class BackupStore(Protocol):
         """Remove a file, if it is there."""
         ...
 
-    def remove_leftovers(self) -> None:
-        """Remove what writers that were killed have left, and nobody sees."""
+    def remove_leftovers(self, folder: str, older_than_seconds: float) -> None:
+        """Remove what writers that were killed have left below a folder, and nobody sees, if it is so old."""
         ...
 
 

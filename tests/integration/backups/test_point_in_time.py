@@ -194,7 +194,10 @@ def test_an_interrupted_backup_is_not_listed_and_the_next_one_removes_it(history
     asyncio.run(interrupt())
     killed = source.folder / "backups" / "20300101T000000Z"
     killed.mkdir(mode=0o700)
-    (killed / "base.tar.zst").write_bytes(b"a part")
+    (killed / "base.tar.zst").write_bytes(b"all of it, without a record")
+    part = source.folder / "backups" / "20300101T000001Z" / ".unfinished-part"
+    part.parent.mkdir(mode=0o700)
+    part.write_bytes(b"a part")
     assert [item.record.id for item in list_backups(source.store).backups] == [history.first.id, history.second.id]
 
     assert BackupRecords(source.store).remove_unfinished() == ["20300101T000000Z"]
@@ -207,7 +210,7 @@ def test_one_backup_is_made_at_a_time(history: History) -> None:
             await other.lock()
             await create_backup(history.source.store, history.source.dsn, "", lambda _: None)
 
-    with pytest.raises(ConfigurationError, match="Another backup of this database is being made"):
+    with pytest.raises(ConfigurationError, match="Another backup of this server is being made"):
         asyncio.run(lock_and_create())
 
 
