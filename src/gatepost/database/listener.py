@@ -208,11 +208,13 @@ class Listener:
         return None if successor.cancelled() or successor.exception() is not None else successor.result()
 
     async def _ping(self, connection: RawConnection) -> None:
-        """See for a while that the database is there: readiness asks for no more."""
+        """See for a while that the database is there: readiness asks for no more. Then read the epoch."""
         examine_at = clock() + DOUBT_SECONDS
         while clock() < examine_at:
             await self._beat(connection, PING_SECONDS_MAX)
             await asyncio.sleep(PING_SECONDS)
+        async with asyncio.timeout(HEARTBEAT_TIMEOUT_SECONDS):
+            await self._database.read_epoch(connection)  # nothing is heard, so it is read again and again
 
     async def _beat(self, connection: RawConnection, seconds: float) -> None:
         async with asyncio.timeout(seconds):
@@ -229,7 +231,6 @@ class Listener:
 
     async def _is_beyond_doubt(self, connection: RawConnection) -> bool:
         async with asyncio.timeout(HEARTBEAT_TIMEOUT_SECONDS):
-            await self._database.read_epoch(connection)  # where nothing can be heard, it is read again and again
             doubt = await doubt_of(connection, self._check)
         self.heartbeat.record()
         if doubt is not None and doubt != self._doubt:
