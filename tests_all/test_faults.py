@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from faults import APP, DISK_FAULTS, FAULTS, PATH, TITLES, Fault
 
+from gatepost.errors import ConfigurationError
 from gatepost.testing.topology import Attempt, History, Site, topology
 
 ROOT = Path(__file__).parents[1]
@@ -72,3 +73,26 @@ def test_clients_see_what_the_page_says_of_a_full_disk(kind: str) -> None:
     verdict = history.verdict(seen.keys)
     assert verdict.holds, verdict
     assert not DISK_FAULTS[kind].contradiction(history)
+
+
+async def test_the_verdict_finds_what_an_asynchronous_standby_lacks(tmp_path: Path) -> None:
+    """What all the rows above would say if it were so."""
+    (tmp_path / "app.py").write_text(APP)
+    async with topology("app:app", standbys=1, folder=tmp_path) as site:
+        async with site.load(PATH, lambda key: {"title": key}) as history:
+            await history.acknowledges(10)
+            site.cut(site.primary, site.standbys[0])
+            await history.acknowledges(10)
+            site.primary.kill()
+            await site.promote(site.standbys[0])
+            await history.acknowledges(10)
+        verdict = history.verdict(await site.column(TITLES))
+    assert len(verdict.lost) >= 10
+    assert not verdict.doubled
+
+
+async def test_an_app_that_does_not_start_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("app = None\n")
+    with pytest.raises(ConfigurationError, match=r"is a NoneType, not a gatepost\.App"):
+        async with topology("app:app", folder=tmp_path):
+            pass
