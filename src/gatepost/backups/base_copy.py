@@ -60,7 +60,7 @@ class BaseCopy:
     """
 
     def __init__(self, programs: Path, dsn: str, label: str, report: Callable[[int], None]) -> None:
-        shown, secrets = _divided(dsn)
+        shown, secrets = without_password(dsn)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._report = report
         self._contents = BaseContents()
@@ -166,7 +166,7 @@ class _Teed:
         return data
 
 
-def _divided(dsn: str) -> tuple[str, dict[str, str]]:
+def without_password(dsn: str) -> tuple[str, dict[str, str]]:
     """A DSN without its password, and the environment that has it."""
     parts = DSN.match(dsn)
     assert parts is not None  # noqa: S101 - the settings have checked it
