@@ -1,5 +1,6 @@
 """`gatepost dev --instances 2 --balancer` by hand: each part is killed, and clients of the balancer hardly notice."""
 
+import re
 import signal
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def test_each_part_is_killed_and_comes_back_and_ctrl_c_ends_all(tmp_path: Path) 
     (tmp_path / "app.py").write_text(APP)
     port = str(free_port())
     with starting(tmp_path) as start:
-        server = start("dev", "--instances", "2", "--balancer", "--port", port, environ=without_settings())
+        environ = {**without_settings(), "NO_COLOR": "", "FORCE_COLOR": "1"}
+        server = start("dev", "--instances", "2", "--balancer", "--port", port, environ=environ)
         instances = ports_of(server)
         assert f"  balancer   http://127.0.0.1:{port}, HAProxy" in server.output
         assert f"  console    http://127.0.0.1:{instances[0]}/console" in server.output
@@ -56,3 +58,5 @@ def test_each_part_is_killed_and_comes_back_and_ctrl_c_ends_all(tmp_path: Path) 
         _, alive = psutil.wait_procs(processes, timeout=SECONDS_MAX)
         assert not [process for process in alive if is_alive(process)]
         assert "Traceback" not in server.output
+        assert "\x1b[32m200\x1b[0m GET" in server.output, "in colours"
+        assert re.search(r"200\S* GET +/readyz", server.output) is None, "the health checks are not shown"

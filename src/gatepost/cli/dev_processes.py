@@ -22,8 +22,8 @@ STOP_SECONDS_MAX = 10.0
 RESTART_SECONDS = (0.5, 10.0)
 CALM_SECONDS = 30.0
 COLOURS = ("36", "35", "34", "33")
-_HEALTH_CHECK = re.compile(rb" 200\S* GET +/readyz ")
-"""The balancer's, twice a second and instance: nobody would see the other lines."""
+_HEALTH_CHECK = re.compile(rb"200(?:\x1b\[0m)? GET +/readyz ")
+"""The balancer's, twice a second and instance, with or without colours: nobody would see the other lines."""
 
 
 class InstanceProcess:
