@@ -101,6 +101,7 @@ class DatabasePage:
                 "sizes": None if sizes is None else sizes.found,
                 "advice": self._advice.advice,
                 "advice_error": self._advice.error,
+                "is_advising": self._advice.is_running,
                 "records": self._database.state,
             },
         )

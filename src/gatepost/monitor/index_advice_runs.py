@@ -30,7 +30,7 @@ class IndexAdviceRuns:
         self._environ = {**os.environ, "DATABASE_URL": dsn or "", "NO_COLOR": "1"}
         self._lock = threading.Lock()
         self._looked_at = 0.0
-        self._is_running = False
+        self.is_running = False
         self.advice: list[dict[str, Any]] | None = None
         self.error: str | None = None
 
@@ -38,9 +38,9 @@ class IndexAdviceRuns:
         """Begin to look, where that was long ago. What is found is in `advice`, or why nothing can be in `error`."""
         with self._lock:
             is_recent = abs(time.time() - self._looked_at) < ADVICE_SECONDS
-            if self._command is None or self._is_running or is_recent:
+            if self._command is None or self.is_running or is_recent:
                 return
-            self._is_running, self._looked_at = True, time.time()
+            self.is_running, self._looked_at = True, time.time()
         threading.Thread(target=self._run, args=[self._command], name="gatepost-advice", daemon=True).start()
 
     def _run(self, command: Sequence[str]) -> None:
@@ -49,7 +49,7 @@ class IndexAdviceRuns:
         except (OSError, subprocess.SubprocessError, msgspec.DecodeError, KeyError) as error:
             self.error = str(error)
         finally:
-            self._is_running = False
+            self.is_running = False
 
     def _found(self, command: Sequence[str]) -> list[dict[str, Any]]:
         done = subprocess.run(  # noqa: S603 - our own command

@@ -1,6 +1,6 @@
 // Database: the pool, the statements by their time, who waits for whom, long transactions, sizes, advice.
 
-import { html } from "../vendor/libraries.js";
+import { html, useEffect, useState } from "../vendor/libraries.js";
 import { refreshAll, send, useChanges, useData, useRangeHistory, useSession } from "../data.js";
 import { bytes, counted, duration, number, share, visible } from "../format.js";
 import { Moment, toOperation, toStatements } from "../links.js";
@@ -17,12 +17,14 @@ export default function Database() {
   const state = useData("state").data;
   const { traffic } = useTraffic();
   const slow = useData("statements", { every: 30 }).data;
-  const database = useData("database", { every: 10 });
+  const [isAdvising, setAdvising] = useState(false);
+  const database = useData("database", { every: isAdvising ? 2 : 10 });
   const { data: session } = useSession();
   const { changes } = useChanges();
   const history = useRangeHistory().data;
   useCopies({ path: "database", command: "gatepost top database" });
   const now = database.data;
+  useEffect(() => setAdvising(now?.is_advising ?? false), [now?.is_advising]);
   return html`
     <${PageHead} title="Database" />
     <${Away} now=${now} />
@@ -172,7 +174,10 @@ function Advice({ now }) {
       <p>Write all of it as a migration file:</p>
       <${Command} text="gatepost db advise --write 'as advised'" label="The command that writes the migration" />`}
     ${now?.advice && !advice.length && html`<p class="quiet">No index is missing, unused, duplicate or invalid.</p>`}
-    ${now && !now.advice && !now.advice_error && html`<p class="quiet">The models are compared with the database: this takes a few seconds.</p>`}
+    ${now && !now.advice && !now.advice_error &&
+    (now.is_advising
+      ? html`<p class="quiet">The models are compared with the database: this takes a few seconds.</p>`
+      : html`<p class="quiet">Not known: ${now.is_here ? "the server does not say which application it serves." : "the database does not answer."}</p>`)}
     ${now?.advice_error &&
     html`<p>What the indexes lack is not known: ${visible(now.advice_error)}</p>
       <${Command} text="gatepost db advise" label="The command that advises" />`}
