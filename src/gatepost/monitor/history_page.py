@@ -16,6 +16,7 @@ from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_copies import KEPT_SECONDS
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
 from gatepost.monitor.interval_sums import IntervalSums, kept_lengths
+from gatepost.monitor.longer_steps import LONGER_SECONDS
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.query_values import duration_asked, moment_asked, text
 from gatepost.monitor.request_sums import RequestSums
@@ -24,7 +25,7 @@ from gatepost.records.step_decoding import OpenedStep, opened
 from gatepost.records.steps import Gauge
 
 RING_SECONDS = 2 * 3600
-"""What is older is read from the longer steps of the database, where it is there."""
+"""What is older is read from the longer steps of the database, where it is there, unless those of the ring serve."""
 
 SHOWN_STEPS = 120
 """So many steps are shown at most where the request says no length."""
@@ -108,7 +109,7 @@ class HistoryPage:
     def _add_own(self, parts: "defaultdict[float, Part]", asked: Asked, now: float) -> str:
         """From the ring, and what is older from the database, where it is there."""
         begin = asked.since
-        if now - asked.since > RING_SECONDS and asked.step_seconds > STEP_SECONDS:
+        if now - asked.since > RING_SECONDS and asked.step_seconds > STEP_SECONDS and not self._is_in_ring(asked):
             with contextlib.suppress(RecordsAway, TimeoutError):
                 begin = self._add_rows(parts, asked._replace(instance=self._instance), now) or begin
         length = asked.step_seconds
@@ -117,6 +118,11 @@ class HistoryPage:
         if asked.until >= now:
             _add(parts, asked, self._records.opened_unfinished())
         return "ring" if begin == asked.since else "database"
+
+    def _is_in_ring(self, asked: Asked) -> bool:
+        """Whether the ring has all of it, in longer steps as well."""
+        oldest = self._records.ring.read(self._records.ring.first)
+        return asked.step_seconds % LONGER_SECONDS == 0 and oldest is not None and oldest.since <= asked.since
 
     def _parts_of(self, operation: str | None) -> "IntervalSums[Part]":
         found = self._parts.get(operation)
