@@ -22,6 +22,7 @@ CONCERNS = {
     "admin": "Admin",
     "records": "Records",
     "alerts": "Alerts",
+    "backups": "Backups",
 }
 
 
