@@ -111,6 +111,12 @@ class Deployment:
             process.kill()
             process.wait()
 
+    def is_ready(self, port: int) -> bool:
+        """Whether this instance says so."""
+        url = f"http://127.0.0.1:{self.ports[port]}/readyz"
+        command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", url]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout == "200"
+
     def ask(self, path: str, *options: str) -> str:
         """A response by HTTPS, with its headers; empty where there is none."""
         url = f"https://shop.example:{self.https}{path}"
@@ -157,6 +163,7 @@ def test_two_instances_serve_by_https_while_one_of_them_is_replaced(
         configuration = deployment.folder / "Caddyfile"
         stack.enter_context(deployment.running("caddy.log", caddy(), "run", "--config", configuration))
         wait_for(lambda: deployment.ask("/readyz").startswith("HTTP/2 200"), "readiness by HTTPS")
+        wait_for(lambda: all(map(deployment.is_ready, deployment.ports)), "both instances")
 
         forged = ("--interface", "127.0.0.2", "-H", "X-Forwarded-For: 203.0.113.9")
         response = deployment.ask("/api/notes", *forged)
