@@ -46,7 +46,16 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, st
     grpc = {f"{name}.port.grpc": free_port() for name in ports}
     words = [f"-{name}.port={port}" for name, port in ports.items()] + [f"-{key}={port}" for key, port in grpc.items()]
     program = Path(sys.executable).with_name("weed")
-    command = [program, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-volume.max=5"]
+    command = [
+        program,
+        f"-logdir={folder}",
+        "server",
+        f"-dir={folder}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-s3",
+        "-volume.max=5",
+    ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command, *words, f"-s3.config={folder / 's3.json'}"], stdout=log, stderr=log)
     try:
@@ -61,6 +70,9 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, st
     finally:
         process.kill()
         process.wait()
+        for port in (*ports.values(), *grpc.values()):  # it puts them there, whatever the folder
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
+                left.unlink()
 
 
 def make_bucket(endpoint: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -132,10 +132,10 @@ async def test_the_total_is_the_same_on_every_page(apps: PagedApps, path: str) -
 @pytest.mark.parametrize("path", KINDS)
 async def test_a_page_and_its_total_are_one_statement(apps: PagedApps, path: str) -> None:
     client = apps.clients["owner"]
-    await client.get(f"/api/{path}")  # now the client is known
     finished.clear()
     asked = (await client.get(f"/api/{path}?count=true&limit=2")).json()
-    assert [event.name for event in finished] == [f"{path}.list"]
+    statements = [event.name for event in finished if event.name != "users.load"]  # who asks, where that is not cached
+    assert statements == [f"{path}.list"]
     plain = (await client.get(f"/api/{path}?count=false&limit=2")).json()
     assert asked["data"] == plain["data"]
     assert asked["page"] == {**plain["page"], "total": OWN, "total_is_exact": True}
