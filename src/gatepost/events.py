@@ -342,7 +342,7 @@ class RecordsRevealed(msgspec.Struct):
 class ConsoleOpened(msgspec.Struct):
     """Somebody has entered the token of the admin port in a browser, with the name that their acts are written with."""
 
-    name: str
+    operator: str
     client: str
 
 

@@ -80,6 +80,15 @@ def check_archive_commands(command: Command, store: Path, wal: str, project: Pat
     nowhere = {"GATEPOST_BACKUP_STORE": "relative"}
     assert command("backup", "fetch", wal, "nothing", environ=nowhere).returncode == 200
     assert not (project / "nothing").exists()
+    # To PostgreSQL a status below 126 is the end of the log: it would go on without what there is.
+    for folder in ("away", "empty"):
+        away = {"GATEPOST_BACKUP_STORE": str(project / folder)}
+        gone = command("backup", "fetch", wal, "nothing", environ=away)
+        assert (gone.returncode, "the store is away" in gone.stderr) == (200, True)
+        (project / "empty").mkdir(exist_ok=True)
+    assert command("backup", "fetch", wal, "no/folder", environ=environ).returncode == 200
+    assert command("backup", "fetch", wal, environ=environ).returncode == 200
+    assert command("backup", "fetch", "--help", environ=environ).returncode == 0
 
     assert command("backup", "archive", str(segment), environ=environ).returncode == 0
     data = bytearray(segment.read_bytes())
@@ -96,6 +105,8 @@ def test_what_cannot_be_done_is_said_in_a_sentence(command: Command, tmp_path: P
     full = tmp_path / "full"
     full.mkdir()
     (full / "file").touch()
+    history = tmp_path / "00000002.history"
+    history.touch()
     cases: list[tuple[tuple[str, ...], dict[str, str], str]] = [
         (("list",), {}, "GATEPOST_BACKUP_STORE: There is no place for backups."),
         (("list",), {"GATEPOST_BACKUP_STORE": "backups"}, "must be a folder from the root on"),
@@ -107,6 +118,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(command: Command, tmp_path: P
         (("verify",), store, "There is no backup."),
         (("archive", "no-wal"), store, "'no-wal' is not the name of a WAL file."),
         (("archive", f"{tmp_path}/{'0' * 24}"), store, "It cannot be read"),
+        (("archive", str(history)), {"GATEPOST_BACKUP_STORE": "/proc/none"}, "The folder of backups cannot be used"),
     ]
     for words, environ, sentence in cases:
         done = command("backup", *words, environ=environ)

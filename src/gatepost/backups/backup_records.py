@@ -7,13 +7,14 @@ backups/20261201T020000Z/backup.json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
 from gatepost.backups.stores import BackupStore
 from gatepost.backups.wal_archive import FOLDER as WAL_FOLDER
 from gatepost.backups.wal_archive import damaged
-from gatepost.backups.wal_names import Segment
+from gatepost.backups.wal_names import Segment, SegmentBytes
 from gatepost.errors import ConfigurationError
 
 FOLDER = "backups"
@@ -23,6 +24,8 @@ FORMAT = 1
 
 _WAL_LEFTOVER_SECONDS = 86_400
 """PostgreSQL archives at any time."""
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _ID = re.compile(r"\d{8}T\d{6}Z")
 
@@ -35,9 +38,9 @@ class BackupRecord(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     system_identifier: str
     server_version: int
-    segment_bytes: int
-    started_at: datetime
-    finished_at: datetime
+    segment_bytes: SegmentBytes
+    started_at: Moment
+    finished_at: Moment
     timeline: int
     start_lsn: int
     stop_lsn: int

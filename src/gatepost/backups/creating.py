@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from gatepost.backups.backup_records import BASE_FILE, BackupRecord, BackupRecords, path_of
@@ -152,6 +152,11 @@ def _not_archived(found: Archiver, store: BackupStore) -> ConfigurationError:
     )
 
 
+def rounded_up(moment: datetime) -> datetime:
+    """To milliseconds, in which moments are shown: one that is copied from a list is not before what it names."""
+    return moment + timedelta(microseconds=-moment.microsecond % 1000)
+
+
 def _record_of(identifier: str, label: str, finished: datetime, facts: ServerFacts, copied: CopiedBase) -> BackupRecord:
     return BackupRecord(
         id=identifier,
@@ -160,7 +165,7 @@ def _record_of(identifier: str, label: str, finished: datetime, facts: ServerFac
         server_version=facts.version,
         segment_bytes=facts.segment_bytes,
         started_at=facts.now,
-        finished_at=finished,
+        finished_at=rounded_up(finished),
         timeline=copied.timeline,
         start_lsn=copied.start_lsn,
         stop_lsn=copied.stop_lsn,

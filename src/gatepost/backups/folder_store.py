@@ -56,14 +56,14 @@ class FolderStore:
                 yield part
 
     def create(self, name: str, data: bytes) -> None:
-        with self._explained(), self._unfinished(name) as new:
+        with self._explained(is_read=False), self._unfinished(name) as new:
             new.file.write(data)
             _sync(new.file)
             _link(new.path, new.becomes)
             _sync_folder(new.becomes.parent)
 
     def write(self, name: str, parts: Iterable[bytes]) -> None:
-        with self._explained(), self._unfinished(name) as new:
+        with self._explained(is_read=False), self._unfinished(name) as new:
             for part in parts:
                 new.file.write(part)
             _sync(new.file)
@@ -71,7 +71,7 @@ class FolderStore:
             _sync_folder(new.becomes.parent)
 
     def delete(self, name: str) -> None:
-        with self._explained():
+        with self._explained(is_read=False):
             path = self._path / checked(name)
             if not path.parent.exists():
                 return
@@ -102,12 +102,14 @@ class FolderStore:
             Path(unfinished).unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def _explained(self) -> Generator[None]:
+    def _explained(self, *, is_read: bool = True) -> Generator[None]:
         try:
             yield
-        except (FileNotFoundError, FileExistsError):
+        except FileExistsError:
             raise
         except OSError as error:
+            if is_read and isinstance(error, FileNotFoundError):
+                raise
             raise ConfigurationError(
                 f"The folder of backups cannot be used: {error}.",
                 location=self.shown,

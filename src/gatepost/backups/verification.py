@@ -9,8 +9,8 @@ from gatepost.backups.restoring import check_base
 from gatepost.backups.stores import BackupStore
 from gatepost.backups.wal_archive import WALArchive
 from gatepost.backups.wal_coverage import WALCoverage
-from gatepost.backups.wal_files import header_of
-from gatepost.backups.wal_names import Segment, is_segment_name, name_of, segment_of
+from gatepost.backups.wal_files import header_of, is_named
+from gatepost.backups.wal_names import is_segment_name
 from gatepost.errors import ConfigurationError
 
 
@@ -47,15 +47,14 @@ def verify_wal(store: BackupStore, report: Callable[[str], None]) -> list[Verdic
         data = archive.fetch(name)
         if not is_segment_name(name):
             return
-        segment = segment_of(name, identity.segment_bytes)
         try:
             header = header_of(data)
         except ValueError as error:
             raise ConfigurationError(f"{error}.") from None
-        found = name_of(Segment(segment.timeline, header.address // identity.segment_bytes), identity.segment_bytes)
         if (
             len(data) != identity.segment_bytes
-            or found != name
+            or header.segment_bytes != identity.segment_bytes
+            or not is_named(header, name)
             or str(header.system_identifier) != identity.system_identifier
         ):
             raise ConfigurationError("its content is that of another file.")

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from gatepost.backups.stores import BackupStore
-from gatepost.backups.wal_files import NOTE_BYTES_MAX, SUFFIX, Note, header_of, note_of, packed, unpacked
-from gatepost.backups.wal_names import is_archived_name, is_segment_name
+from gatepost.backups.wal_files import NOTE_BYTES_MAX, SUFFIX, Note, header_of, is_named, note_of, packed, unpacked
+from gatepost.backups.wal_names import SegmentBytes, is_archived_name, is_segment_name
 from gatepost.errors import ConfigurationError
 
 FOLDER = "wal"
@@ -23,7 +23,7 @@ class ArchiveIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
     format: int = FORMAT
     system_identifier: str
-    segment_bytes: int
+    segment_bytes: SegmentBytes
 
 
 class WALArchive:
@@ -78,7 +78,7 @@ class WALArchive:
         except OSError as error:
             raise ConfigurationError(f"It cannot be read: {error}.", location=str(path)) from None
         if is_segment_name(name):
-            self.claim(_identity_of(data, path))
+            self.claim(_identity_of(data, name, path))
         try:
             self._store.create(_kept_as(name), packed(data, Note(completed_at)))
         except FileExistsError:
@@ -91,10 +91,20 @@ class WALArchive:
                 ) from None
 
     def fetch(self, name: str) -> bytes:
-        """A file of the archive. Raises FileNotFoundError, and ConfigurationError for one that is damaged."""
+        """A file of the archive. Raises FileNotFoundError, which is the end of the log to a recovery, and
+        ConfigurationError where the file is damaged or the store is away."""
         if not is_archived_name(name):
             raise FileNotFoundError(name)
-        stored = self._store.read(_kept_as(name))
+        try:
+            stored = self._store.read(_kept_as(name))
+        except FileNotFoundError:
+            if self.find_identity() is None:
+                raise ConfigurationError(
+                    f"There is no {IDENTITY_FILE}: the store is away, or nothing was archived to it yet.",
+                    location=self._store.shown,
+                    hint="Mount it, or correct GATEPOST_BACKUP_STORE.",
+                ) from None
+            raise
         try:
             return unpacked(stored)
         except ValueError as error:
@@ -118,9 +128,13 @@ class WALArchive:
         self._store.delete(_kept_as(name))
 
 
-def damaged(store: BackupStore, name: str, reason: str) -> ConfigurationError:
+class DamagedFileError(ConfigurationError):
     """The refusal of a file whose content is not what was kept."""
-    return ConfigurationError(
+
+
+def damaged(store: BackupStore, name: str, reason: str) -> DamagedFileError:
+    """The refusal, in words."""
+    return DamagedFileError(
         f"The file is damaged: {reason.rstrip('.')}.",
         location=f"{store.shown}/{name}",
         hint="Take it from a copy of the store, or restore from another backup.",
@@ -131,11 +145,15 @@ def _kept_as(name: str) -> str:
     return f"{FOLDER}/{name}{SUFFIX}"
 
 
-def _identity_of(data: bytes, path: Path) -> ArchiveIdentity:
+def _identity_of(data: bytes, name: str, path: Path) -> ArchiveIdentity:
     try:
         header = header_of(data)
     except ValueError as error:
         raise ConfigurationError(f"It is not a WAL segment: {error}.", location=str(path)) from None
     if len(data) != header.segment_bytes:
         raise ConfigurationError(f"It has {len(data)} of {header.segment_bytes} bytes.", location=str(path))
+    if not is_named(header, name):
+        raise ConfigurationError(
+            f"It is not the segment {name}: its content is that of another one.", location=str(path)
+        )
     return ArchiveIdentity(system_identifier=str(header.system_identifier), segment_bytes=header.segment_bytes)

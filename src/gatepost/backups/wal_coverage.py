@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from gatepost.backups.backup_records import BackupRecord
-from gatepost.backups.wal_archive import WALArchive
+from gatepost.backups.wal_archive import DamagedFileError, WALArchive
 from gatepost.backups.wal_names import (
     Branch,
     Segment,
@@ -32,7 +32,7 @@ class Coverage(NamedTuple):
     until: datetime | None
     """Up to this moment nothing is missing; None where the backup cannot be restored."""
     missing: list[str]
-    """The segments that are missing before others that are there, the first of them."""
+    """The segments that are missing before others that are there, or damaged: the first of them."""
     segments: int
     """How many there are without a gap."""
 
@@ -47,6 +47,7 @@ class WALCoverage:
         self._segments = {segment_of(name, segment_bytes) for name in self.sizes if is_segment_name(name)}
         self._branches: dict[int, list[Branch]] = {1: []}
         self._completed: dict[str, float] = {}
+        self._damaged: set[Segment] = set()  # which are as good as missing
 
     def of(self, record: BackupRecord, timeline: int | None = None) -> Coverage:
         """The coverage of a backup. Raises ConfigurationError where the timeline does not lead on from it."""
@@ -64,6 +65,9 @@ class WALCoverage:
         missing = [number for number, segment in found.items() if segment is None]
         end = (missing[0] if missing else max(highest, stop) + 1) - 1
         is_restorable = end >= stop
+        if is_restorable and (last := found[end]) is not None and not self._is_readable(last):
+            self._damaged.add(last)
+            return self.of(record, timeline)
         return Coverage(
             target,
             is_restorable,
@@ -79,10 +83,18 @@ class WALCoverage:
 
     def _until(self, record: BackupRecord, last: Segment | None) -> datetime:
         assert last is not None  # noqa: S101 - the last one without a gap
-        name = name_of(last, self._segment_bytes)
+        completed = self._completed[name_of(last, self._segment_bytes)]
+        return max(record.finished_at, datetime.fromtimestamp(completed, UTC))
+
+    def _is_readable(self, segment: Segment) -> bool:
+        """Whether the archive says when it was completed, which is kept. A store that cannot be asked raises."""
+        name = name_of(segment, self._segment_bytes)
         if name not in self._completed:
-            self._completed[name] = self._archive.completed_at(name)
-        return max(record.finished_at, datetime.fromtimestamp(self._completed[name], UTC))
+            try:
+                self._completed[name] = self._archive.completed_at(name)
+            except (DamagedFileError, FileNotFoundError):
+                return False
+        return True
 
     def _newest_after(self, record: BackupRecord) -> int:
         newer = [timeline for timeline in reversed(self.timelines()) if timeline > record.timeline]
@@ -114,7 +126,7 @@ class WALCoverage:
     def _find(self, number: int, path: list[tuple[int, int]]) -> Segment | None:
         """As PostgreSQL looks for it: on the newest timeline that has begun by then, else on the one before."""
         found = (Segment(timeline, number) for timeline, begin in path if begin <= number)
-        return next((segment for segment in found if segment in self._segments), None)
+        return next((each for each in found if each in self._segments and each not in self._damaged), None)
 
     def _expected(self, number: int, path: list[tuple[int, int]]) -> str:
         timeline = next(timeline for timeline, begin in path if begin <= number)

@@ -5,14 +5,18 @@ the log is in the archive, whenever the file was kept.
 """
 
 import struct
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
+from gatepost.backups.wal_names import segment_of
 from gatepost.zstandard import CHECKED_OPTIONS, decompressed, zstd
 
 SUFFIX = ".zst"
 NOTE_BYTES_MAX = 256
+
+SEGMENT_SIZES = frozenset(1024 * 1024 << power for power in range(11))
+"""Those that initdb makes, 1 MiB to 1 GiB."""
 
 _FRAME = struct.Struct("<II")
 _SKIPPED_FRAME = 0x184D2A50
@@ -23,7 +27,7 @@ _PAGE = struct.Struct("=HHIQI4xQII")  # XLogLongPageHeaderData of PostgreSQL's a
 class Note(msgspec.Struct, frozen=True):
     """What is known of a file besides its data; seconds since the epoch."""
 
-    completed_at: float
+    completed_at: Annotated[float, msgspec.Meta(ge=0, lt=253_402_300_800)]  # up to the year 9999
 
 
 class SegmentHeader(NamedTuple):
@@ -59,9 +63,14 @@ def header_of(data: bytes) -> SegmentHeader:
     if len(data) < _PAGE.size:
         raise ValueError("it is not a WAL segment")
     _, info, timeline, address, _, system_identifier, segment_bytes, _ = _PAGE.unpack_from(data)
-    if not info & _LONG_HEADER:
+    if not info & _LONG_HEADER or segment_bytes not in SEGMENT_SIZES:
         raise ValueError("it is not a WAL segment")
     return SegmentHeader(timeline, address, system_identifier, segment_bytes)
+
+
+def is_named(header: SegmentHeader, name: str) -> bool:
+    """Whether a segment may have this name. Its first page may be of an earlier timeline: one begins with a copy."""
+    return header.address // header.segment_bytes == segment_of(name, header.segment_bytes).number
 
 
 def _note_end(stored: bytes) -> int:

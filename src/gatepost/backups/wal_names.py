@@ -7,7 +7,12 @@ its history (`00000002.history`) says where it branched off.
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+import msgspec
+
+SegmentBytes = Annotated[int, msgspec.Meta(ge=1024 * 1024, le=1024 * 1024 * 1024)]
+"""The size of the segments of a cluster: initdb takes 1 MiB to 1 GiB."""
 
 _SEGMENT = re.compile(r"[0-9A-F]{24}")
 _ARCHIVED = re.compile(r"[0-9A-F]{24}(?:\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,17 +27,36 @@ def fetch(name: str, path: Path) -> int:
 
     try:
         data = _archive().fetch(name)
-        path.write_bytes(data)
     except FileNotFoundError:
         return MISSING_STATUS
-    except (ConfigurationError, OSError) as error:
+    except ConfigurationError as error:
         print_error(error)
+        return FAILED_STATUS
+    except Exception:
+        # Python would end with the status that says that the archive does not have the file.
+        traceback.print_exc()
+        return FAILED_STATUS
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        print_error(ConfigurationError(f"It cannot be written: {error}.", location=str(path)))
         return FAILED_STATUS
     return 0
 
 
 def run(words: Sequence[str]) -> None:
     """Run the command and exit, if the words are one of these with its arguments."""
+    if words[1:2] == ["fetch"] and len(words) != 4 and not {"-h", "--help"} & set(words):
+        from gatepost.logging.console import print_error
+
+        print_error(
+            ConfigurationError(
+                "It takes a name and a path.",
+                location="gatepost backup fetch",
+                hint="Set restore_command = 'gatepost backup fetch %f %p'.",
+            )
+        )
+        sys.exit(FAILED_STATUS)
     if any(word.startswith("-") for word in words):
         return
     if len(words) == 3 and words[1] == "archive":

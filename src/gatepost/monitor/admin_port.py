@@ -8,7 +8,6 @@ and only to pages of its own origin.
 
 import socket
 from email.message import Message
-from http.cookies import CookieError, SimpleCookie
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -110,11 +109,10 @@ def _cookie(headers: Message, value: str, seconds: float) -> str:
 
 
 def _cookie_of(headers: Message) -> str:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(_cookie_name(headers))
-    except CookieError:
-        return ""
-    return "" if found is None else found.value
+    # Not by SimpleCookie, to which one malformed cookie, of whatever else is at this host, hides the others.
+    pairs = (pair.partition("=") for pair in headers.get("cookie", "").split(";"))
+    wanted = _cookie_name(headers)
+    return next((value.strip() for name, _, value in pairs if name.strip() == wanted), "")
 
 
 def _is_from_own_page(arrived: Arrived) -> bool:

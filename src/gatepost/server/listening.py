@@ -32,6 +32,8 @@ def listen(host: str, port: int) -> socket.socket:
     while True:
         try:
             return _open(family, address)
+        except OverflowError as error:
+            raise _refusal(host, port, error) from None
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
                 raise _refusal(host, port, error) from None

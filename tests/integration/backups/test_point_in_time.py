@@ -4,6 +4,7 @@ One server is written to and backed up in order; what is restored of it is looke
 """
 
 import asyncio
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from gatepost.backups.verification import verify_backup, verify_wal
 from gatepost.backups.wal_archive import WALArchive
 from gatepost.backups.wal_names import Segment, name_of
 from gatepost.errors import ConfigurationError
+from gatepost.moments import shown_moment
 
 
 class History(NamedTuple):
@@ -163,6 +165,59 @@ def test_a_record_that_cannot_be_read_is_told_and_the_other_backups_are_there(
     assert BackupRecords(copy).remove_unfinished() == []
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("segment_bytes", b"0"), ("segment_bytes", b"-1"), ("finished_at", b'"2026-12-01T02:00:00"')]
+)
+def test_a_record_with_impossible_values_is_damaged(
+    history: History, copy: FolderStore, tmp_path: Path, field: str, value: bytes
+) -> None:
+    path = tmp_path / "store" / "backups" / history.second.id / "backup.json"
+    path.write_bytes(re.sub(rb'("%s":)[^,]+' % field.encode(), rb"\g<1>" + value, path.read_bytes()))
+
+    listing = list_backups(copy)
+    assert [item.record.id for item in listing.backups] == [history.first.id]
+    assert "backup.json: The file is damaged" in listing.unreadable[0]
+
+
+def test_an_impossible_size_of_segments_is_damage_of_the_archive(copy: FolderStore, tmp_path: Path) -> None:
+    path = tmp_path / "store" / "archive.json"
+    path.write_bytes(re.sub(rb'("segment_bytes":)\d+', rb"\g<1>0", path.read_bytes()))
+
+    with pytest.raises(ConfigurationError, match=r"archive\.json: The file is damaged"):
+        list_backups(copy)
+
+
+def test_what_was_before_a_last_wal_file_that_is_empty_is_restored(history: History, copy: FolderStore) -> None:
+    last = sorted(name for name in WALArchive(copy).sizes() if len(name) == 24)[-1]
+    (Path(copy.shown) / "wal" / f"{last}.zst").write_bytes(b"")
+
+    assert plan_restore(copy, history.moment).record.id == history.first.id
+    coverage = list_backups(copy).backups[0].coverage
+    assert (coverage.is_restorable, coverage.missing) == (True, [last])
+    with pytest.raises(ConfigurationError, match=f"WAL is missing in the archive \\({last}\\).*--to"):
+        plan_restore(copy, None, identifier=history.first.id)
+
+
+def test_a_segment_is_not_kept_under_the_name_of_another_one(
+    history: History, copy: FolderStore, tmp_path: Path
+) -> None:
+    archive = WALArchive(copy)
+    name = name_of(history.first.start_segment, history.first.segment_bytes)
+    (tmp_path / name).write_bytes(archive.fetch(name))
+    other = f"{name[:16]}000000F0"
+
+    archive.push(tmp_path / name)
+    with pytest.raises(ConfigurationError, match=f"It is not the segment {other}"):
+        archive.push((tmp_path / name).rename(tmp_path / other))
+    assert other not in archive.sizes()
+
+
+def test_a_moment_as_it_is_shown_is_not_before_the_backup(history: History) -> None:
+    for record in (history.first, history.second):
+        moment = datetime.fromisoformat(shown_moment(record.finished_at))
+        assert plan_restore(history.source.store, moment, identifier=record.id).moment == moment
+
+
 def test_wal_that_cannot_be_read_ends_the_recovery_and_is_not_taken_for_the_end(
     history: History, copy: FolderStore, tmp_path: Path
 ) -> None:
@@ -204,9 +259,10 @@ def test_an_interrupted_backup_is_not_listed_and_the_next_one_removes_it(history
     assert sorted(path.name for path in (source.folder / "backups").iterdir()) == [history.first.id, history.second.id]
 
 
-def test_one_backup_is_made_at_a_time(history: History) -> None:
+@pytest.mark.parametrize("database", ["shop", "postgres"])
+def test_one_backup_of_a_server_is_made_at_a_time(history: History, database: str) -> None:
     async def lock_and_create() -> None:
-        async with source_server(history.source.dsn) as other:
+        async with source_server(history.source.server.dsn(database)) as other:
             await other.lock()
             await create_backup(history.source.store, history.source.dsn, "", lambda _: None)
 

@@ -84,6 +84,9 @@ def test_the_token_is_entered_once_and_opens_the_console_alone(port: Port, brows
     given = {"cookie": cookie.partition(";")[0]}
     for path in ("/metrics", "/state", "/consoles", "/"):
         assert browser.get(path, headers=given).status_code == 401
+    others = {"cookie": f'{{"of": "another app"}}; other="; {given["cookie"]}; last'}
+    with httpx.Client(base_url=port.origin) as another:
+        assert another.get("/console/api/state", headers=others).json() == expected
     assert port.events == [ConsoleOpened("Ada", "127.0.0.1")]
     assert LINES[ConsoleOpened].is_security
 

@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from gatepost.errors import ConfigurationError
 from gatepost.server.listening import STALLED_SECONDS, listen
 
 
@@ -14,3 +15,8 @@ def test_a_connection_inherits_the_bound_of_unread_responses() -> None:
         with accepted:
             bound = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
     assert bound == STALLED_SECONDS * 1000
+
+
+def test_a_number_beyond_those_of_ports_is_refused_in_a_sentence() -> None:
+    with pytest.raises(ConfigurationError, match="65536 is not a port"):
+        listen("127.0.0.1", 65_536)
