@@ -133,7 +133,6 @@ class Operator:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "src"),
             "GATEPOST_BACKUP_DATABASE_URL": self.server.dsn("shop", "copier"),
-            "DATABASE_URL": self.server.dsn("shop", "bookseller"),
             **self.settings,
         }
 

@@ -66,7 +66,7 @@ class Deployment:
         caddy = CADDY.format(http=self.http, https=self.https) + files["/etc/caddy/Caddyfile"]
         (folder / "Caddyfile").write_text(caddy)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEPOST", "DATABASE_URL"))}
-        settings = dict(line.split("=", 1) for line in files["/etc/shop/shop.env"].splitlines())
+        settings = dict(line.split("=", 1) for line in shlex.split(files["/etc/shop/shop.env"]))
         self.environ = {**kept, **settings, "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
 
     def said(self, key: str, port: int) -> list[str]:

@@ -65,8 +65,13 @@ def test_instances_share_a_database_and_limits_and_one_that_is_killed_comes_back
     assert "/readyz " not in server.output.partition("stops everything.")[2], "nobody wants to see these"
     assert {path.name for path in (project / ".gatepost" / "logs").iterdir()} >= {"dev-1", "dev-2"}
 
+    named = re.search(r"^  processes  .*Instance dev-2 (\d+)", server.output, re.M)
+    assert named is not None, "what to kill by hand"
+    assert int(named[1]) == instance(server, 2).pid
     instance(server, 2).kill()
     wait_for(lambda: "Instance dev-2 ended by SIGKILL, and is started again at once." in server.output, "the warning")
+    again = wait_for(lambda: re.search(r"^Instance dev-2 is process (\d+) now\.$", server.output, re.M), "the new one")
+    assert int(again[1]) == instance(server, 2).pid
     assert get(ports[0], "/api/notes")[0] == 200
     wait_until_ready(ports)
 

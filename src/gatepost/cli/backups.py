@@ -4,7 +4,8 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from gatepost.cli.sizes import shown_bytes
 from gatepost.errors import ConfigurationError
 from gatepost.logging.console import GREEN, RED, print_success, print_warning
 from gatepost.moments import shown_moment
+from gatepost.settings import BackupSettings
 
 LABEL_MAX = 100
 
@@ -31,16 +33,15 @@ def create(label: str, *, as_json: bool) -> None:
     """Make a backup, and remove what is not kept. Raises ConfigurationError."""
     if len(label) > LABEL_MAX or not label.isprintable():
         raise ConfigurationError(f"must be up to {LABEL_MAX} printable characters.", location="--label")
-    with database_settings() as settings:
-        store = open_store(settings.backups)
+    with _copied_server() as (settings, dsn):
+        store = open_store(settings)
         began = time.monotonic()
-        dsn = str(settings.backups.database_url or settings.database.url)
         with ProgressLine() as line:
             record, unfinished = asyncio.run(create_backup(store, dsn, label, lambda at: line.show(_progress(at))))
         seconds = time.monotonic() - began
         removed = Removed([], 0)
-        if settings.backups.keep_days is not None:
-            removed = remove_old(store, settings.backups.keep_days, record.finished_at)
+        if settings.keep_days is not None:
+            removed = remove_old(store, settings.keep_days, record.finished_at)
     if as_json:
         others = {"seconds": round(seconds, 3), "unfinished_removed": unfinished}
         removal = {"backups_removed": removed.backups, "wal_files_removed": removed.wal_files}
@@ -117,6 +118,17 @@ class ProgressLine:
             sys.stderr.write(f"\r{words:<{self._width}}")
             sys.stderr.flush()
             self._width = max(self._width, len(words))
+
+
+@contextmanager
+def _copied_server() -> Generator[tuple[BackupSettings, str]]:
+    """The settings and the DSN. PostgreSQL's own user has GATEPOST_BACKUP_DATABASE_URL alone: no application's."""
+    backups = quiet_settings().backups
+    if backups.database_url is not None:
+        yield backups, str(backups.database_url)
+        return
+    with database_settings() as settings:
+        yield settings.backups, str(settings.database.url)
 
 
 def _try_restore(store: Any, identifier: str | None, scratch: Path | None, report: Callable[[str], None]) -> Verdict:

@@ -101,6 +101,7 @@ class _Development:
             balancer = HAProxy(addresses, self._balancer_port, folder, host=self._host, asks_the_unready=True)
             haproxy = stack.enter_context(balancer)
             self._kept.append(KeptProcess("HAProxy", haproxy))
+        self.say(f"  processes  {', '.join(process.shown for process in self._kept)}")
 
     def look(self) -> None:
         """Start again what has ended."""

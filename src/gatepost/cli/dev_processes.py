@@ -39,6 +39,11 @@ class InstanceProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def pid(self) -> int | None:
+        """Of the process that was started last, which ends with its workers."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def status(self) -> int | None:
         """The exit status; None while it runs."""
         return 0 if self._process is None else self._process.poll()
@@ -89,6 +94,9 @@ class ChildProcess(Protocol):
     """What can be started again. `status` is its exit status, None while it runs."""
 
     @property
+    def pid(self) -> int | None: ...
+
+    @property
     def status(self) -> int | None: ...
 
     def start(self) -> None: ...
@@ -103,6 +111,11 @@ class KeptProcess:
         self._backoff = Backoff(*RESTART_SECONDS, is_first_immediate=True, jitter=0.0, calm_seconds=CALM_SECONDS)
         self._restart_at: float | None = None
         self._complaint = ""
+
+    @property
+    def shown(self) -> str:
+        """Its name and its process, for those who want to kill it."""
+        return f"{self._name} {self._process.pid}"
 
     def look(self) -> None:
         """Start it where it has ended and a start is due."""
@@ -125,6 +138,9 @@ class KeptProcess:
             if str(error) != self._complaint:  # said once, not at each try
                 print_error(error)
             self._complaint = str(error)
+            return
+        sys.stdout.write(f"{self._name} is process {self._process.pid} now.\n")
+        sys.stdout.flush()
 
 
 class StopSignals:
