@@ -24,7 +24,7 @@ DEATHS_SECONDS = 600.0
 INSTANCE = "instance:"
 """What the names of alerts about other instances begin with."""
 SILENT_SECONDS = 60.0
-"""An instance that has not been ended and has not been heard of for so long is missing."""
+"""An instance that has not been ended and has not been heard from for so long is missing."""
 SILENT_SECONDS_MIN = 25.0
 """However windows are scaled: an instance writes that it is there every ten seconds."""
 LOST_LINES_MINUTES = 5
@@ -202,8 +202,8 @@ class Conditions:
                 f"{INSTANCE}{other.name}",
                 "page",
                 holds=None if is_silent and other.watched_seconds < limit else is_silent,
-                sentence=f"The instance {other.name} has not been heard of for {other.silent_seconds:.0f} s, and did "
-                "not say that it ends.",
+                sentence=f"The instance {other.name} has not been heard from for {other.silent_seconds:.0f} s, and did "
+                "not say that it was stopping.",
                 look_at="gatepost alerts list",
                 clear_seconds=0.0,
             )

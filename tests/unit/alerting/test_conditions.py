@@ -41,7 +41,7 @@ def test_a_well_instance_has_nothing_wrong() -> None:
         ("disk", reading(disks=[Disk("/var/log", 4 * MIB, 100 * MIB)]), around(), "/var/log has 4 MiB free of 100"),
         ("clock", reading(), around(clock_offset_seconds=-1.5), "1.5 s behind that of this machine"),
         ("workers", reading(), around(death_times=[NOW - 5, NOW - 300, NOW - 599]), "3 workers died within 10 min"),
-        ("instance:web-2", reading(), around(others=[OtherInstance("web-2", 61.0, 900.0)]), "not been heard of"),
+        ("instance:web-2", reading(), around(others=[OtherInstance("web-2", 61.0, 900.0)]), "not been heard from"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_numbers(name: str, seen: Reading, known: Surroundings, words: str) -> None:

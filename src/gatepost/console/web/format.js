@@ -14,10 +14,10 @@ export function number(value) {
   return size >= 99.95 || Number.isInteger(value) ? Math.round(value).toLocaleString("en") : digits(value);
 }
 
-/** Three significant digits, without zeros at the end. */
+/** Three significant digits, or two of what is smaller than a hundredth, without zeros at the end. */
 function digits(value) {
   const size = Math.abs(value);
-  const places = size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2;
+  const places = size >= 99.95 ? 0 : size >= 9.995 ? 1 : size >= 0.01 ? 2 : 4;
   return String(Number(value.toFixed(places)));
 }
 

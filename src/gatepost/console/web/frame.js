@@ -80,8 +80,8 @@ function RangeChooser() {
         onClick=${() => change({ range: each.key, from: undefined, to: undefined })}>${each.label}</button>`,
     )}
     <button type="button" aria-pressed=${isOwn} aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}
-      title=${isOwn ? `${fullMoment(from)} to ${fullMoment(until)}` : "An own range; dragging over a chart sets one"}>
-      ${isOwn ? `${clock(from)} – ${clock(until)}` : "own"}
+      title=${isOwn ? `${fullMoment(from)} to ${fullMoment(until)}` : "A custom range; dragging over a chart sets one"}>
+      ${isOwn ? `${clock(from)} – ${clock(until)}` : "custom"}
     </button>
     ${isOpen && html`<${OwnRange} close=${() => setOpen(false)} />`}
     <label class="compare"><input type="checkbox" checked=${isCompared.value}

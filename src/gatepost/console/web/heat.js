@@ -1,4 +1,4 @@
-// A heat map: when requests were answered (across) and how long they took (upwards, logarithmic). What is stronger is more.
+// A heat map: when requests were answered (across) and how long they took (upwards, logarithmic). Darker is more.
 
 import { html, useEffect, useRef, useState } from "./vendor/libraries.js";
 import { shownSpan, useData } from "./data.js";
@@ -116,7 +116,7 @@ export function HeatMap({ operation }) {
   const total = (data?.steps ?? []).reduce((sum, { counts }) => sum + counts.reduce((all, count) => all + count, 0), 0);
   const said = under ? `${clock(under.t, { seconds: true })}: ${number(under.count)} in ${duration(under.low)} to ${duration(under.high)}` : "";
   return html`<figure class="chart heat">
-    <figcaption><span class="chart-title">Latency <span class="quiet">stronger is more</span></span><span class="grow"></span><span class="quiet">${said}</span></figcaption>
+    <figcaption><span class="chart-title">Latency <span class="quiet">darker: more requests</span></span><span class="grow"></span><span class="quiet">${said}</span></figcaption>
     <div class="plot">
       <canvas ref=${canvas} style=${{ height: `${HEIGHT}px` }} role="img" onPointerMove=${move} onPointerLeave=${() => setUnder(undefined)}
         onPointerDown=${(event) => (drag.current = xOf(event))} onPointerUp=${end}

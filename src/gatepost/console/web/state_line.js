@@ -66,6 +66,8 @@ function figuresOf({ requests, errors, window_seconds: seconds, seconds: took, w
 export function StateLine() {
   const { data, error, isStale, at } = useData("state");
   const application = useData("application", { every: 60 }).data;
+  const alerts = useData("alerts", { every: 10 }).data?.alerts ?? [];
+  const firing = alerts.filter(({ state }) => state === "firing").length;
   // What was so a while ago is not what is so.
   const status = isStale ? "unknown" : (data?.status ?? "unknown");
   useEffect(() => {
@@ -80,7 +82,7 @@ export function StateLine() {
         isStale
           ? html`<strong>Not known.</strong> ${visible(error.message)} At ${clock(at, { seconds: true })} it was ${WORDS[data.status].toLowerCase()}.`
           : data
-            ? html`<${Sentence} state=${data} words=${words} figures=${figures} />`
+            ? html`<${Sentence} state=${data} words=${words} figures=${figures} firing=${firing} />`
             : (error?.message ?? " ")
       }</p>
       ${data && !isStale && status !== "ok" && html`<p class="figures"><a href=${to("traffic")}>${figures}</a></p>`}
@@ -88,12 +90,13 @@ export function StateLine() {
   </section>`;
 }
 
-function Sentence({ state, words, figures }) {
+function Sentence({ state, words, figures, firing }) {
   const { status, incident, problems } = state;
   const lasts = incident && !incident.recovered_at;
   if (status === "ok") {
     return html`<strong>${WORDS.ok}.</strong>${" "}
       ${incident?.recovered_at && html`<a href=${aroundOf(incident)}>Recovered at ${clock(incident.recovered_at)} after ${duration(incident.seconds)}.</a>${" "}`}
+      ${firing > 0 && html`<a href=${to("alerts")}>${firing === 1 ? "1 alert is" : `${firing} alerts are`} firing.</a>${" "}`}
       <a class="figures-inline" href=${to("traffic")}>${figures}</a>`;
   }
   return html`<strong>${WORDS[status]}${lasts ? html` since <a href=${aroundOf(incident)}>${clock(incident.since)}</a>` : ""}.</strong>${" "}

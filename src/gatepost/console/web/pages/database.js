@@ -80,7 +80,7 @@ function Statements({ traffic, slow }) {
       empty=${html`<${FillWith}><b>No statement has run.</b> Those of this range are listed here, by the time that they took together. A request that reads:<//>`}
       columns=${[
         { key: "statement", label: "Statement", of: (row) => row.statement, show: (row) => visible(row.statement) },
-        { key: "seconds", label: "Time together", of: (row) => row.seconds_total, show: (row) => html`<${Bar} share=${share(row.seconds_total, all)} text=${duration(row.seconds_total)} />` },
+        { key: "seconds", label: "Total time", of: (row) => row.seconds_total, show: (row) => html`<${Bar} share=${share(row.seconds_total, all)} text=${duration(row.seconds_total)} />` },
         { key: "runs", label: "Runs", align: "right", of: (row) => row.count, show: (row) => number(row.count) },
         { key: "each", label: "Each", align: "right", of: (row) => share(row.seconds_total, row.count), show: (row) => duration(share(row.seconds_total, row.count)) },
         { key: "rows", label: "Rows each", align: "right", of: (row) => share(row.rows, row.count), show: (row) => number(share(row.rows, row.count)) },

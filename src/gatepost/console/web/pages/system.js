@@ -62,8 +62,8 @@ function Instances() {
           { key: "release", label: "Release", of: (row) => row.release ?? "", show: (row) => html`<code title=${row.release ?? ""}>${row.release ? shortKey(row.release) : "–"}</code>` },
           { key: "version", label: "Gatepost", of: (row) => row.version, show: (row) => row.version },
           { key: "started", label: "Runs since", of: (row) => row.started_at, show: (row) => html`<${Moment} at=${row.started_at} />` },
-          { key: "heard", label: "Heard of", align: "right", of: (row) => row.silent_seconds, show: (row) => (row.beat_at ? ago(row.beat_at) : "–") },
-          { key: "clock", label: "Clock off", align: "right", of: (row) => row.clock_offset_seconds, show: (row) => (row.clock_offset_seconds === null ? "–" : duration(Math.abs(row.clock_offset_seconds))) },
+          { key: "heard", label: "Last heard from", align: "right", of: (row) => row.silent_seconds, show: (row) => (row.beat_at ? ago(row.beat_at) : "–") },
+          { key: "clock", label: "Clock offset", align: "right", of: (row) => row.clock_offset_seconds, show: (row) => (row.clock_offset_seconds === null ? "–" : duration(Math.abs(row.clock_offset_seconds))) },
           { key: "admin", label: "Admin address", of: (row) => row.admin_address ?? "", show: (row) => visible(row.admin_address ?? "socket only") },
         ]} />
       ${rows.length > 1 && html`<${Differences} system=${system} />`}
