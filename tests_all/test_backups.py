@@ -46,16 +46,9 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, st
     grpc = {f"{name}.port.grpc": free_port() for name in ports}
     words = [f"-{name}.port={port}" for name, port in ports.items()] + [f"-{key}={port}" for key, port in grpc.items()]
     program = Path(sys.executable).with_name("weed")
-    command = [
-        program,
-        f"-logdir={folder}",
-        "server",
-        f"-dir={folder}",
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
-        "-s3",
-        "-volume.max=5",
-    ]
+    command = [program, f"-logdir={folder}", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    # Two of its ports are fixed unless they are switched off: of two runs at once, one would not start.
+    command += ["-s3", "-volume.max=5", "-s3.port.iceberg=0", "-s3.port.lance=0"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command, *words, f"-s3.config={folder / 's3.json'}"], stdout=log, stderr=log)
     try:

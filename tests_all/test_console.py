@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright
 from tests.acceptance.conftest import GATEPOST, Running, wait_for, without_settings
 from tests_all.first_picture import first_picture_ms, visited
 from tests_all.test_browser import CHROMIUM, ROOT, Visit, axe, violations
@@ -585,6 +585,32 @@ async def test_what_is_no_longer_known_is_not_shown_as_if_it_were(
     await page.unroute("**/console/api/**")
     await page.locator(".state.ok, .state.degraded").wait_for()
     await page.locator("main:not(.stale)").wait_for()
+    await context.close()
+
+
+@in_module
+async def test_the_first_line_tells_of_alerts_also_where_this_instance_is_well(
+    browser: Browser, watched: Watched, cookies: list[Any]
+) -> None:
+    context, found = await open_page(browser, watched, cookies, "database")
+    page = found.page
+    assert await page.evaluate(FORMATTED % "[0.002, 0.0305, 0, 1.5].map(n)", None) == ["0.002", "0.03", "0", "1.5"]
+
+    async def with_another_that_is_silent(route: Route) -> None:
+        alert = {"id": "1", "name": "instance:b", "state": "firing", "severity": "page", "sentence": "It is silent."}
+        await route.fulfill(
+            json={**await (await route.fetch()).json(), "alerts": [{**alert, "since": "2026-01-01T00:00:00Z"}]}
+        )
+
+    async def well(route: Route) -> None:
+        await route.fulfill(json={**await (await route.fetch()).json(), "status": "ok", "incident": None})
+
+    await page.route("**/console/api/state*", well)
+    await page.route("**/console/api/alerts*", with_another_that_is_silent)
+    await page.reload()
+    told = page.locator(".state.ok").get_by_role("link", name="1 alert is firing.")
+    await told.wait_for()
+    assert (await told.get_attribute("href") or "").startswith("/console/alerts")
     await context.close()
 
 
