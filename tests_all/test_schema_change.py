@@ -85,9 +85,11 @@ def test_both_versions_serve_at_every_step(rollout: Rollout) -> None:
     rollout.gatepost("migrate", "up")
     rollout.check_all("expanded")
 
-    removed, added = (re.findall(rf"^\{sign}(.*)$", DIFF, re.M)[0] for sign in "-+")
-    assert removed in OLD
-    app.write_text(OLD.replace(removed, added).replace("import Mapped", "import Mapped, mapped_column"))
+    new = OLD
+    for removed, added in zip(*(re.findall(rf"^\{sign}(.*)$", DIFF, re.M) for sign in "-+"), strict=True):
+        assert removed in new
+        new = new.replace(removed, added)
+    app.write_text(new)
     rollout.serve()
     rollout.check_all("both")
 
