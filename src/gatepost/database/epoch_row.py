@@ -33,7 +33,7 @@ async def read_epoch(connection: RawConnection) -> int:
     try:
         found: int | None = await connection.fetchval(_READ)
     except pg.InsufficientPrivilegeError as error:
-        role = connection.get_settings().session_authorization
+        role = await connection.fetchval("SELECT current_user")  # not always the one that signed in
         raise ConfigurationError(
             f"The role {role} may not read gatepost.epoch, which says what was revoked by a restore.",
             location="DATABASE_URL",
