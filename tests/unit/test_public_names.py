@@ -106,6 +106,11 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
         exec("from gatepost import Ap")  # noqa: S102 - type checkers refuse the statement itself
 
 
+def test_the_package_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "gatepost", "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, "Usage: gatepost [OPTIONS] COMMAND" in done.stdout) == (0, True)
+
+
 @pytest.mark.parametrize("words", [["--help"], ["migrate", "make", "--help"], ["serve", "--help"]])
 def test_help_loads_nothing_that_a_server_needs(words: list[str]) -> None:
     assert loaded_by("from gatepost.cli.main import main; main()", *words) == set()

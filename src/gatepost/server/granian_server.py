@@ -128,7 +128,7 @@ class Server(_Granian):  # type: ignore[misc]
                 self._monitor.stop()
             os._exit(130)
         tell_service_manager(STOPPING)
-        self._note("stop", f"The server ends{_by_signal(arguments)}.")
+        self._note("stop", f"The server stops{_by_signal(arguments)}.")
         self.supervisor.signal_workers(DRAIN)
         super().signal_handler_interrupt(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
 
@@ -137,7 +137,7 @@ class Server(_Granian):  # type: ignore[misc]
         if self._ends_with_terminal:
             self.signal_handler_interrupt()
         else:
-            self._note("reload", "SIGHUP came: the workers are replaced, one after the other.")
+            self._note("reload", "The workers are replaced one after the other (SIGHUP).")
             super().signal_handler_reload(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
 
     def _note_start(self, on_serving: Callable[[], None]) -> None:
@@ -226,7 +226,7 @@ class Server(_Granian):  # type: ignore[misc]
 
 def _by_signal(arguments: Sequence[Any]) -> str:
     """What a handler of signals was called with, in words."""
-    return f": {signal.Signals(arguments[0]).name} came" if arguments else ""
+    return f" ({signal.Signals(arguments[0]).name})" if arguments else ""
 
 
 def serve(

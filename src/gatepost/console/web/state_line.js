@@ -7,7 +7,7 @@ import { to } from "./store.js";
 import { clock, duration, epoch, number, percent, visible } from "./format.js";
 import { toChange, wordOf } from "./marks.js";
 
-const WORDS = { ok: "Well", degraded: "Degraded", down: "Down" };
+const WORDS = { ok: "Healthy", degraded: "Degraded", down: "Down" };
 
 /** Where commands that the server names lead here. */
 const COMMANDS = [

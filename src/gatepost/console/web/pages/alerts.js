@@ -94,7 +94,7 @@ const toldOf = ({ channel, state, attempts, outcome }) =>
 function Deliveries({ data }) {
   const rows = data?.deliveries ?? [];
   return html`<section class="section" aria-labelledby="deliveries">
-    <div class="section-head"><h2 id="deliveries">Told</h2><span class="quiet">${data?.channels.join(", ")}</span></div>
+    <div class="section-head"><h2 id="deliveries">Deliveries</h2><span class="quiet">${data?.channels.join(", ")}</span></div>
     ${data && !data.channels.length && html`<p class="empty">Nobody is told: <code>GATEPOST_ALERT_MAIL_TO</code> and <code>GATEPOST_ALERT_WEBHOOK_URL</code> say who is.</p>`}
     ${rows.length > 0 &&
     html`<${Table} label="Messages" rows=${rows} keyOf=${(row) => row.id + row.channel} param="told" initial="-at"
