@@ -468,6 +468,7 @@ def test_routes_are_listed_for_scripts(gatepost: Gatepost) -> None:
         ("GET", "/problems/{code}"),
         *(("GET", f"/console{rest}") for rest in ("", "/{page}", "/{page}/{name}", "/assets/{name}")),
         *(("GET", f"/console{rest}") for rest in ("/assets/{folder}/{name}", "/api/session")),
+        ("GET", "/console/assets/{version}/{folder}/{name}"),
         *((method, f"/console/api{rest}") for method in ("GET", "PUT") for rest in CONSOLE_DATA),
         *((method, "/console/session") for method in ("POST", "DELETE")),
     }

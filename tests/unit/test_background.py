@@ -13,12 +13,15 @@ from gatepost.events import Events, TaskFailed
 
 SOURCE = Path(gatepost.__file__).parent
 AWAITED_AT_ONCE = {
+    "backups/creating.py",
     "database/transactions.py",
     "gateway/buckets/valkey_client.py",
     "inspection/raw_client.py",
     "inspection/examination.py",
     "routes/mounted_lifespan.py",
     "testing/client.py",
+    "testing/topology/load.py",
+    "testing/topology/site.py",
     "monitor/alert_records.py",
     "monitor/monitor.py",
     "monitor/parts.py",
