@@ -3,8 +3,12 @@
 import os
 import signal
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
+import pytest
 from debian_postgresql import DebianPostgreSQL
 from test_deploy import GATEPOST, Deployment, deployment
 from test_tutorial import wait_for
@@ -23,18 +27,24 @@ exec "$@"
 """`--read-only --tmpfs /tmp` of an engine, without the engine."""
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder with a short path: that of a socket in it is limited to about a hundred bytes."""
+    with tempfile.TemporaryDirectory(prefix="gatepost-") as folder:
+        yield Path(folder)
+
+
 def test_a_server_is_the_first_process_on_a_read_only_file_system(
-    deployment: Deployment, debian: DebianPostgreSQL
+    deployment: Deployment, debian: DebianPostgreSQL, temporary: Path
 ) -> None:
     deployment.run(GATEPOST, "migrate", "make", "first tables", DATABASE_URL=debian.dsn("shop", "postgres"))
     deployment.run(GATEPOST, "migrate", "up")
-    (deployment.folder / "tmp").mkdir()
     as_root = [] if os.getuid() == 0 else ["--user", "--map-root-user"]
     command = ["unshare", *as_root, "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    command += ["bash", "-c", CONTAINER, "container", str(deployment.folder / "tmp")]
+    command += ["bash", "-c", CONTAINER, "container", str(temporary)]
     command += deployment.said("ExecStart", 8001)
     log = deployment.folder / "container.log"
-    with deployment.running(log.name, *command, TMPDIR=str(deployment.folder / "tmp")) as outer:
+    with deployment.running(log.name, *command, TMPDIR=str(temporary)) as outer:
         url = f"http://127.0.0.1:{deployment.ports[8001]}"
 
         def asked(path: str, host: str) -> str:
