@@ -32,7 +32,7 @@ def test_the_steps_have_the_figures_that_were_measured() -> None:
     for words in (
         f"{rates[0]} `GET` of a row a second, {rates[1]} lists of 50, {rates[2]} creations",
         f"a p99 of {slowest[0]:.0f} to {slowest[-1]:.0f} ms",
-        f"a worker is one core and {runs['one_row']['rss_mib']:.0f} MiB",
+        f"a worker uses up to one core and {runs['one_row']['rss_mib']:.0f} MiB",
         f"one for {mixed.server / mixed.database:.1f} workers",
         f"{2 * WORKERS * (POOL + 1) + 2} connections for four workers and a pool of {POOL}",
         f"a decision costs Valkey {gate['take.lua, one by one, 1,000 keys']:.0f} us of CPU one by one",

@@ -69,6 +69,10 @@ _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
         "alert",
         lambda event: f"Resolved by {event.operator}: {event.alert_name}. {event.reason}",
     ),
+    events.ConsoleOpened: (
+        "operator",
+        lambda event: f"{event.operator} has opened the console in a browser, with the token of the admin port.",
+    ),
     events.OperatorActed: ("operator", lambda event: f"{event.act}: {event.detail} By {event.operator}."),
     events.AlertSilenced: (
         "alert",
