@@ -12,7 +12,7 @@ from tests.acceptance.conftest import Start, wait_for
 
 pytestmark = pytest.mark.alone  # a busy machine writes later
 
-KILLS = 20
+KILLS = 8
 MEDIAN_SECONDS_MAX = 0.1
 SECONDS_MAX = 0.3
 
