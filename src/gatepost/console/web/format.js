@@ -17,8 +17,8 @@ export function number(value) {
 /** Three significant digits, or two of what is smaller than a hundredth, without zeros at the end. */
 function digits(value) {
   const size = Math.abs(value);
-  const places = size >= 99.95 ? 0 : size >= 9.995 ? 1 : size >= 0.01 ? 2 : 4;
-  return String(Number(value.toFixed(places)));
+  if (size < 0.01) return String(Number(value.toPrecision(2)));
+  return String(Number(value.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2)));
 }
 
 /** Every digit, in groups of three. */
