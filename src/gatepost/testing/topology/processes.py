@@ -8,13 +8,12 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from gatepost.embedded.account import prctl
+from gatepost.embedded.processes import ending_with_parent
 from gatepost.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -24,8 +23,6 @@ POLL_SECONDS = 0.02
 
 READY_SECONDS_MAX = 60.0
 """How long a program may take to be ready, on a busy machine."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 async def is_in_time(condition: Callable[[], Awaitable[bool]], seconds: float = READY_SECONDS_MAX) -> bool:
@@ -129,12 +126,7 @@ def _spawn(
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - nothing else ties the child's life to ours
+                preexec_fn=ending_with_parent(signal.SIGTERM),  # noqa: PLW1509 - nothing else ties the child's life to ours
             )
     except OSError as error:
         raise ConfigurationError(f"The program could not be started: {error}.", location=str(command[0])) from error
-
-
-def _end_with_parent() -> None:
-    if sys.platform == "linux":
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

