@@ -41,13 +41,6 @@ class Received:
         return "250 queued as 7"
 
 
-def free_port() -> int:
-    """A port of this machine that nothing listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 class _MailServer(Controller):
     """Listens on a port from the beginning: a free one that is bound later may be another's by then."""
 

@@ -4,19 +4,17 @@ import contextlib
 import http.client
 import os
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import msgspec
 import psutil
-from test_tutorial import free_port
 from tests.acceptance.conftest import NOTES, SECONDS_MAX, Running, production_settings, without_settings
+from tests.client_threads import ClientThreads
+from tests.ports import free_port
 
 from gatepost.balancer.haproxy import HAProxy
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -149,36 +147,24 @@ def balanced_shop(folder: Path, postgresql: EmbeddedPostgreSQL) -> Iterator[Bala
                 shop.kill(name)
 
 
-class Writes:
+class Writes(ClientThreads):
     """POSTs from several clients, each with a title of its own, from entering to leaving the block.
 
     `statuses` has that of each title, 0 where the connection ended without a response.
     """
 
     def __init__(self, port: int, mark: str, *, clients: int = 2, pause_seconds: float = 0.02) -> None:
+        super().__init__(clients)
         self._port = port
         self._mark = mark
         self._pause_seconds = pause_seconds
-        self._is_over = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=[number]) for number in range(clients)]
         self.statuses: dict[str, int] = {}
         self.codes: Counter[str] = Counter()
 
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self, number: int) -> None:
+    def run(self, number: int) -> None:
+        """Write until it is over."""
         count = 0
-        while not self._is_over.wait(self._pause_seconds):
+        while not self.is_over.wait(self._pause_seconds):
             count += 1
             title = f"{self._mark}-{number}-{count}"
             self.statuses[title], body = post(self._port, title)

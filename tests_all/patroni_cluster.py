@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+from tests.ports import free_port
 
 from gatepost.embedded.programs import find_programs
 from gatepost.testing.topology.http_client import HTTPConnection, HTTPResponse, NotSent
-from gatepost.testing.topology.instances import free_port
 from gatepost.testing.topology.processes import Launcher, is_in_time, kill_tree, signal_tree
 
 TTL_SECONDS = 20

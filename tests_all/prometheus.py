@@ -3,7 +3,6 @@
 import contextlib
 import json
 import signal
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.conftest import end_with_parent, wait_for
+from tests.ports import free_port
 
 SCRAPE = """
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
@@ -21,13 +21,6 @@ scrape_configs:
     authorization: {{credentials: {token}}}
     static_configs: [{{targets: {targets}}}]
 """
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def content_with(command: str, *arguments: str, folder: Path) -> str:

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 from debian_postgresql import DebianPostgreSQL, psql
+from tests.ports import free_port
 
 from gatepost.embedded.account import drop_privileges
 from gatepost.embedded.processes import spawn
@@ -28,12 +28,6 @@ DUMP = "SELECT md5(string_agg(book::text, ';' ORDER BY id)) FROM book"
 KEYS = {"GATEPOST_BACKUP_S3_KEY_ID": "shopkey", "GATEPOST_BACKUP_S3_SECRET_KEY": "a-secret-of-the-bucket"}
 START_SECONDS_MAX = 90.0
 CAP_DAC_READ_SEARCH = 2
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

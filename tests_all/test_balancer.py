@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from balanced_shop import BalancedShop, Writes, balanced_shop, curl, post
-from test_tutorial import free_port
 from tests.acceptance.conftest import GATEPOST, end_with_parent, wait_for
 from tests.acceptance.traffic import Traffic
 from tests.conftest import FAST_AND_FORGETFUL
+from tests.ports import free_port
 
 from gatepost.balancer.configuration import ERRORS_FOLDER, PRODUCTION_ERRORS
 from gatepost.balancer.haproxy import HAProxy, check_configuration

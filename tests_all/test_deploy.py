@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from debian_postgresql import DebianPostgreSQL, psql
-from test_tutorial import free_port, wait_for
+from test_tutorial import wait_for
+from tests.ports import free_port
 
 from gatepost.auth.keys import KEY_FILE, development_key
 from gatepost.cli.new import make_project

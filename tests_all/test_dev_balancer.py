@@ -5,7 +5,6 @@ import signal
 from pathlib import Path
 
 import psutil
-from test_tutorial import free_port
 from tests.acceptance.conftest import APP, SECONDS_MAX, Running, is_alive, starting, wait_for, without_settings
 from tests.acceptance.test_dev_instances import instance, ports_of, wait_until_ready
 
@@ -18,12 +17,13 @@ def child(server: Running, program: str) -> psutil.Process:
 
 def test_each_part_is_killed_and_comes_back_and_ctrl_c_ends_all(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APP)
-    port = str(free_port())
     with starting(tmp_path) as start:
         environ = {**without_settings(), "NO_COLOR": "", "FORCE_COLOR": "1"}
-        server = start("dev", "--instances", "2", "--balancer", "--port", port, environ=environ)
+        server = start("dev", "--instances", "2", "--balancer", "--port", "0", environ=environ)
         instances = ports_of(server)
+        port = server.port
         assert f"  balancer   http://127.0.0.1:{port}, HAProxy" in server.output
+        assert port not in instances
         assert f"  console    http://127.0.0.1:{instances[0]}/console" in server.output
         wait_until_ready(instances)
         wait_for(lambda: f"The API is at http://127.0.0.1:{port}/api/notes" in server.output, "the address")

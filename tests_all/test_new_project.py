@@ -15,7 +15,8 @@ from urllib.request import urlopen
 
 import pytest
 from debian_postgresql import psql
-from test_tutorial import free_port, wait_for
+from test_tutorial import wait_for
+from tests.ports import free_port
 
 from gatepost.cli.new import make_project
 from gatepost.cli.project_source import source_of

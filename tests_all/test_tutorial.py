@@ -7,7 +7,6 @@ order, and a key that the page repeats in a later command is replaced by the one
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from tests.ports import free_port
 
 TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorial" / "shop.md"
 PART = re.compile(
@@ -183,14 +183,6 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"waited {SECONDS_MAX:g} s for {what}"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

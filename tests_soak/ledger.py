@@ -4,13 +4,13 @@ Every write has a key of its own, so that the tables tell afterwards whether it 
 """
 
 import http.client
+import itertools
 import json
-import threading
 import time
 import uuid
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+
+from tests.client_threads import ClientThreads
 
 PAUSE_SECONDS = 0.02
 RESPONSE_SECONDS_MAX = 40.0
@@ -42,33 +42,20 @@ class Told:
         return self.status is None or self.code == UNKNOWN
 
 
-class Ledger:
+class Ledger(ClientThreads):
     """So many clients that write and read in turns, each on a kept connection, from entering to leaving the block."""
 
     def __init__(self, port: int, clients: int) -> None:
+        super().__init__(clients)
         self.told: list[Told] = []
         self._port = port
-        self._is_over = threading.Event()
-        self._threads = [threading.Thread(target=self._run, name=f"client-{number}") for number in range(clients)]
 
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self) -> None:
+    def run(self, number: int) -> None:
+        """Write and read until it is over."""
         connection = self._connect()
-        number = 0
-        while not self._is_over.wait(PAUSE_SECONDS):
-            path = PATHS[number % len(PATHS)]
-            number += 1
+        paths = itertools.cycle(PATHS)
+        while not self.is_over.wait(PAUSE_SECONDS):
+            path = next(paths)
             key = str(uuid.uuid4())
             is_kept = self._tell(connection, path, key) and self._tell(connection, path, None)
             if not is_kept:

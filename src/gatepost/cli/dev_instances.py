@@ -24,7 +24,7 @@ from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
 from gatepost.server.loading import check_module_exists, reference_of
 from gatepost.server.safety import warn_of_unknown
-from gatepost.server.serving import master_events
+from gatepost.server.serving import master_events, url_at
 from gatepost.settings import Settings
 
 LOOK_SECONDS = 0.1
@@ -136,13 +136,14 @@ class _Development:
         return "shared through an embedded Valkey"
 
     def _arguments(self, number: int) -> list[str]:
+        address = url_at(self._host, self._balancer_port or next(iter(self._ports.values())))
         return arguments_of(
             self._name,
             data=self._options.data,
             is_embedded=self._is_embedded,
             migrates=self._options.migrates,
             extends=self._options.extends,
-            address=self._address(self._balancer_port or next(iter(self._ports.values()))) if number == 0 else None,
+            address=address if number == 0 else None,
         )
 
     def _environ(self, instance: str, token: str) -> Mapping[str, str]:
@@ -157,16 +158,10 @@ class _Development:
             environ["GATEPOST_TRUSTED_PROXIES"] = LOOPBACK  # whatever that of production is
         return environ
 
-    def _address(self, port: int) -> str:
-        host = self._host
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
     def _greet(self, limits: str) -> None:
-        host = LOOPBACK if self._balancer_port is not None else None
-        addresses = {
-            name: f"http://{host}:{port}" if host else self._address(port) for name, port in self._ports.items()
-        }
-        balancer = None if self._balancer_port is None else self._address(self._balancer_port)
+        host = self._host if self._balancer_port is None else LOOPBACK
+        addresses = {name: url_at(host, port) for name, port in self._ports.items()}
+        balancer = None if self._balancer_port is None else url_at(self._host, self._balancer_port)
         count = len(addresses)
         where = f" on {balancer}" if balancer else ""
         database = f"embedded PostgreSQL in {self._options.data}" if self._is_embedded else "DATABASE_URL"

@@ -12,7 +12,8 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.receivers import Received, free_port
+from tests.ports import free_port
+from tests.receivers import Received
 
 from gatepost.alerting.mail import MailSender, SMTPServer
 from gatepost.alerting.messages import message_of_test

@@ -1,0 +1,10 @@
+"""Ports of this machine for servers that tests start."""
+
+import socket
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
