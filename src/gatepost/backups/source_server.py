@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 LOCATION = "GATEPOST_BACKUP_DATABASE_URL"
 LOCK_SLOT = "gatepost_backup"
-"""The replication slot of whoever makes a backup. It keeps no WAL, and ends with its connection. It is of the server,
-where an advisory lock is of one database."""
+"""The replication slot that a backup holds while it is made. It keeps no WAL, and ends with its connection. A slot
+locks the whole server, where an advisory lock would lock one database."""
 
 RECOVERY_SETTINGS = ("max_connections", "max_prepared_transactions", "max_locks_per_transaction", "max_wal_senders")
 VERSION_MIN = 14

@@ -100,7 +100,7 @@ class WALRequests:
         while not self._is_over.is_set():
             with suppress(TimeoutError):
                 asking, _ = self._listener.accept()
-                with asking, suppress(OSError):  # whoever asked may be gone
+                with asking, suppress(OSError):  # the one who asked may be gone
                     asking.settimeout(5)
                     asking.sendall(bytes([self._answer(_request(asking))]))
 

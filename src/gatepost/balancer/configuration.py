@@ -35,8 +35,8 @@ PRODUCTION_LISTENERS = """\
     # A folder of PEM files, each a certificate with its chain and its private key.
     bind :443 ssl crt /etc/haproxy/certs/ alpn h2,http/1.1
     # Behind a TCP load balancer that speaks the PROXY protocol, have this in place of both `bind` lines, and write
-    # `session` for `connection` in the two `tcp-request` lines below. Nobody else may reach the port: whoever
-    # connects may claim any address.
+    # `session` for `connection` in the two `tcp-request` lines below. Let only that balancer reach the port: any
+    # client that connects can claim any address.
     #bind :443 ssl crt /etc/haproxy/certs/ alpn h2,http/1.1 accept-proxy
 """
 PRODUCTION_ERRORS = f"/etc/haproxy/{ERRORS_FOLDER}"
@@ -61,7 +61,7 @@ global
 defaults
     mode http
     log global
-    # Connections that never sent anything are no lines of the log.
+    # Connections on which nothing was ever sent are not logged.
     option dontlognull
     # The usual line of HAProxy, and at its end the request id of the response (in braces) and HAProxy's own, which
     # stands in the responses that HAProxy makes itself.

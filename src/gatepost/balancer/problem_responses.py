@@ -1,8 +1,8 @@
 """The responses that HAProxy makes itself, as problem documents (RFC 9457).
 
 Outside the request path. They have the members of Gatepost's own refusals. Their codes begin with `balancer_` and their
-type is `about:blank`, because no instance has a page for them; a request that cannot be parsed is `malformed_request`
-whoever parses it.
+type is `about:blank`, because no instance has a page for them; a request that cannot be parsed is `malformed_request`,
+whether HAProxy or an instance parses it.
 """
 
 from dataclasses import dataclass
