@@ -1,7 +1,8 @@
 """`/heat` of the admin listener: how many requests took how long, step by step, for a map of latency over time.
 
 From the ring of the history, which has the last day. The buckets of the metrics are put together, and longer ranges
-have longer steps, so that a map of any while has a few kilobytes.
+have longer steps, so that a map of any while has a few kilobytes. Those of more than two hours are multiples of the
+ring's longer steps, of which alone the map is then read: six hours have 2,160 short ones, which take two seconds.
 """
 
 import sys
@@ -18,6 +19,7 @@ from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
 from gatepost.monitor.interval_sums import IntervalSums, kept_lengths
+from gatepost.monitor.longer_steps import LONGER_SECONDS
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.query_values import moment_asked, text
 from gatepost.records.step_decoding import OpenedStep
@@ -28,7 +30,7 @@ KEPT_MAX = 256
 """Intervals whose cells are kept, of all operations: 40 KB each where there are 200. A map of a day and one of an hour
 have as many."""
 
-_LENGTHS = (10, 30, 60, 180, 300, 900)
+_LENGTHS = (10, 30, 60, LONGER_SECONDS, 3 * LONGER_SECONDS)
 
 SHOWN_EDGES: tuple[float, ...] = (
     *(0.00031, 0.0005, 0.00079, 0.00125, 0.002, 0.0031, 0.005, 0.0079, 0.0125, 0.02, 0.031, 0.05, 0.079, 0.125, 0.2),

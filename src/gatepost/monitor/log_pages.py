@@ -19,6 +19,7 @@ from gatepost.moments import shown_moment
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.history_records import STEP_SECONDS, HistoryRecords
 from gatepost.monitor.interval_sums import IntervalSums, kept_lengths
+from gatepost.monitor.longer_steps import LONGER_SECONDS
 from gatepost.monitor.page_table import Page, Request, json_page
 from gatepost.monitor.query_values import moment_asked, one_of, shown, text, whole_number
 from gatepost.records.step_decoding import OpenedStep
@@ -98,7 +99,7 @@ class LogPages:
         except ValueError as error:
             return json_page(422, {"detail": str(error)})
         since = max(since, now - 86_400)
-        step = max(1, round((now - since) / HISTOGRAM_STEPS / STEP_SECONDS)) * STEP_SECONDS
+        step = _step_of(now - since)
         counts: defaultdict[float, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
         lost: defaultdict[float, int] = defaultdict(int)
         latest, unfinished = self._history.opened_unfinished(), LineCounts()
@@ -113,6 +114,13 @@ class LogPages:
         return json_page(
             200, {"since": shown_moment(since), "step_seconds": step, "category": category, "steps": steps}
         )
+
+
+def _step_of(seconds: float) -> int:
+    """About HISTOGRAM_STEPS of these are so many seconds; long ones are put together of the ring's longer steps."""
+    length = seconds / HISTOGRAM_STEPS
+    unit = LONGER_SECONDS if length >= LONGER_SECONDS else STEP_SECONDS
+    return max(1, round(length / unit)) * unit
 
 
 def _shown(line: bytes) -> dict[str, Any]:

@@ -18,8 +18,13 @@ HOURS = 2.5
 
 def longer_of(history: KeptHistory, slots: StepSlots | None = None) -> LongerSteps:
     """Those of a history, in slots of their own, of which none is made yet."""
-    size = 64 * SLOT_BYTES
-    return LongerSteps(history.ring, slots or StepSlots(shared_file("longer", size), size, SLOT_BYTES))
+    return LongerSteps(history.ring, slots or slots_of(64))
+
+
+def slots_of(count: int) -> StepSlots:
+    """So many, in memory."""
+    size = count * SLOT_BYTES
+    return StepSlots(shared_file("longer", size), size, SLOT_BYTES)
 
 
 @pytest.mark.parametrize("made", [3, 1000])
@@ -61,11 +66,29 @@ def test_a_day_is_read_of_few_steps() -> None:
     assert sum(history.ring.handed.values()) <= 3 * LONGER_SECONDS / 10
 
 
+@pytest.mark.parametrize("query", [{"since": "6h"}, {"since": "24h"}])
+@pytest.mark.parametrize("path", ["/heat", "/traffic", "/logs/histogram", "/history"])
+def test_hours_are_read_of_few_steps_of_the_ring(
+    path: str, query: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(8)
+    history = KeptHistory([step_at(BEGIN + number * 60, chance, 60.0) for number in range(25 * 60)])
+    history.longer = longer = longer_of(history, slots_of(320))
+    while longer.make_next():
+        pass
+    history.ring.handed.clear()
+    monkeypatch.setattr("time.time", lambda: BEGIN + 25 * 3600.0)
+    step = {"step": "5m"} if path == "/history" else {}  # as the console asks
+    page = pages_of(history).find(Request("GET", path, "", b"", "uid 0", {**query, **step}))
+    assert page is not None
+    assert page.status == 200
+    assert sum(history.ring.handed.values()) <= 40  # of 360 and 1,440: those at both ends
+
+
 def test_each_is_made_once_also_after_a_restart_and_the_newest_first() -> None:
     chance = random.Random(4)
     history = history_of(1, chance)
-    size = 64 * SLOT_BYTES
-    slots = StepSlots(shared_file("longer", size), size, SLOT_BYTES)
+    slots = slots_of(64)
     longer = longer_of(history, slots)
     newest = BEGIN + 3600 - 2 * LONGER_SECONDS
     assert longer.make_next()
