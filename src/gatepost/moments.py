@@ -21,6 +21,15 @@ def shown_moment_or_none(moment: float | datetime | None) -> str | None:
     return None if moment is None else shown_moment(moment)
 
 
+def shown_age(seconds: float) -> str:
+    """An age in one unit: `3 d`, `5 h`, `12 min`."""
+    if seconds >= 2 * _UNIT_SECONDS["d"]:
+        return f"{seconds // _UNIT_SECONDS['d']:.0f} d"
+    if seconds >= 2 * _UNIT_SECONDS["h"]:
+        return f"{seconds // _UNIT_SECONDS['h']:.0f} h"
+    return f"{seconds // 60:.0f} min"
+
+
 def duration_seconds(text: str) -> int:
     """The seconds of `90s`, `30m`, `6h` or `7d`. Raises ValueError."""
     match = _DURATION.fullmatch(text)

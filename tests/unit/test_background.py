@@ -23,6 +23,7 @@ AWAITED_AT_ONCE = {
     "testing/topology/load.py",
     "testing/topology/site.py",
     "monitor/alert_records.py",
+    "monitor/backup_watch.py",
     "monitor/monitor.py",
     "monitor/parts.py",
 }

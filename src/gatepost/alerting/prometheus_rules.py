@@ -6,10 +6,11 @@ the monitor judges; how fast is rounded up to an edge that Prometheus gets, of w
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from gatepost.alerting import conditions
 from gatepost.alerting.burn_rates import BAD_MIN, RULES, BurnRule
+from gatepost.alerting.prometheus_backups import backup_rules, backup_tests
+from gatepost.alerting.prometheus_rule import Rule
 from gatepost.alerting.yaml_lines import duration, quoted
 from gatepost.declaring.objectives import MeasuredObjective
 from gatepost.metrics import families
@@ -26,16 +27,6 @@ NOBODY = "none"
 
 AFTERMATH_SECONDS = max(rule.short_seconds for rule in RULES if rule.severity == "page")
 """So long after an outage objectives are missed because of it: Prometheus cannot tell its bad requests from others."""
-
-
-class Rule(NamedTuple):
-    """An alert: `expression` holds for `for_seconds`."""
-
-    name: str
-    expression: str
-    for_seconds: float
-    severity: str
-    summary: str
 
 
 class PrometheusRules:
@@ -87,6 +78,7 @@ class PrometheusRules:
             if objective.faster_than is not None:
                 lines += self._test(objective, "2xx", bucket=0, is_bad=True)
         lines += self._condition_tests()
+        lines += backup_tests(self.job, self._scale)
         return "\n".join(lines) + "\n"
 
     def _recording(self, objective: MeasuredObjective) -> Iterator[str]:
@@ -202,6 +194,7 @@ class PrometheusRules:
             "page",
             "Workers of {{ $labels.instance }} die again and again.",
         )
+        yield from backup_rules(self._job, scale)
         yield Rule(
             "GatepostInstanceSilent",
             f"up{{{job}}} == 0",

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from gatepost.backups.archiver import Archiver
 from gatepost.backups.backup_records import BASE_FILE, BackupRecord, BackupRecords, path_of
 from gatepost.backups.base_copy import BaseCopy, CopiedBase
 from gatepost.backups.server_programs import copying_programs
-from gatepost.backups.source_server import Archiver, ServerFacts, SourceServer, source_server
+from gatepost.backups.source_server import ServerFacts, SourceServer, source_server
 from gatepost.backups.stores import BackupStore
 from gatepost.backups.wal_archive import ArchiveIdentity, WALArchive
 from gatepost.backups.wal_coverage import WALCoverage

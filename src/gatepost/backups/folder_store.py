@@ -1,11 +1,14 @@
 """Backups in a folder: files that only their owner may read, on the disk before anybody is told that they are kept.
 
+Where the folder's group may read the folder, it may read what is in it: the instances that say how old backups are.
+
 PostgreSQL removes a WAL file as soon as it is told that it is archived, so a file is written under another name, synced
 together with its folder, and only then visible.
 """
 
 import contextlib
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -16,6 +19,7 @@ from gatepost.backups.stores import READ_BYTES, StoredFile, checked
 from gatepost.errors import ConfigurationError
 
 _UNFINISHED = ".unfinished-"
+_GROUP_READS = stat.S_IRGRP | stat.S_IXGRP
 
 
 class Unfinished(NamedTuple):
@@ -93,10 +97,12 @@ class FolderStore:
     def _unfinished(self, name: str) -> Generator["Unfinished"]:
         """A new file beside the one that it becomes, which is gone if it does not."""
         path = self._path / checked(name)
-        _make_folders(path.parent)
+        group = self._path.stat().st_mode & _GROUP_READS if self._path.exists() else 0
+        _make_folders(path.parent, group)
         descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
         try:
             with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, stat.S_IRUSR | stat.S_IWUSR | (group & stat.S_IRGRP))
                 yield Unfinished(file, Path(unfinished), path)
         finally:
             Path(unfinished).unlink(missing_ok=True)
@@ -117,11 +123,13 @@ class FolderStore:
             ) from error
 
 
-def _make_folders(folder: Path) -> None:
-    """Folders that only we may enter, and that survive a crash of the machine as their files do."""
+def _make_folders(folder: Path, group: int) -> None:
+    """Folders that only we may enter, and a group with these rights, and that survive a crash of the machine as their
+    files do."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
         path.mkdir(mode=0o700, exist_ok=True)
+        path.chmod(stat.S_IMODE(path.stat().st_mode) | group)  # whatever the umask
         _sync_folder(path.parent)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asyncpg import exceptions as pg
 
+from gatepost.backups.archiver import Archiver, read_archiver
 from gatepost.database.privileges import quoted
 from gatepost.errors import ConfigurationError
 from gatepost.migrations.connections import opened
@@ -34,15 +35,6 @@ SELECT
   current_user AS role,
   clock_timestamp() AS now
 """
-_ARCHIVER = """
-SELECT
-  current_setting('archive_mode') AS mode,
-  current_setting('archive_command') AS command,
-  last_archived_wal, last_archived_time, last_failed_wal, last_failed_time,
-  coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) AS is_failing,
-  clock_timestamp() AS now
-FROM pg_stat_archiver
-"""
 _LOCK = "SELECT pg_create_physical_replication_slot($1, false, true)"
 _SIZE = "SELECT sum(pg_database_size(oid))::bigint FROM pg_database WHERE has_database_privilege(oid, 'CONNECT')"
 
@@ -56,23 +48,6 @@ class ServerFacts(NamedTuple):
     superuser: str
     settings: dict[str, str]
     now: datetime
-
-
-class Archiver(NamedTuple):
-    """How archiving goes, by pg_stat_archiver."""
-
-    mode: str
-    command: str
-    last_archived_wal: str | None
-    last_archived_time: datetime | None
-    last_failed_wal: str | None
-    last_failed_time: datetime | None
-    is_failing: bool
-    now: datetime
-
-    @property
-    def is_on(self) -> bool:
-        return self.mode != "off"
 
 
 class SourceServer:
@@ -100,9 +75,7 @@ class SourceServer:
 
     async def archiver(self) -> Archiver:
         """How archiving goes."""
-        row = await self._connection.fetchrow(_ARCHIVER)
-        assert row is not None  # noqa: S101 - the view has one row
-        return Archiver(**dict(row))
+        return await read_archiver(self._connection)
 
     async def now(self) -> datetime:
         """The server's clock, by which transactions are dated."""

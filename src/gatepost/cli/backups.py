@@ -17,13 +17,12 @@ from gatepost.backups.restoring import Restoration, plan_restore
 from gatepost.backups.retention import Removed, remove_old
 from gatepost.backups.store_opening import open_store
 from gatepost.backups.verification import Verdict, records_to_verify, unreadable_records, verify_backup, verify_wal
-from gatepost.cli.ages import shown_age
 from gatepost.cli.output import finding_line, print_json, print_table
 from gatepost.cli.settings import database_settings, quiet_settings
 from gatepost.cli.sizes import shown_bytes
 from gatepost.errors import ConfigurationError
 from gatepost.logging.console import GREEN, RED, print_success, print_warning
-from gatepost.moments import shown_moment
+from gatepost.moments import shown_age, shown_moment
 from gatepost.settings import BackupSettings
 
 LABEL_MAX = 100

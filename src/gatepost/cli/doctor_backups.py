@@ -3,20 +3,17 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from gatepost.alerting.backup_conditions import BACKUP_SECONDS_MAX
+from gatepost.backups.archiver import Archiver, read_archiver
 from gatepost.backups.listing import Listing, list_backups
-from gatepost.backups.source_server import Archiver, SourceServer
 from gatepost.backups.store_opening import open_store
-from gatepost.cli.ages import shown_age
 from gatepost.cli.doctor_findings import DoctorFinding, failed
 from gatepost.errors import ConfigurationError
-from gatepost.moments import shown_moment
+from gatepost.moments import shown_age, shown_moment
 from gatepost.settings import BackupSettings
 
 if TYPE_CHECKING:
     from gatepost.database.connection import RawConnection
-
-AGE_SECONDS_MAX = 2 * 86_400
-"""One missed backup of every night is no finding yet."""
 
 _OTHER_MEANS = "not made by Gatepost, because GATEPOST_BACKUP_STORE is not set"
 
@@ -34,7 +31,7 @@ def examine_backups(settings: BackupSettings) -> Iterator[DoctorFinding]:
 
 async def examine_archiving(connection: "RawConnection", settings: BackupSettings) -> list[DoctorFinding]:
     """How archiving goes, by what PostgreSQL counts; nothing where Gatepost makes no backups."""
-    return [] if settings.store is None else [_archiving(await SourceServer(connection).archiver())]
+    return [] if settings.store is None else [_archiving(await read_archiver(connection))]
 
 
 def _finding_of(listing: Listing) -> DoctorFinding:
@@ -44,7 +41,7 @@ def _finding_of(listing: Listing) -> DoctorFinding:
         return DoctorFinding("backups", False, detail, "Run `gatepost backup create`.")
     last = good[-1]
     detail = f"the last good one is {last.record.id}, {shown_age(last.age_seconds)} old, of {len(good)}"
-    if last.age_seconds > AGE_SECONDS_MAX:
+    if last.age_seconds > BACKUP_SECONDS_MAX:
         return DoctorFinding("backups", False, detail, "Run `gatepost backup create`, and look why the timer does not.")
     if last.coverage.missing:
         until = "" if last.coverage.until is None else f" after {shown_moment(last.coverage.until)}"

@@ -51,6 +51,8 @@ def _state(wanted: Wanted) -> View:
             lines.append(f"    since {alert['since']}; look at: {alert['look_at']}")
     lines += [_pool_line(state), _codes_line(state["codes"])]
     lines.append(f"Release {state['release'] or 'unknown'}. {state['records']}")
+    if backups := state.get("backups"):  # a server of an earlier version does not say
+        lines.append(backups)
     if state["operations"]:
         lines.append(_operation_rows(state["operations"][:SHOWN_OPERATIONS]))
     else:

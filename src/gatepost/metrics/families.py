@@ -166,6 +166,39 @@ CPU_THROTTLED_SECONDS = Family(
     "gatepost_cpu_throttled_seconds_total", "counter", (), "Seconds that the control group had to wait for CPU time."
 )
 
+BACKUPS = Family("gatepost_backups", "gauge", (), "Base backups of the store that can be restored.")
+BACKUP_FINISHED = Family(
+    "gatepost_backup_finished_timestamp_seconds",
+    "gauge",
+    (),
+    "When the newest base backup that can be restored was finished, as a Unix time.",
+)
+BACKUP_WAL = Family(
+    "gatepost_backup_wal_timestamp_seconds",
+    "gauge",
+    (),
+    "Up to when that backup can be restored with the WAL of the store, as a Unix time.",
+)
+BACKUP_WAL_MISSING = Family(
+    "gatepost_backup_wal_missing", "gauge", (), "1 while WAL is missing in the store: nothing after it can be restored."
+)
+BACKUP_STORE_READABLE = Family(
+    "gatepost_backup_store_readable", "gauge", (), "0 while the store of backups cannot be read."
+)
+WAL_ARCHIVED = Family("gatepost_wal_archived_total", "counter", (), "WAL files that PostgreSQL has archived.")
+WAL_ARCHIVED_AT = Family(
+    "gatepost_wal_archived_timestamp_seconds",
+    "gauge",
+    (),
+    "When PostgreSQL last archived a WAL file, as a Unix time.",
+)
+WAL_ARCHIVE_FAILURES = Family(
+    "gatepost_wal_archive_failures_total", "counter", (), "Times that PostgreSQL failed to archive a WAL file."
+)
+WAL_ARCHIVE_FAILING = Family(
+    "gatepost_wal_archive_failing", "gauge", (), "1 while PostgreSQL's last attempt to archive a WAL file failed."
+)
+
 LEFT_OUT = Family("gatepost_series_left_out", "gauge", ("pid",), "Series for which a process had no room.")
 
 FAMILIES = tuple(value for value in globals().values() if isinstance(value, Family))

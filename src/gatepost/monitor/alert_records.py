@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from gatepost.alerting.channels import channels_of
 from gatepost.alerting.claims import claimed
 from gatepost.alerting.conditions import INSTANCE, Conditions, OtherInstance, Surroundings
 from gatepost.alerting.deliveries import Deliveries, Delivery
+from gatepost.alerting.findings import Finding
 from gatepost.alerting.messages import message_of
 from gatepost.alerting.objective_counts import CAUSED, PAGED, ObjectiveCounts
 from gatepost.alerting.readings import NAMES, reading_of
@@ -63,12 +64,19 @@ _FORGET = "DELETE FROM gatepost.alert_deliveries WHERE instance = $1 AND ended_a
 
 
 class AlertRecords:
-    """The part of the monitor. `alerts` are those of this instance, `deliveries` what was sent of them."""
+    """The part of the monitor. `alerts` are those of this instance, `deliveries` what was sent of them. `find_others`
+    says what else is wrong at a moment (seconds since the epoch)."""
 
-    def __init__(self, context: MonitorContext, beats: InstanceBeats) -> None:
+    def __init__(
+        self,
+        context: MonitorContext,
+        beats: InstanceBeats,
+        find_others: Callable[[float], Iterable[Finding]] = lambda _: (),
+    ) -> None:
         of = context.monitored
         self._context = context
         self._beats = beats
+        self._find_others = find_others
         self._scale = of.settings.alerts.time_scale
         self._file = of.files.snapshot("alerts")
         state = load_state(self._file)
@@ -130,7 +138,7 @@ class AlertRecords:
             self._others,
             database.name_conflict if database.is_name_taken else "",
         )
-        findings = [*self._conditions.look(reading, around, now)]
+        findings = [*self._conditions.look(reading, around, now), *self._find_others(now)]
         for counts in self._counts.values():
             counts.look(reading.requests, now, self._context.monitored.started_at)
             self._mark(counts, now)

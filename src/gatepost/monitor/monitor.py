@@ -16,6 +16,7 @@ from gatepost.monitor.admin_port import AdminPort
 from gatepost.monitor.alert_pages import AlertPages
 from gatepost.monitor.alert_records import AlertRecords
 from gatepost.monitor.application_record import ApplicationRecord
+from gatepost.monitor.backup_watch import BackupWatch
 from gatepost.monitor.change_records import ChangeRecords
 from gatepost.monitor.console_pages import ConsolePages
 from gatepost.monitor.context import MonitorContext, Monitored, Part
@@ -134,11 +135,12 @@ class MonitorParts(NamedTuple):
 
 def make_parts(context: MonitorContext) -> MonitorParts:
     """Make them, with the pages that they serve."""
-    add_pages(context)
+    backups = BackupWatch(context)
+    add_pages(context, [backups.read])
     add_limit_pages(context)
     beats = InstanceBeats(context)
     history = HistoryRecords(context)
-    alerts = AlertRecords(context, beats)
+    alerts = AlertRecords(context, beats, backups.findings)
     AlertPages(context, alerts)
     statements = OperationStatements(context)
     application = ApplicationRecord(context, statements)
@@ -150,7 +152,7 @@ def make_parts(context: MonitorContext) -> MonitorParts:
     HeatPage(context, history)
     TrafficPage(context, history)
     DatabasePage(context, history)
-    StatePage(context, history, incidents)
+    StatePage(context, history, incidents, backups.sentence)
     deployment = DeploymentWatch(context, beats)
     SystemPage(context, deployment)
     parts: list[Part] = [
@@ -166,6 +168,7 @@ def make_parts(context: MonitorContext) -> MonitorParts:
         copies := HistoryCopies(context, history),
         alerts,
         deployment,
+        backups,
         CopyWatch(context),
         LogTending(context),
     ]

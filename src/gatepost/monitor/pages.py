@@ -1,6 +1,7 @@
 """What the admin listener responds to which path: metrics, and the probes with what they depend on."""
 
 import logging
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -8,7 +9,7 @@ import msgspec
 from gatepost.events import LogLevelChanged
 from gatepost.logging.levels import LEVEL_NAMES, level_number
 from gatepost.logging.lines import CATEGORIES, Category
-from gatepost.metrics.exposition import OPEN_METRICS, TEXT, Exposition
+from gatepost.metrics.exposition import OPEN_METRICS, TEXT, Exposition, Summed
 from gatepost.moments import shown_moment
 from gatepost.monitor.clients import ORDERS, ClientOrder, busiest_clients
 from gatepost.monitor.context import MonitorContext
@@ -28,9 +29,9 @@ class LevelChange(msgspec.Struct, forbid_unknown_fields=True):
     seconds: Annotated[float, msgspec.Meta(gt=0, le=LEVEL_SECONDS_MAX)] = 3600.0
 
 
-def add_pages(context: MonitorContext) -> None:
-    """Serve them."""
-    pages = Pages(context)
+def add_pages(context: MonitorContext, readings: Sequence[Callable[[], Summed]] = ()) -> None:
+    """Serve them. `readings` are metrics that no process counts, besides those of the host."""
+    pages = Pages(context, readings)
     for path, respond in (
         ("/metrics", pages.metrics),
         ("/livez", pages.livez),
@@ -47,19 +48,21 @@ def add_pages(context: MonitorContext) -> None:
 class Pages:
     """What does not need a part of its own."""
 
-    def __init__(self, context: MonitorContext) -> None:
+    def __init__(self, context: MonitorContext, readings: Sequence[Callable[[], Summed]]) -> None:
         self._memory = context.monitored.memory
         self._levels = context.monitored.levels
         self._events = context.events
         self._exposition = Exposition()
-        self._host = HostReadings(context.monitored.settings, lambda: context.monitored.release)
+        host = HostReadings(context.monitored.settings, lambda: context.monitored.release)
+        self._readings = (host.read, *readings)
         self._has_started = False
 
     def metrics(self, request: Request) -> Page:
         """What Prometheus reads."""
         is_open_metrics = "application/openmetrics-text" in request.accept
+        more = {name: series for read in self._readings for name, series in read().items()}
         with self._memory.regions() as regions:
-            body = self._exposition.page(regions, self._host.read(), is_open_metrics=is_open_metrics)
+            body = self._exposition.page(regions, more, is_open_metrics=is_open_metrics)
         return Page(200, OPEN_METRICS if is_open_metrics else TEXT, body)
 
     def operations(self, request: Request) -> Page:

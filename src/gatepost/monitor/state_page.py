@@ -3,7 +3,7 @@
 What the history has is of ten seconds ago; what has been counted since is added, so that it shows what happens now.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import asdict
 
@@ -39,13 +39,20 @@ _COUNTED: Mapping[str, Family] = {
 
 class StatePage:
     """Serves it. `?seconds=` says of how long the figures are, SECONDS where it does not; what is
-    wrong is judged by the last minute, always."""
+    wrong is judged by the last minute, always. `backups` says how they are at a moment (seconds since the epoch)."""
 
-    def __init__(self, context: MonitorContext, records: HistoryRecords, incidents: IncidentRecords) -> None:
+    def __init__(
+        self,
+        context: MonitorContext,
+        records: HistoryRecords,
+        incidents: IncidentRecords,
+        backups: Callable[[float], str | None],
+    ) -> None:
         self._monitored = context.monitored
         self._database = context.database
         self._records = records
         self._incidents = incidents
+        self._backups = backups
         context.pages.add("GET", "/state", self._page)
 
     def _page(self, request: Request) -> Page:
@@ -73,6 +80,7 @@ class StatePage:
             "operations": operation_states(window.by_operation, window.seconds),
             "statements": statement_states({name: _by_label(window.step, name) for name in window.step.counters}),
             "records": self._database.state,
+            "backups": self._backups(judged.now),
         }
         return json_page(200, state)
 

@@ -31,6 +31,7 @@ def test_each_objective_has_tests() -> None:
     assert [line.split('"')[1] for line in named] == [
         "reads: what fails", "reads: what is well", "reads: what is slow", "endpoints: what fails",
         "endpoints: what is well", "the database is away, and comes back",
+        "a backup becomes too old, and archiving fails",
     ]  # fmt: skip
 
 

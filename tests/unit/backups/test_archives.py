@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import os
+import stat
 import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,6 +148,25 @@ def read_all(contents: BaseContents, source: io.BytesIO) -> None:
 
 
 FILES = {"PG_VERSION": b"18\n", "global/pg_control": b"control"}
+
+
+@pytest.mark.parametrize(("mode", "folder", "file"), [(0o700, 0o700, 0o600), (0o750, 0o750, 0o640)])
+def test_the_group_of_a_store_reads_what_its_folder_lets_it_read(
+    tmp_path: Path, mode: int, folder: int, file: int
+) -> None:
+    top = tmp_path / "store"
+    top.mkdir()
+    top.chmod(mode)
+    store = FolderStore(top)
+    before = os.umask(0o077)
+    try:
+        store.create("wal/a.zst", b"")
+        store.write("backups/20261201T110000Z/base.tar.zst", [b""])
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in top.rglob("*")}
+    assert {modes[name] for name in ("wal", "backups", "20261201T110000Z")} == {folder}
+    assert {modes[name] for name in ("a.zst", "base.tar.zst")} == {file}
 
 
 def test_a_base_backup_is_what_its_manifest_says() -> None:
