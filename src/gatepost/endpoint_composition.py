@@ -156,7 +156,7 @@ class EndpointComposition:
         raw, answers = None if bound.body is None else bound.body.raw, _answers(bound)
         rules = RouteRules(
             pattern=bound.pattern,
-            kind="auth" if route.auth else "system" if route.probe else "api",
+            kind="auth" if route.auth else "probe" if route.probe else "api",
             limits=self._limits(bound),
             body_bytes_max=route.body_bytes_max if raw is None else raw.bytes_max,
             content_types=JSON_TYPES if raw is None else ANY_TYPE,

@@ -27,8 +27,8 @@ class AnyType(frozenset[bytes]):
 
 ANY_TYPE = AnyType()
 
-Kind = Literal["api", "auth", "system", "mount", "preflight"]
-"""Chooses the default rate limit ("api", "auth", "preflight") or exempts ("system": probes). The mounted application
+Kind = Literal["api", "auth", "probe", "mount", "preflight"]
+"""Chooses the default rate limit ("api", "auth", "preflight") or exempts ("probe"). The mounted application
 responds to a "mount"."""
 
 

@@ -115,7 +115,7 @@ class AdmissionQueue:
                 admission.begun_at = now
                 return None
         # Probes never wait, or a busy process would be taken for a dead one.
-        if rules is None or rules.kind == "system":
+        if rules is None or rules.kind == "probe":
             return None
         return self._wait(call, rules, admission)
 

@@ -72,7 +72,7 @@ class GateMiddleware:
         backlog: ResponseBacklog | None = None,
     ) -> None:
         """`match` finds the route of a request; one of kind "mount" gets the byte limit and the headers of a page,
-        one of kind "system" no rate limit. `routes` are all that it can find, for what is made at start. `limiter`
+        one of kind "probe" no rate limit. `routes` are all that it can find, for what is made at start. `limiter`
         takes the tokens of addresses here; those of actors are taken behind the gate. `is_known` tells whether the
         client is signed in, without a query. `challenges` are those of a 401, `credential_headers` the request headers
         (in lower case) by which clients are told apart behind the gate: each stands once, may be sent by pages that

@@ -85,7 +85,7 @@ class HeaderChecks:
     def _is_probe(self, method: str, path: str) -> bool:
         """Whether this is what load balancers ask for, by address."""
         try:
-            return self._match(method, path)[0].kind == "system"
+            return self._match(method, path)[0].kind == "probe"
         except Problem:
             return False
 

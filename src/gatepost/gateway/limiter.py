@@ -27,7 +27,7 @@ ACCOUNT, DEVICE = "auth-account", "auth-device"
 
 
 class Limiter:
-    """Takes tokens for requests. `limits` maps the kinds of routes to their default; kind "system" is exempt.
+    """Takes tokens for requests. `limits` maps the kinds of routes to their default; kind "probe" is exempt.
 
     `find_device` reads from a request which device that has signed in before sends it, "" for none. Such a device is
     limited by itself when it signs in, not by its address: other clients cannot use up its tokens. `returns_on_success`
@@ -199,7 +199,7 @@ class _Stage(dict[RouteRules | None, LimitSet | None]):
             kind: LimitSet(buckets, [(kind + suffix, limit)], strict=kind == "auth") for kind, limit in limits.items()
         }
         self._default = self._limited["api"]
-        self._by_kind: dict[str, LimitSet | None] = {**self._limited, "system": None}
+        self._by_kind: dict[str, LimitSet | None] = {**self._limited, "probe": None}
 
     def of_kind(self, kind: str) -> LimitSet:
         """The default of a kind of routes."""

@@ -124,7 +124,7 @@ class PathTable:
         types = rules.content_types
         route = RouteRules(
             pattern=self._prefix + pattern.path,
-            kind="auth" if rules.auth else "system" if rules.probe else "api",
+            kind="auth" if rules.auth else "probe" if rules.probe else "api",
             limits=named(f"{self._prefix}{pattern}", [limit.times(self._factor) for limit in rules.limits])
             if rules.limits
             else (),

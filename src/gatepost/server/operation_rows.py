@@ -74,6 +74,6 @@ def limit_of(rules: RouteRules, settings: Settings) -> str:
     """The limits of a route, those of its kind where it declares none."""
     if rules.limits:
         return ", ".join(str(limit) for _, limit in rules.limits)
-    if rules.kind == "system":
+    if rules.kind == "probe":
         return "none"
     return str(settings.gate.auth_limit if rules.kind == "auth" else settings.gate.api_limit)

@@ -63,7 +63,7 @@ ROUTES = {
     "/api/small": route("Small.create", body_bytes_max=4),
     "/api/rare": route("Rare.get", limits=(RateLimit(1, per=60), RateLimit(2, per=3600))),
     "/api/auth/login": route("login", kind="auth"),
-    "/livez": route("livez", kind="system"),
+    "/livez": route("livez", kind="probe"),
     "/legacy": route("legacy", kind="mount"),
 }
 

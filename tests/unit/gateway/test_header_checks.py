@@ -30,7 +30,7 @@ def endpoint(name: str, rules: RouteRules) -> Endpoint:
 
 TABLE = RouteTable(
     [
-        endpoint("livez", RouteRules(pattern="/livez", kind="system")),
+        endpoint("livez", RouteRules(pattern="/livez", kind="probe")),
         endpoint("list", RouteRules(pattern="/api/books")),
     ],
     {"/legacy": Mount(response)},

@@ -34,7 +34,7 @@ TABLE = RouteTable(
         endpoint("GET", "/api/books/{id}"),
         endpoint("PATCH", "/api/books/{id}"),
         endpoint("POST", "/api/auth/login", "auth"),
-        endpoint("GET", "/livez", "system"),
+        endpoint("GET", "/livez", "probe"),
         endpoint("POST", "/api/books/{book}/restock"),
         endpoint("GET", "/api/books/{book:isbn}/{chapter}"),
         endpoint("GET", "/api/books/best/{year}"),
