@@ -7,7 +7,7 @@ from gatepost.records.reports import Report
 
 class OperationRow(msgspec.Struct):
     """An operation, or a mount: who may, how often, and which code responds, as `gatepost routes` prints it. `personal`
-    are the fields of its resource that are personal data."""
+    are the fields of its resource that are personal data; `is_probe` says that load balancers ask for it."""
 
     method: str
     path: str
@@ -16,6 +16,7 @@ class OperationRow(msgspec.Struct):
     rate_limit: str
     handler: str
     personal: list[str] = []
+    is_probe: bool = False
 
 
 class SettingRow(msgspec.Struct):

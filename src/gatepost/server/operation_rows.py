@@ -37,6 +37,7 @@ def _row(operation: Operation, settings: Settings, personal: list[str]) -> dict[
         "rate_limit": limit_of(operation.rules, settings),
         "handler": handler_of(operation),
         "personal": personal,
+        "is_probe": operation.rules.kind == "probe",
     }
 
 
@@ -67,6 +68,7 @@ def _mount_row(rules: RouteRules, settings: Settings) -> dict[str, Any]:
         "rate_limit": limit_of(rules, settings),
         "handler": "mount=",
         "personal": [],
+        "is_probe": rules.kind == "probe",
     }
 
 

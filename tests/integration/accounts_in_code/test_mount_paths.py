@@ -123,6 +123,7 @@ async def test_routes_lists_the_mount_and_its_paths() -> None:
     assert rows["/old/login"]["rate_limit"] == "5 / 15 min"
     assert rows["/old/limited"]["rate_limit"] == "2 / 1 min"
     assert rows["/old/alive"]["rate_limit"] == "none"
+    assert {path for path, row in rows.items() if row["is_probe"]} == {"/livez", "/readyz", "/old/alive"}
 
 
 @pytest.mark.parametrize(

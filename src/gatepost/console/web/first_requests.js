@@ -5,13 +5,11 @@ import { Command } from "./copy.js";
 import { visible } from "./format.js";
 import { useData, useSession } from "./data.js";
 
-const PROBES = new Set(["/livez", "/readyz", "/startupz"]);
-
 /** Beginnings of the names of what every server has. */
-const BUILT_IN = new Set(["console", "docs", "livez", "openapi", "problem", "readyz", "startpage", "startupz"]);
+const BUILT_IN = new Set(["console", "docs", "livez", "openapi", "problem", "readyz", "startpage"]);
 
 /** Whether an operation is one that only a load balancer asks for. */
-export const isProbe = (route) => PROBES.has(route?.path);
+export const isProbe = (route) => route?.is_probe ?? false;
 
 /** Where the API is served: here, or at its port. */
 export function apiAddress(session) {
