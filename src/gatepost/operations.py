@@ -5,6 +5,7 @@ A foundation. `Operation` describes an endpoint to whatever shows or counts it: 
 the paths of an application behind the gate alone.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -81,3 +82,8 @@ class Operation:
     def path(self) -> str:
         """The path's pattern: `/api/books/{id}`."""
         return self.rules.pattern
+
+
+def probe_routes(rules: Iterable[RouteRules]) -> set[str]:
+    """The patterns of those that are probes."""
+    return {each.pattern for each in rules if each.kind == "probe"}

@@ -37,6 +37,7 @@ from gatepost.gateway.path_rules import PathRules
 from gatepost.gateway.path_table import PathTable
 from gatepost.gateway.problem_pages import problem_types
 from gatepost.logging.logs import Logs
+from gatepost.operations import probe_routes
 from gatepost.settings import Settings
 
 LOCATION = "Gate"
@@ -95,6 +96,7 @@ class Gate(GateMiddleware):
             events = events or Events()
             logs = Logs(checked, adopts=False)
             logs.subscribe(events)
+            logs.mark_probes(probe_routes(table.rules))
             buckets = make_buckets(rate_limits, checked.valkey)
             sign_ins = _sign_ins(table, checked)
             limiter = make_limiter(gate, events, buckets, find_device=partial(_find_device, sign_ins))

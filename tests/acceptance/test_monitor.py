@@ -237,6 +237,15 @@ def test_a_level_of_the_log_is_changed_in_all_processes_for_a_while(
     changed = command("logs", "level", "access", "info", "--for", "30m", environ=environ)
     assert changed.stdout.startswith("access writes from info on, until ")
     wait_for(access_lines, "an access line")
+
+    def probe_lines() -> int:
+        assert server.get("/livez")[0] == 200
+        return (folder / "combined.log").read_text().count('"path":"/livez"')
+
+    assert probe_lines() == 0
+    assert command("logs", "level", "access", "debug", "--for", "30m", environ=environ).returncode == 0
+    wait_for(probe_lines, "the line of a successful probe")
+    assert '"level":"debug","category":"access","event":"request"' in (folder / "combined.log").read_text()
     act = f'"operator":"uid {os.getuid()}"'
     wait_for(lambda: act in (folder / "security.log").read_text(), "the line of who has done it")
     assert command("logs", "level", "access", "default", environ=environ).returncode == 0

@@ -109,6 +109,20 @@ async def test_a_path_has_limits_of_its_own() -> None:
     assert (await ask(gate, post("/small", JSON), parts(b"{}"))).status == 413
 
 
+async def test_a_health_check_has_no_access_line_while_it_succeeds(capfdbinary: Any) -> None:
+    statuses = iter([200, 503, 200, 200])
+
+    async def checked(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": next(statuses), "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    gate = alone(checked, {"GATEPOST_LOG_ACCESS": "true"}, paths={"/healthz": PathRules(probe=True)})
+    for _ in range(4):
+        await ask(gate, scope(path="/healthz"))
+    lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    assert [line["status"] for line in lines if line["event"] == "request"] == [503, 200]
+
+
 async def test_a_path_has_a_rule_of_its_own_for_other_origins() -> None:
     paths = {"/shared/*": PathRules(cors=CORS("https://shop.example"))}
     gate = alone(responding(), paths=paths)

@@ -4,7 +4,6 @@ All of them are started by the main thread, because on Linux they end with the t
 """
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -23,8 +22,6 @@ STOP_SECONDS_MAX = 10.0
 RESTART_SECONDS = (0.5, 10.0)
 CALM_SECONDS = 30.0
 COLOURS = ("36", "35", "34", "33")
-_HEALTH_CHECK = re.compile(rb"200(?:\x1b\[0m)? GET +/readyz ")
-"""The balancer's, twice a second and instance, with or without colours: nobody would see the other lines."""
 
 
 class InstanceProcess:
@@ -82,8 +79,7 @@ class InstanceProcess:
     def _mark_lines(self, output: IO[bytes]) -> None:
         with output:
             for line in output:
-                if not _HEALTH_CHECK.search(line):
-                    sys.stdout.write(f"{self._mark} {line.decode(errors='replace').rstrip()}\n")
+                sys.stdout.write(f"{self._mark} {line.decode(errors='replace').rstrip()}\n")
 
 
 class ChildProcess(Protocol):

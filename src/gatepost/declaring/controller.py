@@ -246,9 +246,9 @@ class RouteDecorator:
     resource's own. `name` is the key of the envelope where a dialect has one. `raises` are the problems that the
     endpoint raises itself, for its description. A list is paged unless `paging=False`; with `filters=True` clients may
     filter and sort it as the derived one. With `auth=True` it shares the strict limit for signing in; with `probe=True`
-    it has no limit and is served for every host, as the probes are. In the OpenAPI document it stands under `tags` in
-    place of its resource's or controller's, by `operation_id` in place of `books.restock`, and not at all with
-    `document=False`.
+    it has no limit, is served for every host and has access lines at level debug while it succeeds. In the OpenAPI
+    document it stands under `tags` in place of its resource's or controller's, by `operation_id` in place of
+    `books.restock`, and not at all with `document=False`.
     """
 
     def __init__(self, method: str) -> None:

@@ -23,11 +23,12 @@ class PathRules:
     """The rules of one path: `Gate(app, paths={"POST /login": PathRules(auth=True)})`.
 
     A rule that is None is inherited from the nearest wider path, or else from the settings. `auth` paths share the
-    strict limit for signing in; a `probe` has no limit and is served for every host. `account` is the member of a JSON
-    body or form that names the account to sign in to: attempts then also count per account, from any address.
-    `signed_in` lists the statuses of responses to successful sign-ins. `rate_limit` replaces the default; several apply
-    at once. `content_types` replaces JSON as what a body may be. `strict_json=False` passes JSON on unchecked.
-    `headers` replace those of the gate (None leaves one out), and `cors` replaces the rule of the settings.
+    strict limit for signing in; a `probe` has no limit, is served for every host and has access lines at level debug
+    while it succeeds. `account` is the member of a JSON body or form that names the account to sign in to: attempts
+    then also count per account, from any address. `signed_in` lists the statuses of responses to successful sign-ins.
+    `rate_limit` replaces the default; several apply at once. `content_types` replaces JSON as what a body may be.
+    `strict_json=False` passes JSON on unchecked. `headers` replace those of the gate (None leaves one out), and `cors`
+    replaces the rule of the settings.
     """
 
     auth: bool | None = None

@@ -20,8 +20,6 @@ Render = Callable[[float, RequestFinished], bytes]
 FindMasking = Callable[[], Masking]
 
 _MILLISECONDS = tuple(b"%03d" % number for number in range(1000))
-_INFO = b'Z","level":"info","category":"access","event":"request",'
-_ERROR = b'Z","level":"error","category":"access","event":"request",'
 _COLOURS = {1: "36", 2: "32", 3: "36", 4: "33", 5: "31"}
 
 
@@ -31,8 +29,12 @@ def is_error(event: RequestFinished) -> bool:
     return event.status >= 500 and event.status != 501
 
 
-def json_lines(show_client: ShownClient | None = None, find_masking: FindMasking = lambda: NO_MASKING) -> Render:
-    """Lines `{"time", "level", "category": "access", "event": "request", ...}` with the fields of `RequestFinished`."""
+def json_lines(
+    show_client: ShownClient | None = None, find_masking: FindMasking = lambda: NO_MASKING, *, level: str = "info"
+) -> Render:
+    """Lines `{"time", "level", "category": "access", "event": "request", ...}` with the fields of `RequestFinished`:
+    of level error those that are errors, of this one all others."""
+    ordinary, error = _after_time(level), _after_time("error")
     encode = msgspec.json.Encoder().encode
     joined = b"".join
     second = -2
@@ -55,8 +57,8 @@ def json_lines(show_client: ShownClient | None = None, find_masking: FindMasking
             event = _made_safe(event)
         if show_client is not None:
             event = msgspec.structs.replace(event, client=show_client(event.client or ""))
-        level = _ERROR if is_error(event) else _INFO
-        return joined((head, _MILLISECONDS[int(part * 1000)], level, encode(event)[1:], b"\n"))
+        middle = error if is_error(event) else ordinary
+        return joined((head, _MILLISECONDS[int(part * 1000)], middle, encode(event)[1:], b"\n"))
 
     return render
 
@@ -77,6 +79,10 @@ def console_lines(*, coloured: bool, find_masking: FindMasking = lambda: NO_MASK
         return (" ".join(part for part in parts if part) + "\n").encode(errors="backslashreplace")
 
     return render
+
+
+def _after_time(level: str) -> bytes:
+    return b'Z","level":"%s","category":"access","event":"request",' % level.encode()
 
 
 def _made_safe(event: RequestFinished) -> RequestFinished:

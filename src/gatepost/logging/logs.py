@@ -4,15 +4,15 @@ The server makes one per worker and starts it after the fork; commands make one 
 """
 
 import atexit
-import itertools
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import TextIO
 
 from gatepost.events import Events, RequestFinished
 from gatepost.logging import event_lines
-from gatepost.logging.access import console_lines, is_error, json_lines
+from gatepost.logging.access import Render, console_lines, json_lines
+from gatepost.logging.access_log import AccessLog, Keepers
 from gatepost.logging.clients import shown_client
 from gatepost.logging.console import is_coloured
 from gatepost.logging.levels import Levels, LevelTable, level_number
@@ -69,7 +69,7 @@ class Logs:
             )
             for output in self._outputs
         ]
-        self._access_lines = [0, 0]  # those that are no errors, and those that are
+        self._access = AccessLog(self._levels.of, settings.log.access_sample)
         self._streams: StandardStreams | None = None
         if adopts:
             self._adopt()
@@ -79,8 +79,13 @@ class Logs:
         if self._settings.log.access:
             for output in self._outputs:
                 is_counted = output is self._outputs[0]
-                events.subscribe(RequestFinished, self._access_subscriber(output, is_counted=is_counted))
+                subscriber = self._access.subscriber(self._keepers(output), is_counted=is_counted)
+                events.subscribe(RequestFinished, subscriber)
         event_lines.subscribe(events, self._levels, self._repeated)
+
+    def mark_probes(self, routes: Iterable[str]) -> None:
+        """Write the successful requests of these routes at level debug. Before any comes."""
+        self._access.mark_probes(routes)
 
     def name_requests(self, find_request_id: FindRequestID) -> None:
         """Give every record that is made while a request is served the request's id."""
@@ -93,7 +98,7 @@ class Logs:
             "lines_lost_files" if output.has_files else "lines_lost_stdout": output.writer.lost
             for output in self._outputs
         }
-        return {"access_lines": self._access_lines[0], "access_errors": self._access_lines[1], **lost}
+        return {**self._access.readings(), **lost}
 
     def mask(self, masking: Masking) -> None:
         """Mask what an application says that nobody may read, in all lines from now on."""
@@ -121,28 +126,15 @@ class Logs:
         for output in self._outputs:
             output.writer.close()
 
-    def _access_subscriber(self, output: Output, *, is_counted: bool) -> Callable[[RequestFinished], None]:
+    def _keepers(self, output: Output) -> Keepers:
+        take = output.writer.subscriber
+        info = self._render(output, "info")
+        return Keepers(take(self._render(output, "debug")), take(info), take(info, kind=ERROR))
+
+    def _render(self, output: Output, level: str) -> Render:
         if output.form == "json":
-            render = json_lines(self._show_client, lambda: self._masking)
-        else:
-            render = console_lines(coloured=output.is_coloured, find_masking=lambda: self._masking)
-        keep, keep_error = output.writer.subscriber(render), output.writer.subscriber(render, kind=ERROR)
-        levels, sample = self._levels.of, self._settings.log.access_sample
-        numbers = itertools.count()
-        counts = self._access_lines if is_counted else [0, 0]
-
-        def keep_wanted(event: RequestFinished) -> None:
-            status = event.status
-            if status >= 500 and is_error(event):
-                counts[1] += 1
-                keep_error(event)
-                return
-            if levels["access"] > logging.INFO or (sample > 1 and status < 400 and next(numbers) % sample):
-                return
-            counts[0] += 1
-            keep(event)
-
-        return keep_wanted
+            return json_lines(self._show_client, lambda: self._masking, level=level)
+        return console_lines(coloured=output.is_coloured, find_masking=lambda: self._masking)
 
     def _before_flush(self) -> None:
         self._levels.refresh()

@@ -30,6 +30,7 @@ READINGS: Mapping[str, tuple[families.Family, tuple[str, ...] | None]] = {
     "transactions_rolled_back": (families.TRANSACTIONS, ("rolled_back",)),
     "bucket_decisions_local": (families.BUCKET_DECISIONS, ("local",)),
     "bucket_decisions_valkey": (families.BUCKET_DECISIONS, ("valkey",)),
+    "access_debug_lines": (families.LOG_LINES, ("access", "debug")),
     "access_lines": (families.LOG_LINES, ("access", "info")),
     "access_errors": (families.LOG_LINES, ("access", "error")),
     "lines_lost_stdout": (families.LOG_LINES_LOST, ("stdout",)),

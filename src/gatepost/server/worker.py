@@ -27,6 +27,7 @@ from gatepost.metrics.own_series import OwnSeries
 from gatepost.metrics.rate_limits import LOCAL, VALKEY, HeldLimit, publish_limits
 from gatepost.metrics.recorder import Recorder, adder, line_counter, loss_counter
 from gatepost.metrics.sampler import Sampler
+from gatepost.operations import probe_routes
 from gatepost.own_metrics import REGISTRY
 from gatepost.records.change_events import subscribe_changes
 from gatepost.records.error_reports import ErrorReporter
@@ -129,12 +130,17 @@ class Worker:
         logs.name_requests(app.find_request_id)
         on_signal(DRAIN, app.drain)
         on_signal(HAND_OVER, partial(_retire, app, context.listener))
+
+        def begin() -> None:
+            logs.mark_probes(probe_routes(app.running.rules))
+            self._report_ready(context, app, release, sampler, outbox)
+
         lifespan = Lifespan(
             app,
             logs,
             prepare=None if self.prepare is None else partial(self.prepare, app, self.settings),
             refuse=lambda error: self._refuse(error, logs),
-            on_ready=partial(self._report_ready, context, app, release, sampler, outbox),
+            on_ready=begin,
             on_over=None if sampler is None else sampler.finish,
         )
         return lifespan.serve
