@@ -2,12 +2,13 @@
 
 import asyncio
 import http.client
+import itertools
 import json
 import os
 import re
 import shlex
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -186,9 +187,40 @@ new Promise((resolve) => {
 async def test_a_page_stays_where_it_is_while_it_loads(
     browser: Browser, watched: Watched, cookies: list[Any], path: str
 ) -> None:
-    context, found = await open_page(browser, watched, cookies, path, viewport={"width": 1280, "height": 800})
-    assert await found.page.evaluate(SHIFTS) <= 0.05
+    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    await context.add_cookies(cookies)
+    await context.route("**/console/api/**", answered_apart())
+    page = await context.new_page()
+    await page.goto(f"{watched.address}/console/{path}")
+    await shown(page)
+    assert await page.evaluate(SHIFTS) <= 0.05
     await context.close()
+
+
+@in_module
+async def test_a_page_does_not_wait_long_for_an_answer_that_does_not_come(
+    browser: Browser, watched: Watched, cookies: list[Any]
+) -> None:
+    context = await browser.new_context()
+    await context.add_cookies(cookies)
+    await context.route("**/console/api/alerts*", lambda _: asyncio.sleep(0))
+    page = await context.new_page()
+    await page.goto(f"{watched.address}/console")
+    await page.locator("main[aria-busy=true]").wait_for()
+    await page.get_by_role("heading", name="What changed").wait_for(timeout=5_000)
+    assert await page.locator("main[aria-busy=false]").count() == 1
+    await context.close()
+
+
+def answered_apart() -> Callable[[Route], Awaitable[None]]:
+    """Each answer some frames after the one before it, as of a busy server."""
+    waits = itertools.count(0.05, 0.07)
+
+    async def handle(route: Route) -> None:
+        await asyncio.sleep(next(waits))
+        await route.continue_()
+
+    return handle
 
 
 @in_module

@@ -1,7 +1,7 @@
 // What the server knows: asked for while somebody looks, never while the tab is hidden, and never by two at once.
 // What could not be asked for again stays, and says of when it is.
 
-import { computed, effect, signal, useEffect, useMemo } from "./vendor/libraries.js";
+import { computed, effect, signal, useLayoutEffect, useMemo } from "./vendor/libraries.js";
 import { BASE, instance, isLive, range } from "./store.js";
 
 export const POLL_SECONDS = 5;
@@ -16,6 +16,9 @@ export const answeredAt = signal(undefined);
 
 /** Why the server, or the instance, does not answer; undefined while it does. */
 export const silence = signal(undefined);
+
+/** How many of those that are looked at have said nothing yet, not even why not. */
+export const unanswered = signal(0);
 
 export class Refusal extends Error {
   constructor(status, body) {
@@ -85,15 +88,25 @@ class Resource {
     this.periods = new Map(); // by who looks: seconds
     this.timer = undefined;
     this.isAsking = false;
+    this.isCounted = false;
   }
 
   watch(who, seconds) {
     this.periods.set(who, seconds);
     this.plan();
+    this.count();
     return () => {
       this.periods.delete(who);
       this.plan();
+      this.count();
     };
+  }
+
+  count() {
+    const { data, error } = this.state.peek();
+    const isUnanswered = this.periods.size > 0 && data === undefined && error === undefined;
+    if (isUnanswered !== this.isCounted) unanswered.value = unanswered.peek() + (isUnanswered ? 1 : -1);
+    this.isCounted = isUnanswered;
   }
 
   get seconds() {
@@ -127,6 +140,7 @@ class Resource {
       if (isAway) silence.value ??= { path: this.path, detail: wordsOf(error), at };
     } finally {
       this.isAsking = false;
+      this.count();
       this.plan();
     }
   }
@@ -164,7 +178,7 @@ effect(() => {
 
 function useResource(key, load, every) {
   const found = useMemo(() => (key === undefined ? undefined : resourceOf(key, load)), [key]);
-  useEffect(() => found?.watch({}, every), [found, every]);
+  useLayoutEffect(() => found?.watch({}, every), [found, every]);
   if (!found) return { data: undefined, error: undefined, at: undefined, isStale: false, refresh() {} };
   const { data, error, at } = found.state.value;
   return { data, error, at, isStale: error !== undefined && data !== undefined, refresh: () => found.refresh() };

@@ -1,8 +1,8 @@
 // What stands around every page: its name and pages, the state, the range of time, the clock.
 
-import { html, useEffect, useState } from "./vendor/libraries.js";
-import { BASE, change, instance, isCompared, isPaused, isVisible, place, RANGES, range, setRange, to } from "./store.js";
-import { answeredAt, isSignedOut, silence, useData, useSession } from "./data.js";
+import { effect, html, useEffect, useLayoutEffect, useState } from "./vendor/libraries.js";
+import { BASE, change, instance, isCompared, isPaused, place, RANGES, range, setRange, to } from "./store.js";
+import { answeredAt, isSignedOut, silence, unanswered, useData, useSession } from "./data.js";
 import { clock, fullMoment, zone } from "./format.js";
 import { CopyMenu } from "./copy.js";
 import { KeyHelp, showKeys } from "./keys.js";
@@ -10,6 +10,8 @@ import { isPaletteOpen, Palette } from "./palette.js";
 import { PAGES } from "./pages.js";
 import { SignIn, SignOut } from "./sign_in.js";
 import { StateLine } from "./state_line.js";
+
+const FIRST_ANSWERS_MS = 1_000;
 
 export function Frame() {
   if (isSignedOut.value) return html`<${SignIn} />`;
@@ -135,6 +137,24 @@ function Clock() {
   </button>`;
 }
 
+/** Whether a page has its first answers, or has waited long enough for them. What it draws of each takes its place in the
+ *  same moment: nothing that was seen moves. */
+function useFirstAnswers(page, isLoaded) {
+  const [answered, setAnswered] = useState();
+  useLayoutEffect(() => {
+    if (!isLoaded) return undefined;
+    const timer = setTimeout(() => setAnswered(page), FIRST_ANSWERS_MS);
+    const stop = effect(() => {
+      if (unanswered.value === 0) setAnswered(page);
+    });
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
+  }, [page, isLoaded]);
+  return answered === page;
+}
+
 function Page() {
   const { page } = place.value;
   const known = PAGES.find((each) => each.page === page);
@@ -147,8 +167,9 @@ function Page() {
     );
   }, [page]);
   const Shown = known ? loaded[page] : Unknown;
+  const isAnswered = useFirstAnswers(page, Shown !== undefined);
   const said = silence.value;
-  return html`<main id="page" tabindex="-1" class=${`${said ? "stale" : ""} page-${page}`} aria-busy=${!isVisible.value ? undefined : !Shown}>
+  return html`<main id="page" tabindex="-1" class=${`${said ? "stale" : ""} ${isAnswered ? "" : "unanswered"} page-${page}`} aria-busy=${!isAnswered}>
     ${said && html`<p class="late-note" role="status">As of ${clock(said.at ?? answeredAt.value, { seconds: true })}: ${said.detail}</p>`}
     ${Shown && html`<${Shown} />`}
   </main>`;
