@@ -164,12 +164,15 @@ _ORDERS = {
 def _instances(wanted: Wanted) -> View:
     found = wanted.ask("/instances")
     silent = [each["name"] for each in found["instances"] if each["state"] == "silent"]
-    count = len(found["instances"])
+    left_out = found.get("left_out", 0)
+    count = len(found["instances"]) + left_out
     known = "1 instance is known." if count == 1 else f"{count} instances are known."
     first = f"Silent: {', '.join(silent)}." if silent else known
     columns = ("name", "state", "release", "version", "started_at", "silent_seconds", "clock_offset_seconds")
     rows = [[each[column] for column in columns] for each in found["instances"]]
     parts: list[str | Rows] = [first, str(found["records"]), ([column.replace("_", " ") for column in columns], rows)]
+    if left_out:
+        parts.append(f"{left_out} that ended before those are not listed.")
     return View(found, parts, is_well=not silent)
 
 

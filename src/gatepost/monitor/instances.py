@@ -23,6 +23,10 @@ FORGOTTEN_DAYS = 35
 GONE_SECONDS = 86_400.0
 """After so long nobody misses it any more."""
 
+LISTED_MAX = 500
+"""So many are listed: those that run or are silent, then the others, the last ones first. Where each container has a
+name of its own, five weeks of deployments leave thousands."""
+
 HELD_SECONDS = 3 * BEAT_SECONDS
 """An instance that has not been ended keeps its name for so long after its last beat."""
 
@@ -40,8 +44,9 @@ RETURNING extract(epoch FROM clock_timestamp())::float8 AS there, (SELECT releas
 _HOLDER = "SELECT admin_address, started_at, beat_at FROM gatepost.instances WHERE name = $1"
 _LIST = """
 SELECT name, admin_address, release, version, started_at, beat_at, stopped_at,
-  extract(epoch FROM now() - beat_at)::float8 AS silent_seconds
+  extract(epoch FROM now() - beat_at)::float8 AS silent_seconds, count(*) OVER () AS known
 FROM gatepost.instances
+ORDER BY stopped_at IS NOT NULL OR beat_at < now() - make_interval(secs => $1), beat_at DESC LIMIT $2
 """
 _MOMENTS = ("started_at", "beat_at", "stopped_at")
 _STOP = "UPDATE gatepost.instances SET stopped_at = now() WHERE name = $1 AND started_at = $2"
@@ -133,14 +138,16 @@ class InstanceBeats:
 
     def _page(self, request: Request) -> Page:
         try:
-            found = self._wait_for(self._listed())
+            found, left_out = self._wait_for(self._listed())
         except (RecordsAway, TimeoutError):
-            found = [self._own()]
-        return json_page(200, {"instances": found, "records": self._database.state})
+            found, left_out = [self._own()], 0
+        return json_page(200, {"instances": found, "left_out": left_out, "records": self._database.state})
 
-    async def _listed(self) -> list[dict[str, Any]]:
+    async def _listed(self) -> tuple[list[dict[str, Any]], int]:
+        """Those that are listed, and how many others there are."""
         async with self._database.connection("instances") as connection:
-            rows: list[Mapping[str, Any]] = await connection.fetch(_LIST)
+            rows = [dict(row) for row in await connection.fetch(_LIST, GONE_SECONDS, LISTED_MAX)]
+        known = max((row.pop("known") for row in rows), default=0)
         found: list[dict[str, Any]] = []
         for row in rows:
             is_own = row["name"] == self._monitored.instance and row["started_at"] == self._started_at
@@ -156,7 +163,7 @@ class InstanceBeats:
             )
         if not any(each["is_this"] for each in found):
             found.append(self._own())
-        return sorted(found, key=lambda each: str(each["name"]))
+        return sorted(found, key=lambda each: str(each["name"])), known - len(rows)
 
     def _own(self) -> dict[str, Any]:
         of = self._monitored

@@ -240,6 +240,25 @@ async def test_two_servers_of_one_name_are_noticed_and_never_mixed(
     assert await run(database_url, "SELECT stopped_at IS NOT NULL FROM gatepost.instances")
 
 
+async def test_of_very_many_instances_those_that_run_are_listed_first(
+    database_url: str, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instances, "LISTED_MAX", 4)
+    server = Server(database_url, reports)
+    async with beating(server) as beats:
+        await until(beats.has_tried.is_set)
+        others = """
+            INSERT INTO gatepost.instances (name, version, started_at, beat_at, stopped_at)
+            SELECT 'pod-' || n, '1', now(), now() - n * interval '7 h', CASE WHEN n > 2 THEN now() END
+            FROM generate_series(1, 50) n
+        """
+        await run(database_url, others, "SELECT 1")
+        _, shown = await server.page("/instances")
+    listed = [(each["name"], each["state"]) for each in shown["instances"]]
+    assert listed == [("one", "running"), ("pod-1", "silent"), ("pod-2", "silent"), ("pod-3", "stopped")]
+    assert shown["left_out"] == 47
+
+
 async def test_the_name_of_a_server_that_has_ended_is_free_at_once_and_of_a_killed_one_soon(
     database_url: str, reports: Reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 // What stands around every page: its name and pages, the state, the range of time, the clock.
 
-import { effect, html, useEffect, useLayoutEffect, useState } from "./vendor/libraries.js";
+import { effect, html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/libraries.js";
 import { BASE, change, instance, isCompared, isPaused, place, RANGES, range, setRange, to } from "./store.js";
 import { answeredAt, isSignedOut, silence, unanswered, useData, useSession } from "./data.js";
 import { clock, fullMoment, zone } from "./format.js";
@@ -26,13 +26,19 @@ export function Frame() {
 
 function Header() {
   const { data: session } = useSession();
+  const pages = useRef(null);
+  // Where they have no room beside each other, the one that is shown is among those that are seen.
+  useLayoutEffect(() => {
+    const here = pages.current.querySelector("[aria-current]");
+    if (here) pages.current.scrollLeft = here.offsetLeft - (pages.current.clientWidth - here.offsetWidth) / 2;
+  }, [place.value.page]);
   return html`<header class="top">
     <a class="brand" href=${to("now")} aria-label="Gatepost, now">
       <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M1 1H5V15H1ZM11 1H15V15H11ZM5 6H11V9H5Z" /></svg>
       <span>Gatepost</span>
     </a>
     <${InstanceChooser} session=${session} />
-    <nav aria-label="Pages">
+    <nav aria-label="Pages" ref=${pages}>
       <ul>
         ${PAGES.map(({ page, label }) => {
           const isHere = place.value.page === page;
@@ -51,8 +57,9 @@ function Header() {
 
 function InstanceChooser({ session }) {
   const { data } = useData("instances", { every: 30, ofAll: true });
-  const found = data?.instances ?? [];
-  const own = session?.instance ?? found.find((each) => each.is_this)?.name ?? "";
+  const all = data?.instances ?? [];
+  const own = session?.instance ?? all.find((each) => each.is_this)?.name ?? "";
+  const found = all.filter(({ name, state }) => ["running", "silent"].includes(state) || name === own || name === instance.value);
   if (found.length < 2) return html`<span class="instance" title=${session?.environment ?? ""}>${own || " "}</span>`;
   const chosen = instance.value || own;
   return html`<select class="instance" aria-label="Instance" value=${chosen}
