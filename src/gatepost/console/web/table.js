@@ -26,9 +26,10 @@ function orderOf(given, columns, initial) {
   return columns.some((column) => column.key === key) ? [key, falls] : [undefined, false];
 }
 
-/** `columns` are [{ key, label, of, show, align, width, title }]: `of` is what a row is sorted by, `show` what stands in
- *  the cell. `hrefOf` makes rows links, whose text is the first column. `param` is the order's name in the address. */
-export function Table({ label, columns, rows, keyOf, hrefOf, initial, param = "sort", empty, height = 0.7, isCurrent }) {
+/** `columns` are [{ key, label, of, show, align, width, title, titleOf }]: `of` is what a row is sorted by, `show` what
+ *  stands in the cell, `titleOf` all of it where there is no room. `hrefOf` makes rows links, whose text is the first column. `param` is the order's name in the address. More
+ *  rows than `whole` scroll in a box that is `height` of the window. */
+export function Table({ label, columns, rows, keyOf, hrefOf, initial, param = "sort", empty, height = 0.7, whole = WHOLE_MAX, isCurrent }) {
   const scroller = useRef(null);
   const [top, setTop] = useState(0);
   const [seen, setSeen] = useState(600);
@@ -38,7 +39,7 @@ export function Table({ label, columns, rows, keyOf, hrefOf, initial, param = "s
     if (!column) return rows;
     return [...rows].sort((one, other) => compare(column.of(one), column.of(other), falls));
   }, [rows, key, falls]);
-  const isVirtual = sorted.length > WHOLE_MAX;
+  const isVirtual = sorted.length > whole;
   const first = isVirtual ? Math.max(0, Math.floor(top / ROW_PIXELS) - BEYOND) : 0;
   const last = isVirtual ? Math.min(sorted.length, first + Math.ceil(seen / ROW_PIXELS) + 2 * BEYOND) : sorted.length;
 
@@ -85,14 +86,14 @@ export function Table({ label, columns, rows, keyOf, hrefOf, initial, param = "s
     role=${isVirtual ? "region" : undefined} aria-label=${isVirtual ? `${label}, scrollable` : undefined}
     style=${isVirtual ? { maxHeight: `${height * 100}vh` } : {}} onScroll=${isVirtual ? (event) => setTop(event.target.scrollTop) : undefined}
     onKeyDown=${onKeyDown}>
-    <table aria-label=${label} aria-rowcount=${sorted.length + 1}>
+    <table aria-label=${label} aria-rowcount=${sorted.length + 1} style=${isVirtual ? { minWidth: leastWidth(columns) } : {}}>
       <colgroup>${columns.map((column) => html`<col class=${`col-${column.key}`} style=${column.width ? { width: column.width } : {}} />`)}</colgroup>
       <thead>
         <tr aria-rowindex="1">
           ${columns.map((column) => {
             const sort = column.key === key ? (falls ? "descending" : "ascending") : undefined;
             return html`<th scope="col" class=${cellClass(column)} aria-sort=${sort} title=${column.title}>
-              ${column.of ? html`<button type="button" onClick=${() => sortBy(column)}>${column.label}<i aria-hidden="true"></i></button>` : column.isQuiet ? html`<span class="visually-hidden">${column.label}</span>` : column.label}
+              ${column.of ? html`<button type="button" onClick=${() => sortBy(column)}>${column.align === "right" ? [ARROW, column.label] : [column.label, ARROW]}</button>` : column.isQuiet ? html`<span class="visually-hidden">${column.label}</span>` : column.label}
             </th>`;
           })}
         </tr>
@@ -109,7 +110,7 @@ export function Table({ label, columns, rows, keyOf, hrefOf, initial, param = "s
               const body = place === 0 && href ? html`<a class="row-link" href=${href}>${shown}</a>` : shown;
               return place === 0
                 ? html`<th scope="row" class=${cellClass(column)}>${body}</th>`
-                : html`<td class=${cellClass(column)} data-label=${column.label}>${body}</td>`;
+                : html`<td class=${cellClass(column)} data-label=${column.label} title=${column.titleOf?.(row)}>${body}</td>`;
             })}
           </tr>`;
         })}
@@ -118,6 +119,15 @@ export function Table({ label, columns, rows, keyOf, hrefOf, initial, param = "s
       </tbody>
     </table>
   </div>`;
+}
+
+/** Before the label where figures are: they end where it does. */
+const ARROW = html`<i aria-hidden="true"></i>`;
+
+/** Below it, the box of a table with columns of fixed widths is scrolled sideways. */
+function leastWidth(columns) {
+  const widths = columns.map(({ width = "" }) => (width.endsWith("em") ? parseFloat(width) : 7.5));
+  return `${widths.reduce((sum, width) => sum + width, 6)}em`;
 }
 
 const cellClass = ({ align, key, kind = "" }) => `${align === "right" ? "right" : ""} cell-${key} ${kind}`.trim();

@@ -3,9 +3,9 @@
 import { html } from "../vendor/libraries.js";
 import { refreshAll, send, useData, useSession } from "../data.js";
 import { duration, number, visible } from "../format.js";
-import { Moment, toAlert } from "../links.js";
+import { Moment, toAlert, toErrors } from "../links.js";
 import { place } from "../store.js";
-import { useCopies } from "../copy.js";
+import { Command, useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
 import { Table } from "../table.js";
 import { Act } from "../act.js";
@@ -36,7 +36,8 @@ export default function Alerts() {
     ${data && html`<${Objectives} objectives=${data.objectives} />`}
     <section class="section block" aria-labelledby="open-alerts">
       <div class="section-head"><h2 id="open-alerts">Open</h2></div>
-      ${data && !open.length && html`<p class="empty">No alert fires. The monitor looks every five seconds at the objectives, the database, the pool, the disk, the workers and the other instances.</p>`}
+      ${data && !open.length && html`<p class="empty">No alert fires. The monitor looks every five seconds at the objectives, the database, the pool, the disk, the workers and the other instances.
+        A new kind of error fires one at once: <a href=${toErrors()}>Errors</a> says how to get one.</p>`}
       <ul class="groups">${open.map((alert) => html`<${Open} key=${alert.id} alert=${alert} deliveries=${data.deliveries} session=${session} isShown=${alert.id === name || alert.name === name} />`)}</ul>
     </section>
     <div class="columns block">
@@ -97,12 +98,12 @@ function Deliveries({ data }) {
     <div class="section-head"><h2 id="deliveries">Deliveries</h2><span class="quiet">${data?.channels.join(", ")}</span></div>
     ${data && !data.channels.length && html`<p class="empty">Nobody is told: <code>GATEPOST_ALERT_MAIL_TO</code> and <code>GATEPOST_ALERT_WEBHOOK_URL</code> say who is.</p>`}
     ${rows.length > 0 &&
-    html`<${Table} label="Messages" rows=${rows} keyOf=${(row) => row.id + row.channel} param="told" initial="-at"
+    html`<${Table} label="Messages" rows=${rows} keyOf=${(row) => row.id + row.channel} param="told" initial="-at" whole=${12} height=${0.4}
       columns=${[
         { key: "name", label: "Alert", of: (row) => row.name, show: (row) => visible(row.name) },
-        { key: "at", label: "When", of: (row) => row.created_at, show: (row) => html`<${Moment} at=${row.created_at} seconds />` },
-        { key: "outcome", label: "Outcome", kind: "wrap", of: (row) => row.state, show: (row) => html`<span class=${row.state === "failed" ? "bad" : ""}>${toldOf(row)}</span>` },
-        { key: "attempts", label: "Tries", align: "right", of: (row) => row.attempts, show: (row) => number(row.attempts) },
+        { key: "at", label: "When", width: "9.5em", of: (row) => row.created_at, show: (row) => html`<${Moment} at=${row.created_at} seconds />` },
+        { key: "outcome", label: "Outcome", kind: "wrap", width: "50%", of: (row) => row.state, titleOf: toldOf, show: (row) => html`<span class=${row.state === "failed" ? "bad" : ""}>${toldOf(row)}</span>` },
+        { key: "attempts", label: "Tries", width: "4em", align: "right", of: (row) => row.attempts, show: (row) => number(row.attempts) },
       ]} />`}
     ${data?.channels.length > 0 && !rows.length && html`<p class="quiet">No message was sent yet.</p>`}
   </section>`;
@@ -112,7 +113,8 @@ function Silences({ data }) {
   const rows = data?.silences ?? [];
   return html`<section class="section" aria-labelledby="silences">
     <div class="section-head"><h2 id="silences">Silences</h2></div>
-    ${data && !rows.length && html`<p class="quiet">None. An alert that fires can be silenced for a while.</p>`}
+    ${data && !rows.length && html`<div class="empty"><p>None. Any alert can be silenced for a while, also before it fires:</p>
+      <${Command} text="gatepost alerts silence disk --for 5m --reason 'moving old logs'" label="A command that silences an alert" /></div>`}
     <ul class="events">${rows.map((each) => html`<li><span></span><${Moment} at=${each.until} /><span><b>${visible(each.name)}</b> until then: ${visible(each.reason)} <span class="quiet">${visible(each.by)}</span></span></li>`)}</ul>
   </section>`;
 }

@@ -42,7 +42,7 @@ export default function Clients() {
           { key: "client", label: by === "users" ? "User" : by === "networks" ? "Network" : "Address", of: (row) => row.client, show: (row) => html`<code title=${isRevealed.value ? row.client : undefined}>${visible(isRevealed.value ? row.client : hidden(row.client, by))}</code>` },
           { key: "requests", label: "Requests", of: (row) => row.requests, show: (row) => html`<${Bar} share=${share(row.requests, all)} text=${number(row.requests)} />` },
           { key: "refusals", label: "Refused", align: "right", of: (row) => row.refusals, show: (row) => number(row.refusals) },
-          { key: "part", label: "of its own", align: "right", of: (row) => share(row.refusals, row.requests), show: (row) => percent(share(row.refusals, row.requests)) },
+          { key: "part", label: "Share refused", align: "right", of: (row) => share(row.refusals, row.requests), show: (row) => percent(share(row.refusals, row.requests)) },
           { key: "failed", label: "Failed sign-ins", align: "right", of: (row) => row.failed_sign_ins, show: (row) => html`<span class=${row.failed_sign_ins ? "bad" : "quiet"}>${number(row.failed_sign_ins)}</span>` },
         ]} />`}</div>
       <${Limits} kind=${kind} client=${key} shown=${key && (isRevealed.value ? key : hidden(key, by))} session=${session} />
@@ -66,7 +66,7 @@ function Limits({ kind, client, shown, session }) {
     <div class="section-head"><h2 id="limits">${client ? html`Limits of <code>${visible(shown)}</code>` : "Limits"}</h2></div>
     ${!client &&
     html`<dl class="facts">${rules.map((rule) => html`<dt>${visible(rule.limit)}</dt><dd>${visible(rule.rate)} <span class="quiet">per ${rule.kind}, ${rule.store === "local" ? "counted here" : "counted in Valkey"}</span></dd>`)}</dl>
-      <form class="filters block" onSubmit=${find}><input type="text" data-filter aria-label="Address" placeholder="192.0.2.7" value=${typed} onInput=${(event) => type(event.target.value)} /><button type="submit">What is left</button></form>`}
+      <form class="filters block" onSubmit=${find}><input type="text" data-filter aria-label="Address" placeholder="192.0.2.7, or 2001:db8::7" value=${typed} onInput=${(event) => type(event.target.value)} /><button type="submit">What is left</button></form>`}
     ${client && kind === "network" && html`<p class="quiet">Limits hold for addresses and users.</p>`}
     ${has && left.error && html`<p>${left.error.message}</p>`}
     ${has &&

@@ -80,12 +80,12 @@ function Statements({ traffic, slow }) {
       empty=${html`<${FillWith}><b>No statement has run.</b> Those of this range are listed here, by the time that they took together. A request that reads:<//>`}
       columns=${[
         { key: "statement", label: "Statement", of: (row) => row.statement, show: (row) => visible(row.statement) },
-        { key: "seconds", label: "Total time", of: (row) => row.seconds_total, show: (row) => html`<${Bar} share=${share(row.seconds_total, all)} text=${duration(row.seconds_total)} />` },
-        { key: "runs", label: "Runs", align: "right", of: (row) => row.count, show: (row) => number(row.count) },
-        { key: "each", label: "Each", align: "right", of: (row) => share(row.seconds_total, row.count), show: (row) => duration(share(row.seconds_total, row.count)) },
-        { key: "rows", label: "Rows each", align: "right", of: (row) => share(row.rows, row.count), show: (row) => number(share(row.rows, row.count)) },
-        { key: "failed", label: "Failed", align: "right", of: (row) => row.failures, show: (row) => html`<span class=${row.failures ? "bad" : "quiet"}>${number(row.failures)}</span>` },
-        { key: "slow", label: "Longest", align: "right", title: "Of those that were logged as slow", of: (row) => plans.get(row.statement)?.longest_seconds, show: (row) => (plans.has(row.statement) ? duration(plans.get(row.statement).longest_seconds) : "") },
+        { key: "seconds", label: "Total time", width: "12.5em", of: (row) => row.seconds_total, show: (row) => html`<${Bar} share=${share(row.seconds_total, all)} text=${duration(row.seconds_total)} />` },
+        { key: "runs", label: "Runs", width: "6em", align: "right", of: (row) => row.count, show: (row) => number(row.count) },
+        { key: "each", label: "Each", width: "7em", align: "right", of: (row) => share(row.seconds_total, row.count), show: (row) => duration(share(row.seconds_total, row.count)) },
+        { key: "rows", label: "Rows each", width: "7em", align: "right", of: (row) => share(row.rows, row.count), show: (row) => number(share(row.rows, row.count)) },
+        { key: "failed", label: "Failed", width: "5.5em", align: "right", of: (row) => row.failures, show: (row) => html`<span class=${row.failures ? "bad" : "quiet"}>${number(row.failures)}</span>` },
+        { key: "slow", label: "Longest", width: "7em", align: "right", title: "Of those that were logged as slow", of: (row) => plans.get(row.statement)?.longest_seconds, show: (row) => (plans.has(row.statement) ? duration(plans.get(row.statement).longest_seconds) : "") },
       ]} />`}
     ${chosen &&
     html`<div class="block opened"><h3>${visible(chosen)}</h3>
@@ -117,15 +117,22 @@ function Waits({ now, error, session }) {
     <div class="section-head"><h2 id="waits">Who waits for whom</h2></div>
     ${error && !now && html`<p class="quiet">${error.message}</p>`}
     ${now && !roots.length && html`<p class="quiet">No session waits for a lock.</p>`}
-    ${roots.length > 0 && html`<ul class="tree">${roots.map((each) => html`<${Node} key=${each.pid} node=${each} session=${session} />`)}</ul>`}
+    ${roots.length > 0 && html`<${Sessions} label="Sessions that wait" roots=${roots} session=${session} />`}
   </section>`;
+}
+
+/** In a box of its own: where hundreds wait, the rest of the page stays where it is. */
+function Sessions({ label, roots, session }) {
+  return html`<div class="tree-box" role="region" aria-label=${label} tabindex="0">
+    <ul class="tree">${roots.map((each) => html`<${Node} key=${each.pid} node=${each} session=${session} />`)}</ul>
+  </div>`;
 }
 
 function Node({ node, session }) {
   return html`<li>
     <p><b>${node.pid}</b> ${node.operation ? html`<a href=${toOperation(node.operation)}>${visible(node.operation)}</a>` : visible(node.application || node.role)}
       <span class="quiet"> ${visible(node.state)}${node.waiting_seconds != null ? `, waits ${duration(node.waiting_seconds)} for ${visible(node.lock ?? "a lock")}` : node.transaction_seconds != null ? `, transaction open ${duration(node.transaction_seconds)}` : ""}</span>
-      <${Cancel} node=${node} session=${session} /></p>
+${" "}<${Cancel} node=${node} session=${session} /></p>
     ${node.sql && html`<code class="wrap">${visible(node.sql)}</code>`}
     ${node.children.length > 0 && html`<ul>${node.children.map((each) => html`<${Node} key=${each.pid} node=${each} session=${session} />`)}</ul>`}
   </li>`;
@@ -142,7 +149,7 @@ function Long({ now, session }) {
   return html`<section class="section" aria-labelledby="long">
     <div class="section-head"><h2 id="long">Long transactions</h2></div>
     ${now && !rows.length && html`<p class="quiet">None is open for long.</p>`}
-    <ul class="tree">${rows.map((each) => html`<${Node} key=${each.pid} node=${{ ...each, children: [] }} session=${session} />`)}</ul>
+    ${rows.length > 0 && html`<${Sessions} label="Long transactions" roots=${rows.map((each) => ({ ...each, children: [] }))} session=${session} />`}
     ${(now?.waits?.prepared ?? []).map((each) => html`<p><b>${visible(each.name)}</b> <span class="quiet">prepared ${duration(each.seconds)} ago by ${visible(each.role)}: it keeps its locks until someone ends it</span></p>`)}
   </section>`;
 }

@@ -11,7 +11,8 @@ import { Bar, Table } from "../table.js";
 import { useTraffic } from "../range_traffic.js";
 import { Act } from "../act.js";
 import { Traceback } from "../traceback.js";
-import { FillWith } from "../first_requests.js";
+import { apiAddress, FillWith } from "../first_requests.js";
+import { FirstError } from "../first_error.js";
 
 export default function Errors() {
   const { name, query } = place.value;
@@ -30,9 +31,12 @@ function Tabs({ tab }) {
   </div>`;
 }
 
+const GROUPS_SHOWN = 50;
+
 function Groups() {
   const { data } = useData("errors", { every: 10 });
   const { filter = "", resolved } = place.value.query;
+  const [most, setMost] = useState(GROUPS_SHOWN);
   useCopies({ path: "errors", command: "gatepost errors list" });
   const all = data?.errors ?? data?.groups ?? [];
   const shown = all.filter((group) => (resolved ? true : group.state === "open") && `${group.kind} ${group.message} ${group.where}`.toLowerCase().includes(filter.toLowerCase()));
@@ -44,10 +48,13 @@ function Groups() {
       ${hidden > 0 && html`<button type="button" class="chip" aria-pressed=${resolved ? "true" : "false"} onClick=${() => change({ resolved: resolved ? undefined : "1" })}>resolved too (${hidden})</button>`}
     </div>
     ${data && !all.length && html`<div class="empty"><p><b>No unexpected error.</b> An exception that no code expects is answered with a bland 500, and listed here with its traceback.</p>
-      <p>What was refused, such as with 404 and 422, is in <a href=${to("errors", "", { tab: "refusals" })}>the other tab</a>.</p></div>`}
+      <p>What was refused, such as with 404 and 422, is in <a href=${to("errors", "", { tab: "refusals" })}>the other tab</a>.</p>
+      <${FirstError} /></div>`}
     ${data && all.length > 0 && !shown.length && html`<p class="empty">None of the ${number(all.length)} groups is open and has “${filter}” in it.</p>`}
-    <ul class="groups">${shown.slice(0, 200).map((group) => html`<${Card} key=${group.id} group=${group} />`)}</ul>
-    ${shown.length > 200 && html`<p class="quiet">The last 200 of ${number(shown.length)}: filter for others.</p>`}
+    <ul class="groups">${shown.slice(0, most).map((group) => html`<${Card} key=${group.id} group=${group} />`)}</ul>
+    ${shown.length > most &&
+    html`<p class="buttons"><button type="button" onClick=${() => setMost(most + GROUPS_SHOWN)}>Show ${number(Math.min(GROUPS_SHOWN, shown.length - most))} more</button>
+      <span class="quiet">${number(most)} of ${number(shown.length)} are shown, the last ones first.</span></p>`}
   `;
 }
 
@@ -119,20 +126,21 @@ function Group({ id }) {
 
 function Refusals() {
   const { code } = place.value.query;
+  const { data: session } = useSession();
   const { traffic: data, path } = useTraffic({ code });
   useCopies({ path, command: "gatepost top" });
   const rows = Object.entries(data?.codes ?? {}).map(([name, count]) => ({ code: name, count }));
   const all = rows.reduce((sum, each) => sum + each.count, 0);
   return html`
     ${data &&
-    html`<p class="quiet">Of ${duration(data.window_seconds)}: ${counted(all, "refusal")}, ${percent(share(all, data.requests) ?? 0)} of ${number(data.requests)} requests.</p>
+    html`<p class="quiet">Of ${duration(data.window_seconds)}: ${counted(all, "refusal")}, ${percent(share(all, data.requests) ?? 0)} of ${counted(data.requests, "request")}.</p>
       <${Table} label="Refusals by code" rows=${rows} keyOf=${(row) => row.code} hrefOf=${(row) => toCode(row.code)} initial="-count" isCurrent=${(row) => row.code === code}
         empty=${html`<${FillWith} query="?nope=1"><b>Nothing was refused.</b> Every refusal has a stable code, and this counts them. One that is refused:<//>`}
         columns=${[
           { key: "code", label: "Code", of: (row) => row.code, show: (row) => html`<code>${visible(row.code)}</code>` },
           { key: "count", label: "Times", align: "right", of: (row) => row.count, show: (row) => number(row.count) },
           { key: "share", label: "Share", of: (row) => row.count, show: (row) => html`<${Bar} share=${share(row.count, all)} text=${percent(share(row.count, all))} />` },
-          { key: "about", label: "Explanation", isQuiet: true, show: (row) => html`<a href=${`/problems/${encodeURIComponent(row.code)}`} target="_blank" rel="noreferrer">what it means</a>` },
+          { key: "about", label: "Explanation", isQuiet: true, show: (row) => html`<a href=${`${apiAddress(session)}/problems/${encodeURIComponent(row.code)}`} target="_blank" rel="noreferrer">what it means</a>` },
         ]} />
       ${code && html`<${OfCode} code=${code} of=${data.of_code} />`}`}
   `;

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "../vendor/libraries.js";
 import { fetchPage, wordsOf } from "../data.js";
-import { clock, duration, fullMoment, shortKey, visible } from "../format.js";
+import { clock, duration, fullMoment, number, shortKey, visible } from "../format.js";
 import { toError, toOperation, toRequest } from "../links.js";
 import { BASE, change, instance, isLive, place, range } from "../store.js";
 import { commandOf, useCopies } from "../copy.js";
@@ -146,7 +146,8 @@ function Lines({ asked, since, until }) {
     ${lines && !lines.length && !wrong && isFiltered && html`<p class="empty">No line of this range matches.
       <button type="button" class="small" onClick=${() => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])))}>Without filters</button></p>`}
     <ol>${lines?.map((line) => html`<${Line} key=${keyOf(line)} line=${line} />`)}</ol>
-    ${before && html`<p><button type="button" disabled=${isBusy} onClick=${older}>Older lines</button></p>`}
+    ${lines?.length >= KEPT_LINES && html`<p class="quiet">${number(lines.length)} lines are shown: a filter, or an earlier range, leads to older ones.</p>`}
+    ${before && lines.length < KEPT_LINES && html`<p><button type="button" disabled=${isBusy} onClick=${older}>Older lines</button></p>`}
     ${lines?.length > 0 && html`<p class="quiet"><a href=${`${BASE}/api/${query({ count: 1000 })}`} download="gatepost.json">These lines as JSON</a></p>`}
   </section>`;
 }

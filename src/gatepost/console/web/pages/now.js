@@ -91,7 +91,7 @@ function strictest(objectives) {
 
 function Tile({ label, href, value, unit, note, day, of, limit, isBad = false }) {
   const points = (day?.steps ?? []).map((step) => ({ t: step.t, value: step.covered_seconds > 5 ? of(step) : undefined }));
-  return html`<a class=${`tile ${isBad ? "bad" : ""}`} href=${href}>
+  return html`<a class=${`tile ${isBad ? "is-bad" : ""}`} href=${href}>
     <span class="tile-label">${label}</span>
     <span class="tile-value">${value ?? " "}<small> ${value === undefined ? "" : unit}</small></span>
     <span class="tile-note">${note ?? " "}</span>

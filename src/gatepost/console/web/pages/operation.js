@@ -34,7 +34,7 @@ export default function Operation({ name }) {
       <${LatencyChart} history=${history} changes=${changes} operation=${name} />
     </div>
     <div class="columns block">
-      <${Declared} route=${route} name=${name} />
+      <${Declared} route=${route} name=${name} isKnown=${application !== undefined} />
       <${Distribution} of=${traffic?.of_operation} route=${route} />
     </div>
     <div class="columns block">
@@ -62,7 +62,7 @@ function Figures({ figures, covered, name, route }) {
   </dl>`;
 }
 
-function Declared({ route, name }) {
+function Declared({ route, name, isKnown }) {
   return html`<section class="section" aria-labelledby="declared">
     <div class="section-head"><h2 id="declared">What it is</h2></div>
     <dl class="facts">
@@ -71,6 +71,7 @@ function Declared({ route, name }) {
       html`<dt>Who may</dt><dd><code>${visible(route.allow)}</code></dd>
         <dt>Limit</dt><dd>${visible(route.rate_limit)}</dd>
         <dt>Code</dt><dd><code>${visible(route.handler)}</code></dd>`}
+      ${isKnown && !route && html`<dt>Release</dt><dd>The one that runs does not have it.</dd>`}
     </dl>
   </section>`;
 }

@@ -5,7 +5,7 @@ import { refreshAll, send, useChanges, useData, useSession } from "../data.js";
 import { ago, bytes, duration, number, shortKey, visible } from "../format.js";
 import { Moment } from "../links.js";
 import { change, place, to } from "../store.js";
-import { useCopies } from "../copy.js";
+import { Command, useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
 import { Table } from "../table.js";
 import { Act } from "../act.js";
@@ -48,6 +48,9 @@ const COPIES = {
   licences: { path: "system" },
 };
 
+/** What needs somebody first, what is over last. */
+const STATES = ["silent", "running", "stopped", "gone"];
+
 function Instances() {
   const { data } = useData("instances", { every: 10, ofAll: true });
   const state = useData("state").data;
@@ -55,10 +58,10 @@ function Instances() {
   const rows = data?.instances ?? [];
   return html`
     <section class="section" aria-labelledby="instances"><div class="section-head"><h2 id="instances">Instances</h2><span class="quiet">${visible(data?.records ?? "")}</span></div>
-      <${Table} label="Instances" rows=${rows} keyOf=${(row) => row.name} hrefOf=${(row) => to("now", "", { instance: row.is_this ? undefined : row.name })} initial="name"
+      <${Table} label="Instances" rows=${rows} keyOf=${(row) => row.name} hrefOf=${(row) => to("now", "", { instance: row.is_this ? undefined : row.name })} initial="state"
         columns=${[
           { key: "name", label: "Instance", of: (row) => row.name, show: (row) => html`${visible(row.name)}${row.is_this ? html` <span class="quiet">this one</span>` : ""}` },
-          { key: "state", label: "State", of: (row) => row.state, show: (row) => html`<span class=${row.state === "silent" || row.state === "gone" ? "bad" : ""}>${row.state}</span>` },
+          { key: "state", label: "State", of: (row) => STATES.indexOf(row.state), show: (row) => html`<span class=${row.state === "silent" || row.state === "gone" ? "bad" : ""}>${row.state}</span>` },
           { key: "release", label: "Release", of: (row) => row.release ?? "", show: (row) => html`<code title=${row.release ?? ""}>${row.release ? shortKey(row.release) : "–"}</code>` },
           { key: "version", label: "Gatepost", of: (row) => row.version, show: (row) => row.version },
           { key: "started", label: "Runs since", of: (row) => row.started_at, show: (row) => html`<${Moment} at=${row.started_at} />` },
@@ -66,6 +69,7 @@ function Instances() {
           { key: "clock", label: "Clock offset", align: "right", of: (row) => row.clock_offset_seconds, show: (row) => (row.clock_offset_seconds === null ? "–" : duration(Math.abs(row.clock_offset_seconds))) },
           { key: "admin", label: "Admin address", of: (row) => row.admin_address ?? "", show: (row) => visible(row.admin_address ?? "socket only") },
         ]} />
+      ${data?.left_out > 0 && html`<p class="quiet">${number(data.left_out)} that ended before those are not listed.</p>`}
       ${rows.length > 1 && html`<${Differences} system=${system} />`}
     </section>
     <section class="section block" aria-labelledby="workers"><div class="section-head"><h2 id="workers">Workers</h2></div>
@@ -106,11 +110,12 @@ function Changes() {
     ${error && !data && html`<p>${error.message}</p>`}
     ${data && html`<${Table} label="Changes" rows=${shown} keyOf=${(row) => row.at + row.summary} initial="-at" isCurrent=${(row) => row.at === at}
       hrefOf=${(row) => to("system", "", { tab: "changes", at: row.at })}
-      empty=${html`<p><b>Nothing changed in this range.</b> Starts, releases, migrations, deaths of workers, the database, alerts and what operators do are listed here.</p>`}
+      empty=${html`<p><b>Nothing changed in this range.</b> Starts, releases, migrations, deaths of workers, the database, alerts and what operators do are listed here. An act of an operator:</p>
+        <${Command} text="gatepost logs level access debug --for 1m" label="A command that changes something" />`}
       columns=${[
         { key: "at", label: "When", of: (row) => row.at, show: (row) => html`<${Moment} at=${row.at} seconds />`, width: "11em" },
         { key: "kind", label: "Kind", of: (row) => row.kind, show: (row) => html`<${ChangeIcon} kind=${row.kind} /> ${wordOf(row.kind)}`, width: "9em" },
-        { key: "summary", label: "What", kind: "wrap", of: (row) => row.summary, show: (row) => html`<${Linked} text=${row.summary} />` },
+        { key: "summary", label: "What", kind: "wrap", of: (row) => row.summary, titleOf: (row) => visible(row.summary), show: (row) => html`<${Linked} text=${row.summary} />` },
         { key: "instance", label: "Instance", of: (row) => row.instance ?? "", show: (row) => visible(row.instance ?? ""), width: "10em" },
       ]} />`}
   `;
@@ -126,7 +131,7 @@ function Settings() {
     ${data && html`<${Table} label="Settings" rows=${rows} keyOf=${(row) => row.variable} initial="variable" height=${0.62} empty=${html`<p>No setting has this in its name.</p>`}
       columns=${[
         { key: "variable", label: "Setting", of: (row) => row.variable, show: (row) => html`<code>${visible(row.variable)}</code>`, width: "26em" },
-        { key: "value", label: "Value", of: (row) => row.value ?? "", show: (row) => (row.value === null ? html`<span class="quiet">none</span>` : `${visible(row.value)}${row.unit ? ` ${row.unit}` : ""}`) },
+        { key: "value", label: "Value", of: (row) => row.value ?? "", show: (row) => (!row.value ? html`<span class="quiet">none</span>` : `${visible(row.value)}${row.unit ? ` ${row.unit}` : ""}`) },
         { key: "source", label: "From", of: (row) => row.source, show: (row) => visible(row.source), width: "16em" },
       ]} />`}
   `;
@@ -141,11 +146,11 @@ function Levels() {
     ${data && html`<${Table} label="Levels" rows=${categories} keyOf=${(row) => row} columns=${[
       { key: "category", label: "Category", show: (row) => row },
       { key: "level", label: "Written from", show: (row) => data.changed[row]?.level ?? html`<span class="quiet">as in the settings</span>` },
-      { key: "until", label: "Until", show: (row) => (data.changed[row] ? html`<${Moment} at=${data.changed[row].until} seconds />` : "") },
+      Object.keys(data.changed).length > 0 && { key: "until", label: "Until", show: (row) => (data.changed[row] ? html`<${Moment} at=${data.changed[row].until} seconds />` : "") },
       { key: "act", label: "Change", isQuiet: true, align: "right", show: (row) => html`<${Act} label=${`Change ${row}`} doLabel="Change" session=${session} confirm=${`Every worker writes lines of the category ${row} from this level on, for that long.`}
         fields=${[{ name: "level", label: "Level", value: "debug", options: levels }, { name: "seconds", label: "For", value: "600", options: SPANS }]}
         act=${({ level, seconds }) => send("PUT", `logs/levels/${row}`, { level, seconds: Number(seconds) }).then(() => refreshAll("logs/levels"))} />` },
-    ]} />`}`;
+    ].filter(Boolean)} />`}`;
 }
 
 function Licences() {
