@@ -1,5 +1,6 @@
 """`gatepost new` and `gatepost dev`: the first minutes with Gatepost, with nothing but Python."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -55,6 +56,33 @@ def test_dev_reloads_survives_a_syntax_error_and_leaves_nothing(start: Start, en
     assert server.wait() == 0
     _, alive = psutil.wait_procs(processes, timeout=SECONDS_MAX)
     assert not [process for process in alive if is_alive(process)]
+    assert "Traceback" not in server.output
+
+
+DIES_AT_START = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
+
+
+def test_a_worker_that_dies_is_started_again_at_once_and_ever_later(
+    start: Start, environ: Environ, project: Path
+) -> None:
+    server = start("dev", "--port", "0", environ=environ).ready()
+    [worker] = [child for child in server.workers() if child.name() != "postgres"]
+    worker.kill()
+    said = f"The worker, process {worker.pid}, ended by SIGKILL, and is started again at once."
+    wait_for(lambda: said in server.output, "the sentence")
+    assert server.get("/api/notes")[0] == 200, "the request waits for the new one"
+
+    app = project / "app.py"
+    source = app.read_text()
+    app.write_text(DIES_AT_START + source)
+    wait_for(lambda: "is started again in 1 s, or when a file is saved." in server.output, "a longer pause")
+    pauses = re.findall(r"ended by SIGKILL, and is started again (at once|in \S+ s)", server.output)
+    assert pauses[1:4] == ["at once", "in 0.5 s", "in 1 s"], "a file that was saved begins anew"
+
+    app.write_text(source)
+    wait_for(lambda: server.responds("/api/notes", 200), "the application without the mistake")
+    server.send(signal.SIGINT)
+    assert server.wait() == 0
     assert "Traceback" not in server.output
 
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from gatepost.cli.dev_migration import migrate
 from gatepost.environment import load_settings
-from gatepost.events import Events
+from gatepost.events import Events, WorkerDied
+from gatepost.logging.console import print_warning
 from gatepost.logging.streams import StandardStreams
 from gatepost.server.development import prepare_environment
 from gatepost.server.listening import listen
@@ -65,18 +66,16 @@ def serve_reloading(  # noqa: PLR0913, PLR0917 - passed on
     events: Events,
     prepare: "Prepare",
     say_where: "Callable[[App], None] | None",
-    *,
-    ends_with_worker: bool = False,
 ) -> None:
     """Serve the application of this name, and load it again at every change below the current folder."""
     preload("gatepost.app", "gatepost.migrations.safe_changes")
-    from gatepost.server.granian_server import serve_and_reload
+    from gatepost.server.reloading_server import ReloadingServer
     from gatepost.server.worker import Worker
 
     worker = Worker(settings, name, prepare=prepare, introduce=say_where, serves_refusal=True)
     monitoring = make_monitoring(settings, listener.getsockname()[1], name)
-    folder = Path.cwd()
-    serve_and_reload(listener, worker, events, folder, _announce, monitoring, ends_with_worker=ends_with_worker)
+    events.subscribe(WorkerDied, _announce_restart)
+    ReloadingServer(listener, worker, events, Path.cwd(), _announce, monitoring).run()
 
 
 def start_database(
@@ -132,6 +131,12 @@ def introduce(address: str, app: "App") -> None:
     # On stderr as what was migrated is: two streams arrive in any order.
     sys.stderr.write(f"The API is {next(open_lists, f'below {address}{declaration.prefix}/')}\n")
     sys.stderr.flush()
+
+
+def _announce_restart(event: WorkerDied) -> None:
+    pause = event.replaced_in_seconds
+    when = "at once" if not pause else f"in {pause:g} s, or when a file is saved"
+    print_warning(f"The worker, process {event.pid}, ended by {event.ended_by}, and is started again {when}.")
 
 
 def _announce(names: str) -> None:

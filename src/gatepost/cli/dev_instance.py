@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             prepare = partial(migrate, data=data, migrates=options.migrate, extends=options.extend)
             say_where = None if options.address is None else partial(introduce, options.address)
             events = master_events(settings, streams)
-            serve_reloading(options.app, settings, listener, events, prepare, say_where, ends_with_worker=True)
+            serve_reloading(options.app, settings, listener, events, prepare, say_where)
     except ConfigurationError as error:
         print_error(error)
         sys.exit(2)

@@ -16,7 +16,6 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import granian
@@ -36,7 +35,7 @@ from gatepost.server.monitoring import Monitoring, count_process, monitor_events
 from gatepost.server.parent_watch import ParentWatch
 from gatepost.server.service_manager import READY, STOPPING, tell_service_manager
 from gatepost.server.signals import DRAIN, ignore_until_handled
-from gatepost.server.supervisor import WorkerSupervisor
+from gatepost.server.supervisor import Spawn, WorkerSupervisor
 from gatepost.server.worker import EXIT_REFUSED, Worker, WorkerContext
 
 # Neither is typed: what is overridden below is checked by the tests of tests/acceptance, against the running server.
@@ -47,9 +46,10 @@ _LOGGER = logging.getLogger("_granian")
 
 
 class Server(_Granian):  # type: ignore[misc]
-    """A Granian that serves on a given socket. See `serve`."""
+    """A Granian that serves on a given socket. See `serve`. The monitor is a process, or threads of this one where it
+    does not have its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a server is made of
         self,
         listener: socket.socket,
         worker: Worker,
@@ -57,6 +57,7 @@ class Server(_Granian):  # type: ignore[misc]
         on_serving: Callable[[], None] = lambda: None,
         *,
         monitoring: Monitoring | None = None,
+        has_own_monitor: bool = True,
         **options: Any,
     ) -> None:
         settings = worker.settings
@@ -81,6 +82,7 @@ class Server(_Granian):  # type: ignore[misc]
         self._events = events
         self._delay_seconds = settings.server.drain_delay_seconds or 0.0
         self._ends_with_terminal = not settings.is_production
+        self._has_own_monitor = has_own_monitor
         self._reports = None if monitoring is None else monitoring.shared.reports
         self.supervisor = WorkerSupervisor(self, events, partial(self._note_start, on_serving))
         supervisor = self.supervisor
@@ -115,7 +117,7 @@ class Server(_Granian):  # type: ignore[misc]
             multiprocessing.set_start_method("fork", force=True)
         ignore_until_handled()
         # A process that is not forked would have none of the sockets.
-        if self._monitor is not None and (self.reload_on_changes or multiprocessing.get_start_method() != "fork"):
+        if self._monitor is not None and not (self._has_own_monitor and multiprocessing.get_start_method() == "fork"):
             self._monitor.run_here()
         self.serve(target_loader=self._load, wrap_loader=False)  # pyright: ignore[reportUnknownMemberType]
 
@@ -128,7 +130,7 @@ class Server(_Granian):  # type: ignore[misc]
                 self._monitor.stop()
             os._exit(130)
         tell_service_manager(STOPPING)
-        self._note("stop", f"The server stops{_by_signal(arguments)}.")
+        self.note("stop", f"The server stops{_by_signal(arguments)}.")
         self.supervisor.signal_workers(DRAIN)
         super().signal_handler_interrupt(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
 
@@ -137,20 +139,17 @@ class Server(_Granian):  # type: ignore[misc]
         if self._ends_with_terminal:
             self.signal_handler_interrupt()
         else:
-            self._note("reload", "The workers are replaced one after the other (SIGHUP).")
+            self.note("reload", "The workers are replaced one after the other (SIGHUP).")
             super().signal_handler_reload(*arguments, **options)  # pyright: ignore[reportUnknownMemberType]
 
     def _note_start(self, on_serving: Callable[[], None]) -> None:
         count = self._settings.server.workers
-        self._note("start", f"The server has started with {count} worker{'' if count == 1 else 's'}.")
+        self.note("start", f"The server has started with {count} worker{'' if count == 1 else 's'}.")
         tell_service_manager(READY)
         on_serving()
 
-    def note_files(self, names: str) -> None:
-        """In development these files have changed, and the application is loaded again."""
-        self._note("reload", f"The application is loaded again: {names} changed.")
-
-    def _note(self, kind: ChangeKind, summary: str) -> None:
+    def note(self, kind: ChangeKind, summary: str) -> None:
+        """Tell the monitor what has changed."""
         if self._reports is not None:
             self._reports.send(change(kind, summary))
 
@@ -207,10 +206,12 @@ class Server(_Granian):  # type: ignore[misc]
             return seconds
         return LOOK_SECONDS if seconds is None else min(seconds, LOOK_SECONDS)
 
-    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
-        def spawn(index: int) -> Any:
-            return self._spawn_worker(idx=index, target=spawn_target, callback_loader=target_loader)
+    def spawner(self, spawn_target: Any, target_loader: Any) -> Spawn:
+        """What makes the process of a worker."""
+        return lambda index: self._spawn_worker(idx=index, target=spawn_target, callback_loader=target_loader)
 
+    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+        spawn = self.spawner(spawn_target, target_loader)
         self.reload_signal = False
         while not self.interrupt_signal:
             self.main_loop_interrupt.wait(self._next_look_seconds)
@@ -243,56 +244,4 @@ def serve(
     EXIT_REFUSED with that status.
     """
     server = Server(listener, worker, events, on_serving, monitoring=monitoring, workers=worker.settings.server.workers)
-    server.run()
-
-
-def serve_and_reload(  # noqa: PLR0913, PLR0917 - passed on to one place
-    listener: socket.socket,
-    worker: Worker,
-    events: Events,
-    folder: Path,
-    on_change: Callable[[str], None],
-    monitoring: Monitoring | None = None,
-    *,
-    ends_with_worker: bool = False,
-) -> None:
-    """Serve with one process that is replaced whenever a Python file below `folder` changes.
-
-    `on_change` is called with the names of the files before. Connections made meanwhile wait for the new process. One
-    that dies is replaced at the next change; with `ends_with_worker` the server ends with it, with status 1, for those
-    who start it again.
-    """
-    from watchfiles import Change, PythonFilter
-
-    changed: list[Path] = []
-
-    class ReloadFilter(PythonFilter):
-        ignore_dirs = (*PythonFilter.ignore_dirs, ".gatepost", ".ruff_cache", "build", "dist", "migrations", "tests")
-
-        def __call__(self, change: Change, path: str) -> bool:
-            wanted = super().__call__(change, path)
-            if wanted:
-                changed.append(Path(path))
-            return wanted
-
-    server = Server(
-        listener,
-        worker,
-        events,
-        monitoring=monitoring,
-        workers=1,
-        reload=True,
-        reload_paths=[folder],
-        reload_filter=ReloadFilter,
-        reload_ignore_worker_failure=not ends_with_worker,
-    )
-
-    def announce() -> None:
-        files = sorted(set(changed))
-        changed.clear()
-        names = ", ".join(os.path.relpath(path) for path in files[:3]) + (", ..." if len(files) > 3 else "")
-        server.note_files(names)
-        on_change(names)
-
-    server.on_reload(announce)
     server.run()

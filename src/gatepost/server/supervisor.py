@@ -83,12 +83,13 @@ class WorkerSupervisor:
         while not (until() or self._server.interrupt_signal or time.monotonic() > deadline):
             time.sleep(POLL_SECONDS)
 
-    def replace_dead(self, spawn: Spawn) -> bool:
-        """Start a worker for each that has died. False if none has ever served: then a restart would not help."""
+    def replace_dead(self, spawn: Spawn, *, even_before_any_served: bool = False) -> bool:
+        """Start a worker for each that has died. False if none has ever served, where that matters: then a restart
+        would not help."""
         server = self._server
         self._read_reports()
         while server.interrupt_children:
-            if not self._has_served:
+            if not (self._has_served or even_before_any_served):
                 return False
             index = server.interrupt_children.pop(0)
             # Where one lives in this place, the one that had it before was meant.
@@ -101,6 +102,13 @@ class WorkerSupervisor:
             server.wrks[index] = worker = spawn(index)
             worker.start()
         return True
+
+    def forget_dead(self) -> None:
+        """All workers are replaced by those of other code: none is started again for one that died before, and a death
+        is a first one."""
+        self._server.interrupt_children.clear()
+        self._restart_at.clear()
+        self._backoffs.clear()
 
     @property
     def next_look_seconds(self) -> float | None:
