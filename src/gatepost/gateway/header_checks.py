@@ -2,7 +2,7 @@
 
 First thing behind the server, which has parsed the head and let pass more than RFC 9112 does. A head that another
 reader could take for another request is refused and its connection closed. What the server hides from an application
-(docs/how-to/run-in-production.md lists it) is the work of the proxy in front.
+(docs/reference/malformed-requests.md lists it) is the work of the proxy in front.
 """
 
 from collections.abc import Sequence
