@@ -19,6 +19,7 @@ from typing import NamedTuple, Self
 from urllib.parse import quote
 
 from gatepost.backups.backup_records import BackupRecord
+from gatepost.backups.held_version import VERSION_FILE, hold_version, is_held, release_version
 from gatepost.backups.wal_requests import RESTORE_FAILED_STATUS, WALRequests
 from gatepost.embedded.account import Account, name_of_user
 from gatepost.embedded.processes import end, spawn
@@ -95,8 +96,9 @@ class RecoveringServer:
         return f"postgresql://{role}@/{quote(database, safe='')}?host={self._folder}"
 
     def recover(self, target: RecoveryTarget, report: Callable[[str], None]) -> None:
-        """Start, recover up to the target, and accept connections. Raises EndedEarlyError, and ConfigurationError with
-        PostgreSQL's own words."""
+        """Start, recover up to the target, and accept connections. From then on no other server starts on the cluster,
+        until `release_version`. Raises EndedEarlyError, and ConfigurationError with PostgreSQL's own words."""
+        release_version(self._cluster)  # a recovery that ended early is begun anew
         with self._log.open("ab") as log:
             began = log.tell()
             command = [str(self._programs / "postgres"), "-D", str(self._cluster), *self._options(target)]
@@ -109,6 +111,8 @@ class RecoveringServer:
                 reported = self.last_fetched
                 report(reported or "")
             time.sleep(_POLL_SECONDS)
+        if not is_held(self._cluster):
+            raise ConfigurationError("The recovery has read no WAL of the archive.", location=str(self._cluster))
 
     def stop(self) -> None:
         """Stop in order, so that the cluster is whole; idempotent."""
@@ -118,6 +122,7 @@ class RecoveringServer:
         self._process = None
 
     def _handle(self, name: str, path: Path) -> None:
+        hold_version(self._cluster)  # no recovery ends before this first request, which the server waits for
         data = self._fetch(name)
         path.write_bytes(data)
         if self._account.changes:
@@ -175,7 +180,7 @@ class RecoveringServer:
 
     @property
     def _major(self) -> int:
-        return int((self._cluster / "PG_VERSION").read_text().strip())
+        return int((self._cluster / VERSION_FILE).read_text().strip())
 
     def _is_ready(self, pid: int) -> bool:
         try:

@@ -1,7 +1,8 @@
 """Restoring: a backup is unpacked into an empty folder, recovered to a moment by a server of ours, and stopped.
 
 The folder is no database until all of it was compared with its manifest: `global/pg_control`, without which PostgreSQL
-does not start, is written last. Until the recovery has ended, `recovery.signal` has any other server refuse to start.
+does not start, is written last. Until the recovery has ended, `recovery.signal` has any other server refuse to start,
+and after it the lack of `PG_VERSION` (`held_version.py`), until the restore is over.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from typing import IO, NamedTuple
 
 from gatepost.backups.backup_records import BASE_FILE, BackupRecord, BackupRecords, path_of
 from gatepost.backups.base_tar import BaseContents, DamagedBaseError
+from gatepost.backups.held_version import is_held, release_version
 from gatepost.backups.recovering_server import EndedEarlyError, RecoveringServer, RecoveryTarget
 from gatepost.backups.server_programs import programs_of
 from gatepost.backups.stores import BackupStore
@@ -135,7 +137,7 @@ class Restoration:
     def restored(self, cluster: Path, account: Account, *, keeps_wal: bool) -> Generator[RecoveringServer]:
         """Unpack and recover in the folder, which is empty and the account's; the server runs while the block lasts.
 
-        Whatever fails leaves the folder empty. Raises ConfigurationError.
+        Others start on the folder only after the block. Whatever fails leaves it empty. Raises ConfigurationError.
         """
         try:
             self._report(f"unpacking the backup {self._plan.record.id}")
@@ -146,6 +148,7 @@ class Restoration:
             ) as server:
                 self._recover(server, cluster, account)
                 yield server
+            release_version(cluster)
         except BaseException:
             empty(cluster)
             raise
@@ -199,6 +202,11 @@ def check_base(store: BackupStore, record: BackupRecord, receiver: "_Unpacking |
     if digest.hexdigest() != record.sha256:
         raise damaged(store, name, "its SHA-256 is not the one that was noted when it was made")
     return contents
+
+
+def is_unfinished(cluster: Path) -> bool:
+    """Whether a restore into the folder was interrupted: it is no database."""
+    return is_held(cluster) or (cluster / _HELD_BACK).exists()
 
 
 def empty(folder: Path) -> None:

@@ -14,7 +14,7 @@ import asyncpg
 
 from gatepost.backups.recovering_server import RecoveringServer
 from gatepost.backups.restored_rows import find_epoch_owners, last_transaction_at
-from gatepost.backups.restoring import Restoration, RestorePlan, plan_restore
+from gatepost.backups.restoring import Restoration, RestorePlan, is_unfinished, plan_restore
 from gatepost.backups.store_opening import open_store
 from gatepost.backups.stores import BackupStore
 from gatepost.cli.backups import ProgressLine
@@ -82,6 +82,12 @@ def check_empty(folder: Path) -> None:
             f"A PostgreSQL is running in this folder (process {pid}).",
             location=str(folder),
             hint="Stop it and move its folder away, or restore into another one.",
+        )
+    if is_unfinished(folder):
+        raise ConfigurationError(
+            "A restore into this folder was interrupted, and what is in it is no database.",
+            location=str(folder),
+            hint=f"Remove it: find {shlex.quote(str(folder))} -mindepth 1 -delete",
         )
     if any(folder.iterdir()):
         raise ConfigurationError(
