@@ -1,20 +1,18 @@
 """The embedded PostgreSQL, archiving its WAL where the settings have a store: by us, in a thread of its supervisor."""
 
-import hashlib
-import os
 import sys
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+from gatepost.backups.private_folders import private_folder
 from gatepost.backups.store_opening import open_store
 from gatepost.backups.wal_archive import WALArchive
 from gatepost.backups.wal_requests import ARCHIVE_FAILED_STATUS, WALRequests
 from gatepost.embedded.account import choose_account
 from gatepost.embedded.data_folder import DataFolder
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
-from gatepost.embedded.processes import command_line
 from gatepost.embedded.programs import find_programs
 from gatepost.logging.console import print_warning
 from gatepost.settings import BackupSettings
@@ -40,19 +38,12 @@ def archiving_server(
     folder, python = DataFolder(data), Path(sys.executable)
     folder.make()
     account = choose_account(folder.cluster, find_programs() / "postgres", python)
-    private = _private_folder(folder.path)
-    folder.make_private(private, account)
-    for stale in private.iterdir():
-        if not command_line(int(stale.stem.rpartition("-")[2])):
-            stale.unlink(missing_ok=True)
 
     def warn(error: Exception) -> None:
         print_warning(f"The WAL is not archived, and PostgreSQL keeps it until it is: {error}")
 
-    requests = WALRequests(
-        private / f"wal-{os.getpid()}", account, folder.cluster, lambda _, path: archive.push(path), warn
-    )
-    try:
+    with private_folder("wal", account) as private:
+        requests = WALRequests(private / "wal", account, folder.cluster, lambda _, path: archive.push(path), warn)
         with requests:
             archiving = {
                 "archive_mode": "on",
@@ -60,11 +51,3 @@ def archiving_server(
                 "archive_timeout": str(ARCHIVE_TIMEOUT_SECONDS),
             }
             yield EmbeddedPostgreSQL(data, database=database, settings={**settings, **archiving}, helper=python)
-    finally:
-        with suppress(OSError):  # another one may use it
-            private.rmdir()
-
-
-def _private_folder(path: Path) -> Path:
-    """As short as a socket's path has to be, whatever the data folder's is, and the same for each start in it."""
-    return Path("/tmp") / f"gatepost-wal-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"  # noqa: S108

@@ -6,11 +6,9 @@ places that are not here, or would archive what is only tried.
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -20,6 +18,7 @@ from urllib.parse import quote
 
 from gatepost.backups.backup_records import BackupRecord
 from gatepost.backups.held_version import VERSION_FILE, hold_version, is_held, release_version
+from gatepost.backups.private_folders import private_folder
 from gatepost.backups.wal_requests import RESTORE_FAILED_STATUS, WALRequests
 from gatepost.embedded.account import Account, name_of_user
 from gatepost.embedded.processes import end, spawn
@@ -71,10 +70,9 @@ class RecoveringServer:
         self.last_fetched: str | None = None
 
     def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix="gatepost-restore-", dir="/tmp"))  # a socket's path is short
+        self._private = private_folder("restore", self._account)
+        self._folder = self._private.__enter__()
         self._log = self._folder / "log"
-        if self._account.changes:
-            os.chown(self._folder, self._account.uid, self._account.gid)
         self._requests = WALRequests(self._folder / "wal", self._account, self._cluster, self._handle)
         self._requests.__enter__()
         users = dict.fromkeys(name_of_user(uid) for uid in (os.geteuid(), self._account.uid))
@@ -88,7 +86,7 @@ class RecoveringServer:
             self.stop()
         finally:
             self._requests.__exit__()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._private.__exit__(None, None, None)
 
     def dsn(self, database: str) -> str:
         """How to connect, as the role that initdb made."""

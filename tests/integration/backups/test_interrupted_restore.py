@@ -7,11 +7,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from backed_up_server import BackedUpServer, backed_up_server
 from tests.ports import free_port
 
+from gatepost.backups.private_folders import private_folder
 from gatepost.backups.restoring import Restoration, is_unfinished, plan_restore
 from gatepost.cli.restore import check_empty
 from gatepost.embedded.account import Account
@@ -59,11 +61,20 @@ def cluster(account: Account, tmp_path: Path) -> Path:
     return folder
 
 
-def restore(source: BackedUpServer, cluster: Path, how: str) -> "subprocess.CompletedProcess[str]":
+class Ended(NamedTuple):
+    """A restore, and what it said."""
+
+    pid: int
+    status: int
+    said: str
+
+
+def restore(source: BackedUpServer, cluster: Path, how: str) -> Ended:
     environ = {**os.environ, "GATEPOST_BACKUP_STORE": source.store.shown, "DATABASE_URL": ""}
-    return subprocess.run(
-        [sys.executable, "-c", KILLED, str(cluster), how], env=environ, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", KILLED, str(cluster), how]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        said, _ = process.communicate(timeout=60)
+    return Ended(process.pid, process.returncode, said)
 
 
 def wait_until_stopped(cluster: Path) -> None:
@@ -100,7 +111,7 @@ def test_what_a_killed_restore_leaves_does_not_start(
     source: BackedUpServer, cluster: Path, account: Account, tmp_path: Path
 ) -> None:
     killed = restore(source, cluster, "killed")
-    assert killed.returncode == -9, killed.stderr
+    assert killed.status == -9, killed.said
     wait_until_stopped(cluster)
     assert not (cluster / "recovery.signal").exists(), "the recovery had ended"
 
@@ -110,11 +121,13 @@ def test_what_a_killed_restore_leaves_does_not_start(
     assert "PG_VERSION" in said
     with pytest.raises(ConfigurationError, match="A restore into this folder was interrupted"):
         check_empty(cluster)
+    with private_folder("restore", account) as folder:
+        assert not [*folder.parent.glob(f"gatepost-restore-{killed.pid}-*")], "the next one removes what it left"
 
 
 def test_a_restore_that_is_over_starts(source: BackedUpServer, cluster: Path, account: Account, tmp_path: Path) -> None:
     done = restore(source, cluster, "whole")
-    assert done.returncode == 0, done.stderr
-    assert '"problems": []' in done.stdout
+    assert done.status == 0, done.said
+    assert '"problems": []' in done.said
     assert not is_unfinished(cluster)
     assert started(cluster, account, tmp_path) == ""
