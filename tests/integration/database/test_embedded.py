@@ -178,7 +178,7 @@ def test_data_that_stay_in_use_are_named_as_the_reason(data: Path) -> None:
     with started_by_hand(data) as by_hand:
         (data / "cluster" / "postmaster.pid").unlink()
         with pytest.raises(ConfigurationError, match=r"did not start: pre-existing shared memory .* is still in use"):
-            EmbeddedPostgreSQL(data, settings=SMALL).start(timeout_seconds=0.5)
+            EmbeddedPostgreSQL(data, settings=SMALL).start(timeout_seconds=2)
         assert by_hand.poll() is None
 
 

@@ -78,7 +78,7 @@ def entries_url(postgresql: EmbeddedPostgreSQL, ctype: str) -> Iterator[str]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(entries_url: str) -> AsyncIterator[TestApp]:
     """The app, with rows enough for an index to be worth while."""
-    async with TestApp(app, entries_url) as started:
+    async with TestApp(app, entries_url, GATEPOST_DATABASE_STATEMENT_SECONDS="60") as started:
         await started.app.running.database.fetch(FILL)
         await started.app.running.database.fetch("VACUUM ANALYZE entries")  # also of what the index has put off
         yield started

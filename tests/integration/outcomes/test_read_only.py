@@ -19,6 +19,7 @@ app.events.subscribe(DatabaseWritable, lambda event: emitted.append("writable"))
 async def running(database_url: str) -> AsyncIterator[TestApp]:
     """An app with a few connections."""
     async with TestApp(app, database_url, GATEPOST_DATABASE_POOL_SIZE="4") as started:
+        await fill_pool(started)  # a connection that is still being opened would be taken for the end of the outage
         emitted.clear()
         yield started
 
