@@ -4,10 +4,17 @@
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from memory_groups import MemoryGroup, memory_group
+
 from gatepost.testing.topology import History, Site
+from gatepost.testing.topology.history import NOT_SENT
+from gatepost.testing.topology.http_client import NotSent
+from gatepost.testing.topology.instances import Instance
+from gatepost.testing.topology.processes import processes_below, resident_pages
 
 APP = '''
 """One model that anybody writes."""
@@ -30,6 +37,8 @@ READ_ONLY = "503 database_read_only"
 TIMEOUT, BUSY = "504 database_timeout", "503 database_busy"
 NO_INSTANCE, LOST = "503 balancer_no_instance", "502 balancer_response_lost"
 CUT_OFF = "cut off"
+LARGE_BODY_BYTES = 900_000
+OUT_OF_MEMORY_SECONDS_MAX = 60.0
 GOES_ON_SECONDS = 2.0
 """How long a fault goes on that clients need not notice."""
 
@@ -69,6 +78,7 @@ class Fault:
 
 SHOWN = {
     CUT_OFF: "cut off",
+    NOT_SENT: "connection refused",
     UNAVAILABLE: "`database_unavailable`",
     BUSY: "`database_busy`",
     TIMEOUT: "`database_timeout`",
@@ -97,10 +107,24 @@ async def kill_one(site: Site, history: History) -> None:
 
 
 async def kill_worker(site: Site, history: History) -> None:
-    site.instances[0].kill_worker()
+    with memory_group() as group:
+        if group is None:  # the signal that the kernel sends
+            site.instances[0].kill_worker()
+        else:
+            await run_out_of_memory(site.instances[0], group)
     await history.acknowledges(50)
     await site.instances[0].becomes_ready()
     await site.balancer.sees(site.instances[0])
+
+
+async def run_out_of_memory(instance: Instance, group: MemoryGroup) -> None:
+    """A worker gets large bodies while it may have no more memory, until the kernel kills it."""
+    assert instance.pid is not None
+    group.take(max(processes_below(instance.pid), key=resident_pages))
+    async with asyncio.timeout(OUT_OF_MEMORY_SECONDS_MAX):
+        while not group.kills:
+            with contextlib.suppress(NotSent, OSError):
+                await instance.post(PATH, {"title": "x" * LARGE_BODY_BYTES}, seconds=5)
 
 
 async def pause_one(site: Site, history: History) -> None:
@@ -133,6 +157,14 @@ async def pause_both(site: Site, history: History) -> None:
         history.add(attempt)
     for instance in site.instances:
         instance.resume()
+    for instance in site.instances:
+        await site.balancer.sees(instance)
+
+
+async def kill_balancer(site: Site, history: History) -> None:
+    site.balancer.kill()
+    await history.sees(NOT_SENT)
+    await site.balancer.start()
     for instance in site.instances:
         await site.balancer.sees(instance)
 
@@ -230,6 +262,14 @@ FAULTS = [
         note="As for one of them; new requests are refused at once.",
     ),
     Fault("HAProxy is reloaded", reload, NONE, NONE),
+    Fault(
+        "HAProxy is killed",
+        kill_balancer,
+        some(CUT_OFF, NOT_SENT),
+        some(CUT_OFF, NOT_SENT),
+        some(NOT_SENT),
+        note="Its supervisor starts it again: systemd, `gatepost dev`, the container's engine.",
+    ),
     Fault("Valkey is killed", kill_valkey, NONE, NONE, note="Each machine limits by itself meanwhile."),
     Fault("Valkey hangs", pause_valkey, NONE, NONE, note="The same, after 20 ms."),
     Fault("Valkey is cut off", cut_valkey, NONE, NONE, note="The same."),
