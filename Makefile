@@ -76,8 +76,9 @@ test-all: $(READY) node ## Run the tests that make test leaves out; installs the
 	@$(BIN)/python -m pytest $(ORDER) $(PARALLEL) --debian -m "not alone" tests_all $(ON_DEBIAN)
 	@$(BIN)/python -m pytest $(ORDER) -m alone tests_all
 
-soak: $(READY) ## Run what takes long, SOAK_SECONDS=30 each: limits and faults under load, thousands of random examples
+soak: $(READY) ## Run what takes long, SOAK_SECONDS=30 each: faults and limits under load, every case, random examples
 	@GATEPOST_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest tests_soak -s
+	@$(BIN)/python -m pytest $(ORDER) $(PARALLEL) --every-case -m sampled tests
 	@$(BIN)/python -m pytest --hypothesis-profile soak -m hypothesis tests/unit/dtos tests/integration/contract
 
 coverage: $(READY) ## Run make test and show which branches of src no test takes; fails below the minimum

@@ -16,6 +16,7 @@ from tests.databases import Databases
 from tests.documented_params import check_params
 from tests.memory_folder import memory_folder
 from tests.recorded_responses import RecordedResponses
+from tests.sampled_cases import SampledCases, left_out
 
 from gatepost.call import Response
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
@@ -26,7 +27,7 @@ from gatepost.gateway import gate
 FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 # Hypothesis gives an example 200 ms, which is a bound on time that a busy machine does not keep.
-settings.register_profile("suite", deadline=None)
+settings.register_profile("suite", deadline=None, max_examples=30)
 settings.register_profile("soak", deadline=None, max_examples=3000)
 settings.load_profile("suite")
 
@@ -38,6 +39,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--debian` runs what needs a database, but no control of its server, on Debian's PostgreSQL."""
     parser.addoption("--debian", action="store_true", help="use Debian's PostgreSQL instead of the embedded one")
+    parser.addoption("--every-case", action="store_true", help="try the whole tables that are else sampled")
 
 
 def pytest_collection() -> None:
@@ -53,13 +55,33 @@ def pytest_collection_finish() -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """With -q, pytest-randomly does not say how to repeat its order."""
-    if (seed := terminalreporter.config.getoption("randomly_seed", None)) is not None:
-        terminalreporter.write_line(f"The order is repeated by --randomly-seed={seed}.")
+    if (seed := seed_of(terminalreporter.config)) is not None:
+        terminalreporter.write_line(f"The order and the samples are repeated by --randomly-seed={seed}.")
+
+
+def seed_of(config: pytest.Config) -> object:
+    """The seed of the order of tests."""
+    return config.getoption("randomly_seed", None)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """`-m sampled` selects what goes through samples, in whichever way."""
+    if "sampled_cases" in getattr(item, "fixturenames", ()):
+        item.add_marker("sampled")
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The expensive kinds come first: where whole files run side by side, the cheap ones then fill the gaps."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of large tables a sample is left, in which the expensive kinds come first."""
+    if not config.getoption("--every-case"):
+        out = left_out(items, seed_of(config))
+        config.hook.pytest_deselected(items=[item for item in items if item in out])
+        items[:] = [item for item in items if item not in out]
+    put_expensive_first(items)
+
+
+def put_expensive_first(items: list[pytest.Item]) -> None:
+    """Where whole files run side by side, the cheap kinds then fill the gaps at the end."""
     kinds = ["acceptance", "integration", "unit"]
     folder = Path(__file__).parent
 
@@ -123,6 +145,13 @@ def responses_are_described(recorded_responses: RecordedResponses) -> Iterator[N
     yield
     found = recorded_responses.taken()
     assert not found, "\n".join(found)
+
+
+@pytest.fixture
+def sampled_cases(request: pytest.FixtureRequest) -> SampledCases:
+    """Draws the cases of a table that a test goes through by itself."""
+    every = request.config.getoption("--every-case")
+    return SampledCases(None if every else f"{seed_of(request.config)} {request.node.nodeid}")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ app.events.subscribe(RequestFailed, failures.append)
 def random_requests(factor: float) -> settings:
     """Decorates a test that sends requests made by Hypothesis: `factor` times the profile's number of examples.
 
-    The profile says 100 in `make test` and 3000 in `make soak`.
+    The profile says 30 in `make test` and 3000 in `make soak`.
     """
     return settings(
         max_examples=round(settings.default.max_examples * factor),

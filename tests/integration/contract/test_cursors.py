@@ -27,6 +27,7 @@ async def rows(running: TestApp, clients: Clients) -> Sequence[Row]:
 
 
 @pytest.mark.parametrize("sort", [*SORTED, *(f"-{name}" for name in SORTED), *MIXED])
+@pytest.mark.sampled(count=16)
 async def test_the_pages_of_an_order_show_every_row_once_and_prev_leads_back(
     running: TestApp, rows: Sequence[Row], sort: str
 ) -> None:

@@ -130,6 +130,7 @@ def refused(who: Who) -> int:
 
 
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.sampled(count=4)
 async def test_each_actor_finds_the_rows_that_their_resource_and_that_of_the_path_allow(
     seed: int, module_database_url: str, sql: asyncpg.Connection
 ) -> None:
@@ -246,6 +247,7 @@ RELATIONS = {"note": Note, "private": PrivateNote}
 
 
 @pytest.mark.parametrize("seed", range(12, 24))
+@pytest.mark.sampled(count=4)
 async def test_relations_and_references_lead_to_the_rows_that_both_rules_allow(
     seed: int, module_database_url: str, sql: asyncpg.Connection
 ) -> None:

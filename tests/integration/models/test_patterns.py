@@ -112,6 +112,7 @@ async def status(running: TestApp, name: str, operator: str, text: str) -> int:
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("operator", ["contains", "icontains"])
 @pytest.mark.parametrize("text", TAKEN + WITH_LETTERS)
+@pytest.mark.sampled(strength=2)
 async def test_a_text_that_is_taken_is_looked_for_by_the_index(
     running: TestApp, connection: Any, ctype: str, text: str, operator: str
 ) -> None:
@@ -124,6 +125,7 @@ async def test_a_text_that_is_taken_is_looked_for_by_the_index(
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("operator", ["contains", "icontains"])
 @pytest.mark.parametrize("text", REFUSED)
+@pytest.mark.sampled(strength=2)
 async def test_a_text_without_a_trigram_is_refused(running: TestApp, connection: Any, text: str, operator: str) -> None:
     assert await status(running, "name", operator, text) == 400
     if text in UNSERVED:

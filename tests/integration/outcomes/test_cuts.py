@@ -46,6 +46,7 @@ async def test_a_write_is_unknown_inside_its_span_and_nowhere_else(
 
 @pytest.mark.parametrize("resource", RESOURCES)
 @pytest.mark.parametrize("verb", READS)
+@pytest.mark.sampled(strength=1)
 async def test_what_only_reads_is_never_unknown(injector: FaultInjector, verb: str, resource: str) -> None:
     undisturbed = await injector.run(verb, resource)
     assert undisturbed.code == "ok"
