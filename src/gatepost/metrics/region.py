@@ -201,8 +201,11 @@ class Region:
                 name, kind, labels, place, said = msgspec.json.decode(
                     line, type=tuple[str, Kind, dict[str, str], int, str]
                 )
-                # Thousands of lines have the same few words in them, and each process has the same lines.
+                # Thousands of lines have the same few words in them, each process has the same lines, and series that
+                # are made together have the same labels.
                 words = tuple((sys.intern(label), sys.intern(value)) for label, value in labels.items())
+                if self._lines and self._lines[-1].labels == words:
+                    words = self._lines[-1].labels
                 self._lines.append(Line(sys.intern(name), kind, words, place, said))
             self._lines_length = length
         return self._lines[self.folded :] if self.is_partly_folded else self._lines

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
-from gatepost.allocator import return_large_blocks
+from gatepost.allocator import return_large_blocks, share_one_arena
 from gatepost.events import Events, RecordsUnreadable
 from gatepost.monitor.admin import AdminServer
 from gatepost.monitor.admin_port import AdminPort
@@ -63,6 +63,7 @@ class Monitor:
     def run(self, events: Events) -> None:
         """Serve, and keep records, until SIGTERM. `events` get what operators do, and are those of this process."""
         return_large_blocks()
+        share_one_arena()
         asyncio.run(self._run(events, until_told=True))
 
     def leave(self) -> None:
