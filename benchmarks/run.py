@@ -33,6 +33,7 @@ more to measure:
   python -m benchmarks.paging     a page at depth 100,000 against the first
   python -m benchmarks.start      from the command to ready
   python -m benchmarks.records    what logs, metrics and history cost
+  python -m benchmarks.metrics    what a page of metrics costs the monitor
   python -m benchmarks.console    what open consoles cost
   python -m benchmarks.endpoints  own endpoints and DTOs against what is derived
 """

@@ -4,24 +4,25 @@ Off the request path. Series of several processes with the same labels are summe
 https://prometheus.io/docs/instrumenting/exposition_formats/, https://prometheus.io/docs/specs/om/open_metrics_spec/
 """
 
-import math
 import sys
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
-from itertools import accumulate, pairwise
+from typing import Any
 
-from gatepost.metrics.buckets import BUCKETS, EDGES, EXPOSED
+from gatepost.metrics.buckets import BUCKETS
 from gatepost.metrics.families import FAMILIES, OWN_PREFIX, Family
 from gatepost.metrics.region import Edition, Labels, Region
+from gatepost.metrics.series_lines import (
+    FamilyLines,
+    HistogramLines,
+    NumberLines,
+    escaped_help,
+    line_template,
+    number_text,
+)
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
-_ENDS = (0, *(EDGES.index(edge) + 1 for edge in EXPOSED), BUCKETS)
-_SLICES = tuple((slice(8 * start, 8 * end), bytes(8 * (end - start))) for start, end in pairwise(_ENDS))
-"""The bytes of the buckets between the edges that Prometheus gets, and the same where all of them are empty."""
-
-_LE = (*(f"{edge:g}" for edge in EXPOSED), "+Inf")
 
 _NOT_SUMMED = frozenset({"slowest", "top", "limit"})
 
@@ -61,7 +62,7 @@ class Exposition:
 
     def __init__(self) -> None:
         self._editions: list[Edition] | None = None
-        self._families: list[_FamilyLines] = []
+        self._families: list[tuple[Family, FamilyLines[Any]]] = []
 
     def page(self, regions: Sequence[Region], more: Summed | None = None, *, is_open_metrics: bool = False) -> bytes:
         """What the regions have. `more` is what no process has counted."""
@@ -72,94 +73,30 @@ class Exposition:
         parts: list[bytes] = []
         for family, lines in self._families:
             if (told := more.get(family.name)) is not None:
-                parts.append(_head(family, is_open_metrics=is_open_metrics).encode())
-                parts.extend(
-                    (_template(family.name, labels) % _number(cells[0])).encode() for labels, cells in told.items()
-                )
-            elif lines:
-                parts.append(_head(family, is_open_metrics=is_open_metrics).encode())
-                parts.extend([line.text(values, counts) for line in lines])
+                texts: Sequence[bytes] = [
+                    line_template(family.name, labels).encode() % number_text(cells[0])
+                    for labels, cells in told.items()
+                ]
+            else:
+                texts = lines.texts(values, counts)
+            if texts or told is not None:
+                parts += (_head(family, is_open_metrics=is_open_metrics).encode(), *texts)
         if is_open_metrics:
             parts.append(b"# EOF\n")
         return b"".join(parts)
 
 
-class _Lines:
-    """What a series is written as, added up over processes, each with a place in its region."""
-
-    __slots__ = ("_places", "_seen", "_template", "_text")
-
-    def __init__(self, template: str) -> None:
-        self._places: list[tuple[int, int]] = []
-        self._template = template
-        self._seen: object = None
-        self._text = b""
-
-    def add(self, region: int, place: int) -> None:
-        """One more process has it."""
-        self._places.append((region, place))
-
-    def text(self, values: "Sequence[memoryview[float]]", counts: "Sequence[memoryview[int]]") -> bytes:
-        """Written."""
-        raise NotImplementedError
-
-
-class _NumberLine(_Lines):
-    """Of a counter or gauge."""
-
-    __slots__ = ()
-
-    def text(self, values: "Sequence[memoryview[float]]", counts: "Sequence[memoryview[int]]") -> bytes:
-        """Written."""
-        value = 0.0
-        for region, place in self._places:
-            value += values[region][place]
-        if value != self._seen:
-            self._seen, self._text = value, (self._template % _number(value)).encode()
-        return self._text
-
-
-class _HistogramLines(_Lines):
-    """Of a histogram. An observation changes its sum, or the count of its first bucket where it is too short to change
-    a sum."""
-
-    __slots__ = ()
-
-    def text(self, values: "Sequence[memoryview[float]]", counts: "Sequence[memoryview[int]]") -> bytes:
-        """Written."""
-        seconds, first = 0.0, 0
-        for region, place in self._places:
-            seconds += values[region][place + BUCKETS]
-            first += counts[region][place]
-        if self._seen != (seconds, first):
-            data = _added([counts[region][place : place + BUCKETS] for region, place in self._places])
-            inside = [
-                0 if (part := data[each]) == empty else sum(memoryview(part).cast("Q")) for each, empty in _SLICES
-            ]
-            total = list(accumulate(inside))
-            lines = self._template % (*total, total[-1], _number(seconds))
-            self._seen, self._text = (seconds, first), lines.encode()
-        return self._text
-
-
-_FamilyLines = tuple[Family, "list[_Lines]"]
-
-
-def _laid_out(regions: Sequence[Region]) -> list[_FamilyLines]:
+def _laid_out(regions: Sequence[Region]) -> list[tuple[Family, FamilyLines[Any]]]:
     """The lines of each family."""
-    found: dict[str, dict[Labels, _Lines]] = defaultdict(dict)
+    families = (*FAMILIES, *own_families(regions))
+    found = {
+        family.name: (HistogramLines if family.kind == "histogram" else NumberLines)(family.name) for family in families
+    }
     for index, region in enumerate(regions):
         for name, kind, labels, place, _ in region.published():
-            if kind not in _NOT_SUMMED:
-                lines = found[name].get(labels)
-                if lines is None:
-                    lines = found[name][labels] = (
-                        _HistogramLines(_histogram_template(name, labels))
-                        if kind == "histogram"
-                        else _NumberLine(_template(name, labels))
-                    )
-                lines.add(index, place)
-    return [(family, list(found.get(family.name, {}).values())) for family in (*FAMILIES, *own_families(regions))]
+            if kind not in _NOT_SUMMED and name in found:
+                found[name].add(labels, index, place)
+    return [(family, found[family.name]) for family in families]
 
 
 def _gathered(
@@ -195,38 +132,4 @@ def _added(views: "Sequence[memoryview[int]]") -> bytes:
 def _head(family: Family, *, is_open_metrics: bool) -> str:
     # In OpenMetrics a family of counters has the name without the ending of its samples.
     name = family.name.removesuffix("_total") if is_open_metrics else family.name
-    return f"# HELP {name} {_escaped_help(family.help)}\n# TYPE {name} {family.kind}\n"
-
-
-def _template(name: str, labels: Labels) -> str:
-    """The line of a counter or gauge, to be filled in."""
-    inner = _inner(labels)
-    return f"{name}{{{inner}}} %s\n" if inner else f"{name} %s\n"
-
-
-def _histogram_template(name: str, labels: Labels) -> str:
-    """All lines of a histogram."""
-    inner = _inner(labels)
-    before = f"{name}_bucket{{{inner}," if inner else f"{name}_bucket{{"
-    tail = f"{{{inner}}}" if inner else ""
-    buckets = "".join(f'{before}le="{edge}"}} %d\n' for edge in _LE)
-    return f"{buckets}{name}_count{tail} %d\n{name}_sum{tail} %s\n"
-
-
-def _inner(labels: Labels) -> str:
-    # Twice the percent sign, because these are templates.
-    return ",".join(f'{key}="{_escaped(value)}"' for key, value in labels).replace("%", "%%")
-
-
-def _number(value: float) -> str:
-    if not math.isfinite(value):  # a gauge of the application
-        return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
-    return str(int(value)) if value == int(value) else repr(value)
-
-
-def _escaped(value: str) -> str:
-    return _escaped_help(value).replace('"', r"\"")
-
-
-def _escaped_help(value: str) -> str:
-    return value.replace("\\", r"\\").replace("\n", r"\n")
+    return f"# HELP {name} {escaped_help(family.help)}\n# TYPE {name} {family.kind}\n"
