@@ -1,6 +1,7 @@
 """Takes the pictures in `docs/images`: of a bookshop that `make run` serves, `python -m tests_all.pictures`, and of the
-console, `python -m tests_all.pictures --console ADDRESS` with the address that `gatepost console` prints; `--empty
-ADDRESS` is that of a server that nobody has asked for anything. `--only NAME` takes those of such a name."""
+console, `python -m tests_all.pictures --console ADDRESS` with the address that `python -m tests_all.incident` prints,
+ten minutes later. `--empty ADDRESS` is that of `gatepost console` of a server that nobody has asked for anything;
+`--only NAME` takes those of such a name."""
 
 import argparse
 import asyncio
@@ -44,6 +45,7 @@ CONSOLE_PICTURES = (
     Picture("console-traffic-dark", "/console/traffic?range=15m", "dark", 1280, 800),
     Picture("console-operation-light", OPERATION, "light", 1280, 450),
     Picture("console-operation-phone", OPERATION, "dark", 390, 844),
+    Picture("console-error-light", "/console/errors/{error}?range=15m", "light", 1280, 800),
     Picture("console-errors-light", "/console/errors?tab=refusals&code=out_of_stock&range=15m", "light", 1280, 800),
     Picture("console-database-light", "/console/database?range=15m", "light", 1280, 800),
     Picture("console-clients-light", "/console/clients", "light", 1280, 800),
@@ -93,11 +95,14 @@ async def take_console(once: str, pictures: Sequence[Picture]) -> None:
         context = await browser.new_context()
         page = await context.new_page()
         await page.goto(once)
+        await page.get_by_role("heading", name="Now").wait_for()
+        found = await (await context.request.get(f"{address}/console/api/errors")).json()
+        error = next((each["id"] for each in found["errors"]), "")
         for picture in pictures:
             await page.emulate_media(color_scheme=picture.scheme)
             await page.set_viewport_size({"width": picture.width, "height": picture.height})
-            await page.goto(address + picture.path)
-            await page.locator("main h1").wait_for()
+            await page.goto(address + picture.path.format(error=error))
+            await page.locator("main[aria-busy=false] h1").wait_for()
             await page.wait_for_timeout(DRAWN_MS)
             await page.screenshot(path=FOLDER / f"{picture.name}.png")
         await browser.close()

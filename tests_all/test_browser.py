@@ -6,7 +6,7 @@ import re
 import shlex
 import subprocess
 import tarfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -163,11 +163,16 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
         return file.read().decode()
 
 
-async def violations(page: Page, axe: str) -> list[str]:
-    """What axe-core finds on a page: the rules of WCAG 2.1 A and AA, and its own good practice."""
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice")
+
+
+async def violations(page: Page, axe: str, rules: Sequence[str] = RULES) -> list[str]:
+    """What axe-core finds on a page: the rules of WCAG 2.1 A and AA, and its own good practice, or those with other
+    tags."""
     await page.evaluate(axe)
     found = await page.evaluate(
-        "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'], resultTypes: ['violations']})"
+        "(rules) => axe.run({runOnly: rules, resultTypes: ['violations']})",
+        list(rules),
     )
     return [f"{item['id']}: {node['html'][:200]}" for item in found["violations"] for node in item["nodes"]]
 

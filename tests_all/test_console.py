@@ -48,7 +48,7 @@ class Watched:
     """An app that runs, and the console of it that `gatepost console` has opened: `once` is its address, which works
     for one browser, `address` what stands before its pages."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, app: str = "tests_all.console_app:app", **settings: str) -> None:
         self.folder = folder
         self.socket = folder / "admin.sock"
         self.environ = {
@@ -58,7 +58,7 @@ class Watched:
             "NO_COLOR": "1",
             **settings,
         }
-        command = ["dev", "tests_all.console_app:app", "--port", "0", "--migrate"]
+        command = ["dev", app, "--port", "0", "--migrate"]
         self.server = Running(command, folder, self.environ, "watched")
         try:
             self.port = self.server.ready().port
@@ -147,29 +147,6 @@ async def shown(page: Page) -> None:
     await page.locator(".state.ok, .state.degraded, .state.down").wait_for()
     await page.wait_for_load_state("networkidle")
 
-
-@in_module
-@pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
-async def test_a_page_is_accessible_fits_and_breaks_no_policy(
-    browser: Browser, watched: Watched, cookies: list[Any], axe: str, path: str, scheme: Any, width: int
-) -> None:
-    context, found = await open_page(
-        browser, watched, cookies, path, color_scheme=scheme, viewport={"width": width, "height": 800}
-    )
-    assert await found.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert found.complaints == []
-    assert await violations(found.page, axe) == []
-    for shapes in await found.page.evaluate(SHAPES):
-        assert len(set(shapes)) == len(shapes)
-    await context.close()
-
-
-# Of each chart, what its series look like without any colour.
-SHAPES = """
-[...document.querySelectorAll("ul.series")].map((list) => [...list.querySelectorAll("svg")].map(
-    (each) => each.outerHTML.replace(/ (stroke|fill|class|style)="[^"]*"/g, "")))
-"""
 
 SHIFTS = """
 new Promise((resolve) => {
@@ -646,10 +623,20 @@ async def test_the_first_line_tells_of_alerts_also_where_this_instance_is_well(
     await context.close()
 
 
+UNUSED_APP = """
+from gatepost import App, Resource, anyone
+from tests_all.console_app import Book
+
+app = App(Resource(Book, read=anyone){more})
+"""
+
+
 @pytest.fixture(scope="module")
 def unused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """The app before anybody but a probe has asked for anything."""
-    found = Watched(tmp_path_factory.mktemp("unused"))
+    """An app of a file in its folder, before anybody but a probe has asked for anything."""
+    folder = tmp_path_factory.mktemp("unused")
+    (folder / "unused_app.py").write_text(UNUSED_APP.format(more=""))
+    found = Watched(folder, "unused_app:app")
     try:
         yield found
     finally:
@@ -688,13 +675,49 @@ async def test_what_is_empty_teaches_by_a_curl_that_fills_it(browser: Browser, u
         await page.goto(f"{unused.address}/console/{path}")
         await page.locator(place).first.wait_for()
         await page.locator(".empty .command").wait_for(state="detached")
-    for path in ("errors", "alerts", "system?tab=changes", "clients?by=users", "logs?route=%2Fnothing"):
+    await filled_by_commands(page, unused)
+    await filled_by_an_endpoint_that_fails(page, unused)
+    for path in ("alerts", "clients?by=users", "logs?route=%2Fnothing"):
         await page.goto(f"{unused.address}/console/{path}")
         await shown(page)
         assert await page.locator("main .empty").count() > 0
         assert await violations(page, axe) == []
     assert found.complaints == []
     await context.close()
+
+
+async def filled_by_commands(page: Page, unused: Watched) -> None:
+    """Run what Alerts and Changes show."""
+    for path, place in (
+        ("system?tab=changes", "table[aria-label=Changes] tr:has-text('written from debug on')"),
+        ("alerts", "section[aria-labelledby=silences] li:has-text('moving old logs')"),
+    ):
+        await page.goto(f"{unused.address}/console/{path}")
+        await shown(page)
+        words = shlex.split(await page.locator(".empty .command pre").first.inner_text())
+        assert words[0] == "gatepost"
+        command = [GATEPOST, *words[1:], "--port", str(unused.port)]
+        await asyncio.to_thread(subprocess.run, command, env=unused.environ, check=True, timeout=60)
+        await page.reload()
+        await page.locator(place).wait_for()
+
+
+async def filled_by_an_endpoint_that_fails(page: Page, unused: Watched) -> None:
+    """Do what Errors shows: write the endpoint, and ask for it."""
+    await page.goto(f"{unused.address}/console/errors")
+    await shown(page)
+    endpoint, curl = await page.locator(".empty .command pre").all_inner_texts()
+    source = f"{endpoint}\n\n{UNUSED_APP.format(more=', controllers=[Trial]')}"
+    (unused.folder / "unused_app.py").write_text(source)
+
+    def fails() -> bool:
+        done = subprocess.run(shlex.split(curl), capture_output=True, check=False, timeout=60)
+        return b"internal_error" in done.stdout
+
+    await asyncio.to_thread(wait_for, fails, "the endpoint to be served")
+    await page.locator(".groups li", has_text="RuntimeError").wait_for()
+    await page.goto(f"{unused.address}/console/alerts")
+    await page.locator("section[aria-labelledby=open-alerts] li", has_text="error:").wait_for()
 
 
 @in_module

@@ -149,7 +149,7 @@ function Long({ now, session }) {
   return html`<section class="section" aria-labelledby="long">
     <div class="section-head"><h2 id="long">Long transactions</h2></div>
     ${now && !rows.length && html`<p class="quiet">None is open for long.</p>`}
-    ${rows.length > 0 && html`<${Sessions} label="Long transactions" roots=${rows.map((each) => ({ ...each, children: [] }))} session=${session} />`}
+    ${rows.length > 0 && html`<${Sessions} label="Sessions with a long transaction" roots=${rows.map((each) => ({ ...each, children: [] }))} session=${session} />`}
     ${(now?.waits?.prepared ?? []).map((each) => html`<p><b>${visible(each.name)}</b> <span class="quiet">prepared ${duration(each.seconds)} ago by ${visible(each.role)}: it keeps its locks until someone ends it</span></p>`)}
   </section>`;
 }

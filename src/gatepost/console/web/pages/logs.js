@@ -180,10 +180,13 @@ function Line({ line }) {
   </li>`;
 }
 
+/** What a traceback ends with: the error. */
+const lastLineOf = (text) => String(text).trim().split("\n").at(-1);
+
 const summaryOf = (line) =>
   Object.entries(line)
-    .filter(([name, value]) => !KNOWN.has(name) && value !== null && typeof value !== "object" && name !== "traceback")
-    .map(([name, value]) => `${name}=${value}`)
+    .filter(([name, value]) => !KNOWN.has(name) && value !== null && typeof value !== "object")
+    .map(([name, value]) => `${name}=${name === "exception" ? lastLineOf(value) : value}`)
     .join(" ")
     .slice(0, 300);
 
