@@ -12,13 +12,14 @@ Event = tuple[float, Callable[[], None]]
 class Course:
     """Responses by the second of their arrival, since the start: `served` (2xx) with its latencies in seconds, and
     `refused` (503); any other status is `failed`. A response after its client has given up does not count. `pending`
-    requests had none at the end."""
+    requests had none at the end, and of those of an open loop `cut` had none because their connection ended."""
 
     served: list[float] = field(default_factory=list[float])
     latencies: list[float] = field(default_factory=list[float])
     refused: list[float] = field(default_factory=list[float])
     failed: int = 0
     given_up: int = 0
+    cut: int = 0
     not_sent: int = 0
     pending: int = 0
     lag_seconds: float = 0.0

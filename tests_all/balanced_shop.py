@@ -16,6 +16,7 @@ from tests.acceptance.conftest import NOTES, SECONDS_MAX, Running, production_se
 from tests.client_threads import ClientThreads
 from tests.ports import free_port
 
+from gatepost.balancer.configuration import CONNECTIONS_PER_ADDRESS
 from gatepost.balancer.haproxy import HAProxy
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
@@ -58,7 +59,7 @@ app = App(Resource(Note, read=anyone, create=anyone, service=Notes), controllers
 class BalancedShop:
     """The instances by name, and the balancer in front of them."""
 
-    def __init__(self, folder: Path, postgresql: EmbeddedPostgreSQL) -> None:
+    def __init__(self, folder: Path, postgresql: EmbeddedPostgreSQL, connections_per_address: int) -> None:
         self.folder = folder
         self.postgresql = postgresql
         postgresql.execute(NOTES, database="gatepost")
@@ -66,7 +67,7 @@ class BalancedShop:
         self.environ = {
             **without_settings(),
             **production_settings(folder, postgresql.dsn("gatepost")),
-            "GATEPOST_LIMIT_API": "100000",
+            "GATEPOST_LIMIT_API": "10000000",
             "GATEPOST_TRUSTED_PROXIES": "127.0.0.1",
         }
         del self.environ["GATEPOST_DRAIN_DELAY_SECONDS"]  # that of production
@@ -74,7 +75,9 @@ class BalancedShop:
         self.instances: dict[str, Running] = {}
         self._count = 0
         addresses = {name: f"127.0.0.1:{port}" for name, port in self.ports.items()}
-        self.balancer = HAProxy(addresses, free_port(), folder / "haproxy")
+        self.balancer = HAProxy(
+            addresses, free_port(), folder / "haproxy", connections_per_address=connections_per_address
+        )
 
     def start(self, name: str) -> None:
         """Start an instance, which is ready later."""
@@ -131,9 +134,11 @@ class BalancedShop:
 
 
 @contextmanager
-def balanced_shop(folder: Path, postgresql: EmbeddedPostgreSQL) -> Iterator[BalancedShop]:
+def balanced_shop(
+    folder: Path, postgresql: EmbeddedPostgreSQL, connections_per_address: int = CONNECTIONS_PER_ADDRESS
+) -> Iterator[BalancedShop]:
     """Both instances ready, and nothing left afterwards."""
-    shop = BalancedShop(folder, postgresql)
+    shop = BalancedShop(folder, postgresql, connections_per_address)
     try:
         for name in shop.ports:
             shop.start(name)
