@@ -120,6 +120,14 @@ class SchemaRestored(msgspec.Struct):
     seconds: float
 
 
+class EpochRaised(msgspec.Struct):
+    """The database has another epoch than before: it was restored, or an operator has begun one. Tokens, cursors and
+    entity tags of the epoch before are refused. Emitted once for each instance, by its monitor."""
+
+    epoch: int
+    epoch_before: int
+
+
 class DatabaseExhausted(msgspec.Struct):
     """PostgreSQL had no room, no memory, or not as much as it is allowed to take; the statement was undone."""
 

@@ -108,7 +108,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(command: Command, tmp_path: P
     history = tmp_path / "00000002.history"
     history.touch()
     cases: list[tuple[tuple[str, ...], dict[str, str], str]] = [
-        (("list",), {}, "GATEPOST_BACKUP_STORE: There is no place for backups."),
+        (("list",), {}, "GATEPOST_BACKUP_STORE: No backup store is configured. Set GATEPOST_BACKUP_STORE to"),
         (("list",), {"GATEPOST_BACKUP_STORE": "backups"}, "must be a folder from the root on"),
         (("restore",), store, "There is no backup to restore."),
         (("restore", "--to", "yesterday"), store, "'yesterday' is not a moment."),

@@ -12,9 +12,9 @@ def open_store(settings: BackupSettings) -> BackupStore:
     """The store of the settings. Raises ConfigurationError where none is set."""
     if settings.store is None:
         raise ConfigurationError(
-            "There is no place for backups.",
+            "No backup store is configured.",
             location="GATEPOST_BACKUP_STORE",
-            hint="Set it to a folder (/var/backups/shop) or a bucket (s3://bucket/shop).",
+            hint="Set GATEPOST_BACKUP_STORE to a folder (/var/backups/shop) or a bucket (s3://bucket/shop).",
         )
     if settings.store.startswith("s3://"):
         from gatepost.backups.s3_store import S3BackupStore

@@ -46,6 +46,7 @@ LINES: dict[type[msgspec.Struct], Line] = {
     events.DatabaseWritable: Line("database_writable", logging.WARNING, "database"),
     events.SchemaChanged: Line("schema_changed", logging.ERROR, "database"),
     events.SchemaRestored: Line("schema_restored", logging.WARNING, "database"),
+    events.EpochRaised: Line("epoch_raised", logging.WARNING, "monitor", is_security=True),
     events.DatabaseExhausted: Line("database_exhausted", logging.ERROR, "database"),
     events.ValueRefused: Line("value_refused", logging.WARNING, "services"),
     events.ConstraintViolated: Line("constraint_violated", logging.WARNING, "services"),

@@ -1,10 +1,13 @@
-"""`DeploymentWatch`: sees that another release runs than before, and that the database has been migrated."""
+"""`DeploymentWatch`: sees that another release runs than before, and that the database was migrated or restored."""
 
 import asyncio
 from contextlib import suppress
 
 import msgspec
 
+from gatepost.database.epoch_row import read_epoch
+from gatepost.errors import ConfigurationError
+from gatepost.events import EpochRaised
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.instances import InstanceBeats
 from gatepost.records.changes import ChangeKind, change
@@ -24,11 +27,12 @@ _FINGERPRINT = "SELECT fingerprint FROM gatepost.schema_fingerprints ORDER BY ap
 
 class Deployment(msgspec.Struct):
     """What ran when it was last looked at: the release, the heads of the migrations, and the fingerprint of the models
-    that the database was brought to; None where that is not known."""
+    that the database was brought to, and its epoch; None where that is not known."""
 
     release: str | None = None
     heads: str | None = None
     fingerprint: str | None = None
+    epoch: int | None = None
 
 
 class DeploymentWatch:
@@ -57,8 +61,8 @@ class DeploymentWatch:
     async def look(self) -> None:
         """Note what is another than before."""
         known = self._known or Deployment(self._beats.release_before)
-        found = Deployment(self._context.monitored.release, known.heads, known.fingerprint)
-        with suppress(RecordsAway):
+        found = Deployment(self._context.monitored.release, known.heads, known.fingerprint, known.epoch)
+        with suppress(RecordsAway, ConfigurationError):  # this role may not read the epoch: a start is refused for that
             async with self._context.database.connection() as connection:
                 await _read(connection, found)
         if found == self._known:
@@ -70,6 +74,8 @@ class DeploymentWatch:
             self._note("migration", f"The database is at the revision {heads}; before it was at {before}.", found.heads)
         elif known.fingerprint is not None and found.fingerprint != known.fingerprint:
             self._note("migration", "The database has been brought to other models.")
+        if known.epoch is not None and found.epoch is not None and found.epoch > known.epoch:
+            self._context.events.emit(EpochRaised(found.epoch, known.epoch))
         self._known = found
         self._file.save(msgspec.msgpack.encode(found))
 
@@ -84,3 +90,4 @@ async def _read(connection: RecordsConnection, found: Deployment) -> None:
         found.heads = await connection.fetchval(_HEADS)
     if names[1] in readable:
         found.fingerprint = await connection.fetchval(_FINGERPRINT)
+    found.epoch = await read_epoch(connection)

@@ -59,6 +59,13 @@ _SENTENCES: dict[type[Any], tuple[ChangeKind, Callable[[Any], str]]] = {
         "database",
         lambda event: f"The database takes writes again after {event.seconds:.1f} s.",
     ),
+    events.EpochRaised: (
+        "database",
+        lambda event: (
+            f"The database has the epoch {event.epoch}: it was restored, or an operator has begun one. All users sign "
+            "in again."
+        ),
+    ),
     events.SchemaChanged: (
         "migration",
         lambda event: f"Tables are not those of the models: {', '.join(event.tables)}.",
