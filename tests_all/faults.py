@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -199,7 +200,13 @@ async def cut_standby(site: Site, history: History) -> None:
     primary, standby = site.primary, site.standbys[0]
     site.cut(primary, standby)
     await history.sees("outcome_unknown")
+    await history.sees("database_read_only")
     site.heal(primary, standby)
+    deadline = time.monotonic() + 30
+    for instance in site.instances:
+        while b'"database":"ok"' not in (await instance.get("/readyz")).body:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.1)
 
 
 async def cut_instances(site: Site, history: History) -> None:
@@ -283,10 +290,11 @@ FAULTS = [
     Fault(
         "The primary is cut off from its only standby",
         cut_standby,
-        NONE,
-        some(UNKNOWN),
-        some(UNKNOWN),
-        note="Writes wait for the standby, and are given up a second after `GATEPOST_DATABASE_STATEMENT_SECONDS`.",
+        some(BUSY),
+        some(UNKNOWN, READ_ONLY, UNAVAILABLE, BUSY),
+        some(UNKNOWN, READ_ONLY),
+        note="Writes wait for the standby, and are given up a second after `GATEPOST_DATABASE_STATEMENT_SECONDS`. "
+        "From then on none is sent until it is back.",
     ),
     Fault("The instances are cut off from the primary", cut_instances, AWAY, AWAY | some(UNKNOWN), some(UNAVAILABLE)),
     Fault("The primary hangs", pause_primary, AWAY, AWAY | some(UNKNOWN), some(UNAVAILABLE)),

@@ -302,7 +302,8 @@ CODES: dict[str, ErrorCode] = {
     "database_read_only": ErrorCode(
         ServiceUnavailable,
         "The database takes no writes at present; reads are served.",
-        "PostgreSQL is a standby, or `default_transaction_read_only` is on. Nothing was written.",
+        "PostgreSQL is a standby, waits for its own standby (synchronous replication), or "
+        "`default_transaction_read_only` is on. Nothing was written.",
         "Try again after `Retry-After` seconds; the log says `database_read_only`, and the server's owner finds "
         "the cause.",
     ),

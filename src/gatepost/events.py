@@ -95,7 +95,8 @@ class DatabaseRestored(msgspec.Struct):
 
 
 class DatabaseReadOnly(msgspec.Struct):
-    """The database takes no writes: it is a standby, or set so; emitted once per outage. Reads are still served."""
+    """The database takes no writes: it is a standby, set so, or waits for its own standby; emitted once per outage.
+    Reads are still served."""
 
     reason: str
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter_ns
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
@@ -36,12 +36,25 @@ COUNTERS_MAX = 1000
 NANOSECONDS = 1_000_000_000
 
 
+class GivenUpWrites(Protocol):
+    """The writes whose replies are waited for no longer; `unconfirmed_commits.py` are those."""
+
+    def check(self) -> None:
+        """Raise where no write is to be sent meanwhile."""
+        ...
+
+    def note_given_up(self, raw: RawConnection) -> None:
+        """One was sent over this connection."""
+        ...
+
+
 class PooledConnection:
     """A bare connection with what is kept on it: prepared statements, and the ORM's side of it once it was needed.
 
     `needs_reset` is set where a service may have left something on it: the pool undoes that before it is lent again.
     `writer` is the task that has sent a COMMIT, or an autocommitted write, until its reply is read.
     `is_unconfirmed` is set where a commit was not confirmed by a standby: its outcome is unknown.
+    `unconfirmed` refuses writes while earlier ones wait for a standby.
     `is_old` is set while it is lent, where another one has taken its place; `aging` is the timer of that.
     `holder` is on whose behalf it is lent, or was lent last. `check` raises the refusal of a statement,
     which it gets with the bare connection. `measure` takes what was sent over it; None where nobody measures.
@@ -57,12 +70,14 @@ class PooledConnection:
         "orm",
         "prepared",
         "raw",
+        "unconfirmed",
         "writer",
     )
 
-    def __init__(self, raw: RawConnection, check: Check) -> None:
+    def __init__(self, raw: RawConnection, check: Check, unconfirmed: GivenUpWrites) -> None:
         self.raw = raw
         self._check = check
+        self.unconfirmed = unconfirmed
         self.holder: Holder | None = None
         self.prepared = BoundedCache[Statement, "PreparedStatement[Any]"](PREPARED_MAX)
         self.orm: Any = None
@@ -76,6 +91,12 @@ class PooledConnection:
         """A commit was not confirmed by the standby that it waited for."""
         # The pool looks at what has to be reset, so requests pay for no other flag.
         self.is_unconfirmed = self.needs_reset = True
+
+    def give_up(self) -> None:
+        """The reply to what was sent over it is waited for no longer."""
+        if self.writer is not None and not self.raw.is_closed():
+            self.unconfirmed.note_given_up(self.raw)
+        self.raw.terminate()
 
     @property
     def measure(self) -> "Measure | None":
@@ -132,8 +153,15 @@ class MeasuredConnection(PooledConnection):
 
     __slots__ = ("_measure", "_met")
 
-    def __init__(self, raw: RawConnection, check: Check, measure: Measure, met: MetStatements) -> None:
-        super().__init__(raw, check)
+    def __init__(
+        self,
+        raw: RawConnection,
+        check: Check,
+        unconfirmed: GivenUpWrites,
+        measure: Measure,
+        met: MetStatements,
+    ) -> None:
+        super().__init__(raw, check, unconfirmed)
         self._measure = measure
         self._met = met
 

@@ -47,6 +47,7 @@ from gatepost.database.transactions import (
     TransactionCounts,
     WriteInReadOnly,
 )
+from gatepost.database.unconfirmed_commits import UnconfirmedCommits
 from gatepost.dsn import address_of
 from gatepost.epoch import Epoch
 from gatepost.errors import Problem, ServiceUnavailable
@@ -126,7 +127,16 @@ class Database:
             "lock_timeout": _milliseconds(settings.lock_seconds),
             "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_SECONDS),
         }
-        self.pool = Pool(self.connect, settings, self._explain, events, expected=expected, address=self.address)
+        self._unconfirmed = UnconfirmedCommits(self.connect, events)
+        self.pool = Pool(
+            self.connect,
+            settings,
+            self._explain,
+            events,
+            expected=expected,
+            address=self.address,
+            unconfirmed=self._unconfirmed,
+        )
         self.schema = self.pool.schema
         self.epoch.on_raise(self._refuse_waiting)
         self._run = {Target.PRIMARY: self.pool.run}
@@ -184,15 +194,16 @@ class Database:
 
     @property
     def is_read_only(self) -> bool:
-        """Whether the server takes no writes at present: a standby, or `default_transaction_read_only`."""
-        return self._read_only.is_on
+        """Whether the server takes no writes at present: a standby, `default_transaction_read_only`, or a primary that
+        waits for its standby."""
+        return self._read_only.is_on or self._unconfirmed.is_known
 
     def find_writing(self, task: "asyncio.Task[Any]") -> Callable[[], None] | None:
         """What gives up the write whose reply a task awaits: then its outcome is unknown. None where it awaits none.
 
         For what ends requests: one whose COMMIT was sent is not cancelled, because that would not undo it."""
         found = next((item for item in (*self.pool.open, *self.pool.given_up) if item.writer is task), None)
-        return None if found is None else found.raw.terminate
+        return None if found is None else found.give_up
 
     async def explain_failure(self, error: Exception) -> Problem | None:
         """The refusal that an unexpected error means where it comes of a schema that has changed; None for any
@@ -203,6 +214,7 @@ class Database:
         """Close the connections that are idle, and the others when they come back."""
         self.schema.stop()
         await self._read_only.stop()
+        await self._unconfirmed.stop()
         await self.pool.close()
 
     def for_resource(self, resource: str) -> "Database":

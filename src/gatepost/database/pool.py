@@ -43,6 +43,7 @@ from gatepost.database.recovery import Recoveries
 from gatepost.database.schema_watch import Expected, SchemaWatch
 from gatepost.database.statement_deadlines import StatementDeadlines
 from gatepost.database.statements import Statement
+from gatepost.database.unconfirmed_commits import UnconfirmedCommits
 from gatepost.database.wait_queue import ConnectionFuture, WaitQueue
 from gatepost.errors import ServiceUnavailable
 from gatepost.events import Events
@@ -83,11 +84,13 @@ class Pool:
         *,
         expected: Expected | None,
         address: str,
+        unconfirmed: UnconfirmedCommits,
     ) -> None:
         self._measure = measure = measuring(events, settings.slow_seconds)
         met = MetStatements(events)
         self._wrap = PooledConnection if measure is None else partial(MeasuredConnection, measure=measure, met=met)
         self._explain = explain
+        self._unconfirmed = unconfirmed
         self._wait_seconds = settings.pool_wait_seconds
         self._connect_seconds = settings.connect_seconds
         self.idle: list[PooledConnection] = []
@@ -137,6 +140,9 @@ class Pool:
                 # Awaiting hands the statement to the transport: from here on, what ends the wait before the reply is
                 # read leaves the outcome of a write unknown. Nothing before this line has written.
                 if statement.written is not None:
+                    if self._unconfirmed.is_on:
+                        running.close()
+                        self._unconfirmed.check()
                     connection.writer = asyncio.current_task()
                 if measure is not None:
                     sent_at = perf_counter_ns()
@@ -367,7 +373,7 @@ class Pool:
 
     def add(self, raw: RawConnection) -> None:
         """A connection was opened."""
-        connection = self._wrap(raw, self.schema.check_statement)
+        connection = self._wrap(raw, self.schema.check_statement, self._unconfirmed)
         self.open.add(connection)
         self._ages.begin(connection)
         self._deadlines.start()

@@ -63,7 +63,7 @@ class StatementDeadlines:
             if before != count:  # another statement than at the last sweep: its time begins now
                 sweeps = 0
             elif sweeps >= self._sweeps_max:
-                connection.raw.terminate()
+                connection.give_up()
                 continue
             running[connection] = (count, sweeps + 1)
         self._running = running
@@ -77,4 +77,4 @@ class StatementDeadlines:
         for connection in [connection for connection, left in self._terminating.items() if left < 0]:
             del self._terminating[connection]
             if connection.holder is None or not connection.holder.has_own_limit:
-                connection.raw.terminate()
+                connection.give_up()

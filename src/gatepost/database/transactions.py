@@ -275,7 +275,8 @@ class Transaction:
         """Write what is pending and commit. Raises where a part of the transaction would be missing.
 
         A cancellation that arrives meanwhile is raised after the outcome: a commit that was sent may have happened,
-        whatever the one who waits for it feels. Raises `OutcomeUnknown` where the reply did not come.
+        whatever the one who waits for it feels. Raises `OutcomeUnknown` where the reply did not come, and 503
+        `database_read_only` before anything is sent where no commit can be confirmed.
         """
         await self._finish_session()
         if self.is_reading:
@@ -288,6 +289,8 @@ class Transaction:
         if not self.connection.raw.is_in_transaction():
             raise TransactionBroken("a service ended the transaction with its own SQL, behind SQLAlchemy's back.")
         wrote = self._may_write and (self._has_written or self._session_wrote())
+        if wrote:
+            self.connection.unconfirmed.check()
         sent = asyncio.ensure_future(self.connection.raw.execute("COMMIT"))
         self.connection.writer = asyncio.current_task() if wrote else None
         cancelled: asyncio.CancelledError | None = None
@@ -352,7 +355,7 @@ class Transaction:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait({sent}, timeout=max(0.0, deadline - time.monotonic()))
             if not sent.done() and time.monotonic() >= deadline:
-                self.connection.raw.terminate()
+                self.connection.give_up()
                 deadline += COMMIT_SECONDS
         return sent.result()
 

@@ -140,9 +140,14 @@ class FaultInjector:
         assert not self.database.is_read_only
 
     async def until_nobody_works(self) -> None:
-        """Wait until PostgreSQL has ended the backends whose connections were cut, and has replied to the others."""
+        """Wait until PostgreSQL has ended the backends whose connections were cut, and has replied to the others, and
+        until the process knows why it gave up a write."""
+
+        looking = self.database._unconfirmed._looking
 
         async def is_quiet() -> bool:
+            if looking is not None and not looking.done():
+                return False
             busy = await self.witness.fetchval(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
                 "AND (pid = ANY($1) OR (state <> 'idle' AND query !~ '^SELECT$'))",

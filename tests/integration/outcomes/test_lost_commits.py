@@ -14,7 +14,9 @@ from gatepost.testing import TestApp
 @pytest.fixture
 async def waiting(postgresql: EmbeddedPostgreSQL, database_url: str) -> AsyncIterator[TestApp]:
     """An app each of whose commits waits for a standby that does not exist."""
-    async with TestApp(app, database_url, GATEPOST_DATABASE_POOL_SIZE="5") as running:
+    async with TestApp(
+        app, database_url, GATEPOST_DATABASE_POOL_SIZE="5", GATEPOST_DATABASE_STATEMENT_SECONDS="1"
+    ) as running:
         name = database_url.partition("?")[0].rpartition("/")[2]
         postgresql.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")
         app.running.database.pool.close_idle(lambda raw: True)
@@ -66,3 +68,50 @@ async def test_a_cancelled_wait_for_the_standby_leaves_the_outcome_unknown(
     await until(cancelled)
     response = await request
     assert (response.status, response.json()["code"]) == (503, "outcome_unknown")
+
+
+async def test_while_a_commit_waits_that_was_given_up_no_write_is_sent(
+    waiting: TestApp, postgresql: EmbeddedPostgreSQL
+) -> None:
+    def count(condition: str) -> int:
+        return int(postgresql.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {condition}").strip())
+
+    given_up = await waiting.anonymous.post("/api/postings", json={"text": "given up"})
+    assert (given_up.status, given_up.json()["code"]) == (503, "outcome_unknown")
+
+    async def is_known() -> bool:
+        ready = await waiting.anonymous.get("/readyz")
+        return (ready.status, ready.json()["database"]) == (200, "read_only")
+
+    await until(is_known)
+    for resource in ("postings", "bookings"):  # by itself, and in a transaction
+        refused = await waiting.anonymous.post(f"/api/{resource}", json={"text": "refused"})
+        assert (refused.status, refused.json()["code"]) == (503, "database_read_only")
+        assert refused.headers["retry-after"] == "5"
+        assert (await waiting.anonymous.get(f"/api/{resource}")).data == []
+    assert await asyncio.to_thread(count, "wait_event = 'SyncRep'") == 1
+
+    postgresql.execute("ALTER SYSTEM RESET synchronous_standby_names")
+    postgresql.execute("SELECT pg_reload_conf()")
+
+    async def is_written() -> bool:
+        return (await waiting.anonymous.post("/api/bookings", json={"text": "written"})).status == 201
+
+    await until(is_written)
+    assert [each["text"] for each in (await waiting.anonymous.get("/api/postings")).data] == ["given up"]
+    assert (await waiting.anonymous.get("/readyz")).json()["database"] == "ok"
+
+
+async def test_writes_go_on_at_once_where_what_was_given_up_waits_for_no_standby(
+    postgresql: EmbeddedPostgreSQL, database_url: str
+) -> None:
+    async with TestApp(app, database_url, GATEPOST_DATABASE_STATEMENT_SECONDS="1") as running:
+        connection = await app.running.database.connect()
+        app.running.database.pool.open.copy().pop().unconfirmed.note_given_up(connection)
+        connection.terminate()
+
+        async def is_written() -> bool:
+            return (await running.anonymous.post("/api/postings", json={"text": "written"})).status == 201
+
+        await until(is_written)
+        assert (await running.anonymous.get("/readyz")).json()["database"] == "ok"
