@@ -23,8 +23,6 @@ from gatepost.auth.keys import KEY_FILE, development_key
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.record_tables import RECORD_TABLES
 
-pytestmark = pytest.mark.alone
-
 AWAY_SECONDS = float(os.environ.get("GATEPOST_AWAY_SECONDS", "45"))
 """How long it is stopped."""
 TOLD_SECONDS_MAX = 60.0
