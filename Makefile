@@ -79,7 +79,7 @@ test-all: $(READY) node ## Run the tests that make test leaves out; installs the
 soak: $(READY) ## Run what takes long, SOAK_SECONDS=30 each: faults and limits under load, every case, random examples
 	@GATEPOST_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest tests_soak -s
 	@$(BIN)/python -m pytest $(ORDER) $(PARALLEL) --every-case -m sampled tests
-	@$(BIN)/python -m pytest --hypothesis-profile soak -m hypothesis tests/unit/dtos tests/integration/contract
+	@$(BIN)/python -m pytest --hypothesis-profile soak -m hypothesis tests
 
 coverage: $(READY) ## Run make test and show which branches of src no test takes; fails below the minimum
 	@$(BIN)/coverage erase

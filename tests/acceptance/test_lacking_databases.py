@@ -98,6 +98,7 @@ def run(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.sampled(count=35)
 def test_a_command_says_in_a_sentence_what_the_database_lacks(
     lacking: tuple[str, str], name: str, run: Callable[..., tuple[int, str, str]]
 ) -> None:

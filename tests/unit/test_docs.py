@@ -240,9 +240,12 @@ def test_commands_and_their_options_exist(page: Path) -> None:
         assert {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)} <= options, line
 
 
+GROUP: Any = typer.main.get_command(commands)
+
+
 def find(words: list[str]) -> Any:
     """The command that these words begin with; None for one that does not exist."""
-    found: Any = typer.main.get_command(commands)
+    found = GROUP
     for word in words:
         if not hasattr(found, "commands") or (found.invoke_without_command and word.startswith(("-", "#"))):
             break

@@ -89,6 +89,7 @@ async def test_case_makes_no_difference_to_a_filter(
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])
 @pytest.mark.parametrize("sort", ["label", "-label", "other", "-other", "label,-other", "-other,label", "other,-id"])
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.sampled(strength=2)
 async def test_pages_meet_each_row_once_in_the_order_of_a_single_page(
     running: TestApp, path: str, sort: str, limit: int
 ) -> None:

@@ -6,12 +6,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.sampled_cases import SampledCases
 
 from gatepost.environment import load_settings
 from gatepost.events import Events, RequestFinished, TaskFailed
@@ -140,7 +142,8 @@ def test_every_page_responds(listener: Path, places: list[str], failures: list[s
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=settings.default.max_examples * 3 // 2,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_no_query_name_body_or_method_makes_a_page_fail(
@@ -160,18 +163,18 @@ def test_no_query_name_body_or_method_makes_a_page_fail(
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_each_parameter_refuses_what_it_is_not(
-    listener: Path, places: list[str], failures: list[str], name: str
+    listener: Path, places: list[str], failures: list[str], name: str, sampled_cases: SampledCases
 ) -> None:
-    for place in ("/state", "/history", "/changes", "/logs", "/logs/histogram", "/clients", "/operations/notes.list"):
-        for value in VALUES:
-            status, body = asked(listener, "GET", f"{place}?{name}={escaped(value)}")
-            assert status in {200, 404, 422, 503}, (place, name, value)
-            if status == 422:
-                assert json.loads(body)["detail"].isprintable()
+    pages = ("/state", "/history", "/changes", "/logs", "/logs/histogram", "/clients", "/operations/notes.list")
+    for place, value in sampled_cases.covering(product(pages, VALUES), strength=1):
+        status, body = asked(listener, "GET", f"{place}?{name}={escaped(value)}")
+        assert status in {200, 404, 422, 503}, (place, name, value)
+        if status == 422:
+            assert json.loads(body)["detail"].isprintable()
     assert failures == []
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
 @example(b"GET / HTTP/9.9\r\n\r\n")
 @example(b"GET " + b"/" * 70_000 + b" HTTP/1.1\r\n\r\n")

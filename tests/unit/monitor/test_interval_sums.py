@@ -76,6 +76,7 @@ def middles_within(history: KeptHistory, since: float, until: float) -> list[flo
 
 @pytest.mark.parametrize("lengths", LENGTHS)
 @pytest.mark.parametrize("kept_max", [1, 7, 500])
+@pytest.mark.sampled(strength=1)
 def test_every_step_of_a_while_is_in_one_piece(lengths: Sequence[int], kept_max: int) -> None:
     chance = random.Random(3)
     history = history_of(2, chance)
