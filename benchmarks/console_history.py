@@ -6,12 +6,13 @@ from pathlib import Path
 
 from gatepost.metrics import families
 from gatepost.metrics.region import Labels
+from gatepost.metrics.sums import Histogram
 from gatepost.monitor.history_records import STEP_SECONDS
 from gatepost.monitor.longer_steps import SLOT_BYTES, LongerSteps
 from gatepost.records.history import HistoryRing, KeptStep, StepSlots
 from gatepost.records.record_files import SIZES, RecordFiles
 from gatepost.records.step_fitting import fitted
-from gatepost.records.steps import Gauge, Histogram, Step
+from gatepost.records.steps import Gauge, Step
 
 DAY_SECONDS = 86_400
 OPERATIONS = 50

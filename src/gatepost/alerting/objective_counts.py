@@ -8,7 +8,7 @@ It is saved with what the counters said last: a monitor that takes the place of 
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from gatepost.alerting.reported_objectives import JudgedObjective
 from gatepost.metrics.buckets import BUCKETS, EDGES
 from gatepost.metrics.families import REQUEST_SECONDS
+from gatepost.metrics.sums import Histogram
 
 STEPS = 3 * 24 * 60
 """Steps of a minute that are kept."""
@@ -69,7 +70,7 @@ class ObjectiveCounts:
             if saved.definition == objective:
                 self._last, self._generation = Counts(*saved.last), saved.generation
 
-    def look(self, requests: Mapping[Labels, Sequence[float]], now: float, generation: float) -> None:
+    def look(self, requests: Mapping[Labels, Histogram], now: float, generation: float) -> None:
         """Add what has come since the last look. `generation` is when the server started that has these counters: those
         of another begin at 0."""
         found = counted(self.objective, self._operations, requests)
@@ -136,20 +137,19 @@ class ObjectiveCounts:
             self._step = step
 
 
-def counted(
-    objective: JudgedObjective, operations: frozenset[str], requests: Mapping[Labels, Sequence[float]]
-) -> Counts:
+def counted(objective: JudgedObjective, operations: frozenset[str], requests: Mapping[Labels, Histogram]) -> Counts:
     """The requests of an objective in the histograms of `REQUEST_SECONDS`: those that failed or took too long are
     bad."""
     total = bad = 0
     bound = BUCKETS if objective.seconds_max is None else bisect_left(EDGES, objective.seconds_max) + 1
-    for labels, cells in requests.items():
+    for labels, histogram in requests.items():
         by_name = dict(labels)
         if by_name.get("operation") not in operations:
             continue
-        count = int(sum(cells[:BUCKETS]))
+        count = histogram.observations
         total += count
-        bad += count if by_name.get("class") == FAILED else int(sum(cells[bound:BUCKETS]))
+        is_failure = by_name.get("class") == FAILED
+        bad += count if is_failure else sum(number for bucket, number in histogram.counts.items() if bucket >= bound)
     return Counts(total, bad)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gatepost.alerting.objective_counts import REQUESTS, Labels
 from gatepost.metrics import families
-from gatepost.metrics.exposition import Summed
+from gatepost.metrics.sums import Histogram, Sums
 
 _GAUGES = (families.MEMORY, families.POOL_WAITING, families.POOL_IN_USE, families.DATABASE_REACHABLE)
 NAMES = frozenset({REQUESTS, families.SIGN_INS.name, families.LOG_LINES_LOST.name, *(each.name for each in _GAUGES)})
@@ -34,24 +34,25 @@ class Disk(NamedTuple):
 class Reading(NamedTuple):
     """Counters are since the server started."""
 
-    requests: Mapping[Labels, Sequence[float]]
+    requests: Mapping[Labels, Histogram]
     workers: list[WorkerReading]
     failed_sign_ins: float
     lost_log_lines: float
     disks: list[Disk]
 
 
-def reading_of(found: Summed, folders: Sequence[str]) -> Reading:
+def reading_of(found: Sums, folders: Sequence[str]) -> Reading:
     """What these sums say."""
+    numbers = found.numbers
     gauges = {
-        family.name: {dict(labels).get("pid", ""): cells[0] for labels, cells in found.get(family.name, {}).items()}
+        family.name: {dict(labels).get("pid", ""): value for labels, value in numbers.get(family.name, {}).items()}
         for family in _GAUGES
     }
     memory = gauges[families.MEMORY.name]
     waiting, in_use = gauges[families.POOL_WAITING.name], gauges[families.POOL_IN_USE.name]
     reachable = gauges[families.DATABASE_REACHABLE.name]
     return Reading(
-        requests=found.get(REQUESTS, {}),
+        requests=found.histograms.get(REQUESTS, {}),
         workers=[
             WorkerReading(pid, size, waiting.get(pid, 0), in_use.get(pid, 0), bool(reachable.get(pid, 1)))
             for pid, size in sorted(memory.items())
@@ -62,8 +63,8 @@ def reading_of(found: Summed, folders: Sequence[str]) -> Reading:
     )
 
 
-def _total(found: Summed, name: str, label: tuple[str, str] | None) -> float:
-    return sum(cells[0] for labels, cells in found.get(name, {}).items() if label is None or label in labels)
+def _total(found: Sums, name: str, label: tuple[str, str] | None) -> float:
+    return sum(value for labels, value in found.numbers.get(name, {}).items() if label is None or label in labels)
 
 
 def _disk(folder: str) -> Disk | None:

@@ -4,14 +4,11 @@ Off the request path. Series of several processes with the same labels are summe
 https://prometheus.io/docs/instrumenting/exposition_formats/, https://prometheus.io/docs/specs/om/open_metrics_spec/
 """
 
-import sys
-from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gatepost.metrics.buckets import BUCKETS
 from gatepost.metrics.families import FAMILIES, OWN_PREFIX, Family
-from gatepost.metrics.region import Edition, Labels, Region
+from gatepost.metrics.region import Edition, Region
 from gatepost.metrics.series_lines import (
     FamilyLines,
     HistogramLines,
@@ -20,29 +17,10 @@ from gatepost.metrics.series_lines import (
     line_template,
     number_text,
 )
+from gatepost.metrics.sums import NOT_SUMMED, Numbers
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
-_NOT_SUMMED = frozenset({"slowest", "top", "limit"})
-
-Values = Sequence[float]
-Summed = dict[str, dict[Labels, Values]]
-
-Histogram = tuple["list[memoryview[int]]", float]
-"""The counts of each process, and the sum over all."""
-
-
-def sums(regions: Iterable[Region], names: Container[str] | None = None) -> Summed:
-    """By name and labels: the value of a counter or gauge, or the counts of a histogram's buckets and its sum. With
-    `names` only those."""
-    found, histograms = _gathered(regions, names)
-    for name, series in histograms.items():
-        found[name] = {
-            labels: [*memoryview(_added(views)).cast("Q").tolist(), seconds]
-            for labels, (views, seconds) in series.items()
-        }
-    return found
 
 
 def own_families(regions: Iterable[Region]) -> list[Family]:
@@ -64,7 +42,7 @@ class Exposition:
         self._editions: list[Edition] | None = None
         self._families: list[tuple[Family, FamilyLines[Any]]] = []
 
-    def page(self, regions: Sequence[Region], more: Summed | None = None, *, is_open_metrics: bool = False) -> bytes:
+    def page(self, regions: Sequence[Region], more: Numbers | None = None, *, is_open_metrics: bool = False) -> bytes:
         """What the regions have. `more` is what no process has counted."""
         more = more or {}
         if self._editions != (editions := [region.edition for region in regions]):
@@ -74,8 +52,7 @@ class Exposition:
         for family, lines in self._families:
             if (told := more.get(family.name)) is not None:
                 texts: Sequence[bytes] = [
-                    line_template(family.name, labels).encode() % number_text(cells[0])
-                    for labels, cells in told.items()
+                    line_template(family.name, labels).encode() % number_text(value) for labels, value in told.items()
                 ]
             else:
                 texts = lines.texts(values, counts)
@@ -94,39 +71,9 @@ def _laid_out(regions: Sequence[Region]) -> list[tuple[Family, FamilyLines[Any]]
     }
     for index, region in enumerate(regions):
         for name, kind, labels, place, _ in region.published():
-            if kind not in _NOT_SUMMED and name in found:
+            if kind not in NOT_SUMMED and name in found:
                 found[name].add(labels, index, place)
     return [(family, found[family.name]) for family in families]
-
-
-def _gathered(
-    regions: Iterable[Region], names: Container[str] | None
-) -> tuple[Summed, dict[str, dict[Labels, Histogram]]]:
-    """Counters and gauges, added up, and the histograms of all processes beside each other."""
-    found: Summed = defaultdict(dict)
-    histograms: dict[str, dict[Labels, Histogram]] = defaultdict(dict)
-    for region in regions:
-        values, counts = region.values, region.counts
-        for name, kind, labels, place, _ in region.published():
-            if kind in _NOT_SUMMED or (names is not None and name not in names):
-                continue
-            if kind == "histogram":
-                views, seconds = histograms[name].get(labels) or ([], 0.0)
-                views.append(counts[place : place + BUCKETS])
-                histograms[name][labels] = views, seconds + values[place + BUCKETS]
-            else:
-                series = found[name]
-                known = series.get(labels)
-                series[labels] = [values[place]] if known is None else [known[0] + values[place]]
-    return found, histograms
-
-
-def _added(views: "Sequence[memoryview[int]]") -> bytes:
-    """The counts of all processes, bucket by bucket."""
-    if len(views) == 1:
-        return views[0].tobytes()
-    # As one number of many digits: no count comes near 2**64, so none is carried into that of the next bucket.
-    return sum(int.from_bytes(view, sys.byteorder) for view in views).to_bytes(8 * BUCKETS, sys.byteorder)
 
 
 def _head(family: Family, *, is_open_metrics: bool) -> str:

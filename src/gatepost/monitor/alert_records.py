@@ -31,7 +31,7 @@ from gatepost.alerting.reported_objectives import JudgedObjective, ObjectivesRep
 from gatepost.alerting.steady_clock import SteadyClock
 from gatepost.alerting.texts import sendable
 from gatepost.background import stop_if_cancelled
-from gatepost.metrics.exposition import sums
+from gatepost.metrics.sums import sums
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.instances import BEAT_SECONDS, InstanceBeats
 from gatepost.records.records_database import RecordsAway

@@ -12,7 +12,7 @@ from gatepost.alerting.backup_conditions import ArchivingLook, StoreLook, backup
 from gatepost.alerting.findings import Finding
 from gatepost.backups.archiver import Archiver, read_archiver
 from gatepost.metrics import families
-from gatepost.metrics.exposition import Summed
+from gatepost.metrics.sums import Numbers
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.daemon_threads import in_daemon_thread
 from gatepost.records.records_database import RecordsAway
@@ -53,9 +53,9 @@ class BackupWatch:
         looks = [look for look in (self._store, self._archiving) if look is not None]
         return " ".join(look.sentence(now) for look in looks) or None
 
-    def read(self) -> Summed:
+    def read(self) -> Numbers:
         """The metrics, as sums of what processes count."""
-        return {family.name: {(): [value]} for family, value in self._values() if value is not None}
+        return {family.name: {(): value} for family, value in self._values() if value is not None}
 
     async def look_at_archiver(self) -> None:
         """Ask PostgreSQL. While it is away, what was known stays."""

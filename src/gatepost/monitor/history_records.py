@@ -5,11 +5,11 @@ import math
 import threading
 import time
 
-from gatepost.metrics.exposition import Summed, sums
+from gatepost.metrics.sums import Sums, sums
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.longer_steps import SLOT_BYTES, LongerSteps
 from gatepost.records.history import HistoryRing, KeptStep, StepSlots
-from gatepost.records.last_look import Look, load_look, look_at, save_look
+from gatepost.records.last_look import load_look, look_at, save_look, without_metrics
 from gatepost.records.record_files import SIZES
 from gatepost.records.step_decoding import OpenedStep, decoded, opened
 from gatepost.records.step_encoding import encoded
@@ -79,7 +79,7 @@ class HistoryRecords:
         """The same, as steps of the ring are read."""
         return opened(encoded(self.unfinished()))
 
-    def _look(self) -> tuple[Summed, float]:
+    def _look(self) -> tuple[Sums, float]:
         with self._memory.regions() as regions:
             return sums(regions), round(time.time(), 3)
 
@@ -87,14 +87,14 @@ class HistoryRecords:
         """When the step that ends now began; a clock that was set back does not make it end before."""
         return self._at if self._at <= now else now - STEP_SECONDS
 
-    def _begin(self) -> tuple[int, float, Summed]:
+    def _begin(self) -> tuple[int, float, Sums]:
         look = load_look(self._file)
         if look is None:  # no monitor of this server has looked before: nothing was counted when it began
-            look = Look(self.ring.last, round(time.time(), 3), [])
+            look = look_at(Sums(), self.ring.last, round(time.time(), 3))
             save_look(self._file, look)
         if (found := look.sums) is None:
             found, now = self._look()
-            look = Look(look.number, now, None)
+            look = without_metrics(look.number, now)
         # A step that is newer than the look is going to be written again.
         self.ring.last = look.number
         return look.number, look.at, found

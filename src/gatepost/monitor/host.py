@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from gatepost.metrics import families
-from gatepost.metrics.exposition import Summed
 from gatepost.metrics.families import Family
+from gatepost.metrics.sums import Numbers
 from gatepost.settings import Settings
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -33,13 +33,13 @@ class HostReadings:
         self._versions = version("gatepost"), platform.python_version()
         self._find_release = find_release
 
-    def read(self) -> Summed:
+    def read(self) -> Numbers:
         """As sums of what processes count."""
         labels = (*self._versions, self._find_release() or "")
         build = tuple(zip(families.BUILD_INFO.labels, labels, strict=True))
-        return {families.BUILD_INFO.name: {build: [1]}, **self._disk(), **self._throttling()}
+        return {families.BUILD_INFO.name: {build: 1}, **self._disk(), **self._throttling()}
 
-    def _disk(self) -> Summed:
+    def _disk(self) -> Numbers:
         if self._log_folder is None:
             return {}
         try:
@@ -47,18 +47,18 @@ class HostReadings:
         except OSError:
             return {}
         return {
-            families.LOG_DISK_FREE.name: {(): [found.f_bavail * found.f_frsize]},
-            families.LOG_DISK_SIZE.name: {(): [found.f_blocks * found.f_frsize]},
+            families.LOG_DISK_FREE.name: {(): found.f_bavail * found.f_frsize},
+            families.LOG_DISK_SIZE.name: {(): found.f_blocks * found.f_frsize},
         }
 
-    def _throttling(self) -> Summed:
+    def _throttling(self) -> Numbers:
         try:
             text = self._cpu_stat.read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError):
             return {}
         numbers = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
         return {
-            family.name: {(): [round(int(numbers[name]) * unit, 6)]}
+            family.name: {(): round(int(numbers[name]) * unit, 6)}
             for name, (family, unit) in _CPU.items()
             if numbers.get(name, "").isdecimal()
         }

@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from gatepost.metrics.exposition import sums
 from gatepost.metrics.families import FAILURES, REQUEST_REFUSALS
+from gatepost.metrics.sums import sums
 from gatepost.monitor.context import MonitorContext
 from gatepost.monitor.operation_statements import OperationStatements
 from gatepost.monitor.operations import operations_in, without_requests
@@ -43,9 +43,9 @@ class OperationPage:
         shown["buckets"] = [{"le": edge, "count": count} for edge, count in requests.durations]
         shown["statuses"] = dict(sorted(requests.classes.items()))
         shown["codes"] = {
-            code: round(cells[0])
+            code: round(value)
             for family in (FAILURES, REQUEST_REFUSALS)
-            for ((_, operation), (_, code)), cells in counted.get(family.name, {}).items()
+            for ((_, operation), (_, code)), value in counted.numbers.get(family.name, {}).items()
             if operation == request.name
         }
         return json_page(200, shown)

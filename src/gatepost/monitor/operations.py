@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gatepost.metrics.exposition import sums
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.slowest import SlowRequest, slowest_in
+from gatepost.metrics.sums import sums
 from gatepost.moments import shown_moment
 from gatepost.monitor.request_sums import NAMES, RequestSums, sums_of_counts
 

@@ -9,7 +9,8 @@ import msgspec
 from gatepost.events import LogLevelChanged
 from gatepost.logging.levels import LEVEL_NAMES, level_number
 from gatepost.logging.lines import CATEGORIES, Category
-from gatepost.metrics.exposition import OPEN_METRICS, TEXT, Exposition, Summed
+from gatepost.metrics.exposition import OPEN_METRICS, TEXT, Exposition
+from gatepost.metrics.sums import Numbers
 from gatepost.moments import shown_moment
 from gatepost.monitor.clients import ORDERS, ClientOrder, busiest_clients
 from gatepost.monitor.context import MonitorContext
@@ -29,7 +30,7 @@ class LevelChange(msgspec.Struct, forbid_unknown_fields=True):
     seconds: Annotated[float, msgspec.Meta(gt=0, le=LEVEL_SECONDS_MAX)] = 3600.0
 
 
-def add_pages(context: MonitorContext, readings: Sequence[Callable[[], Summed]] = ()) -> None:
+def add_pages(context: MonitorContext, readings: Sequence[Callable[[], Numbers]] = ()) -> None:
     """Serve them. `readings` are metrics that no process counts, besides those of the host."""
     pages = Pages(context, readings)
     for path, respond in (
@@ -48,7 +49,7 @@ def add_pages(context: MonitorContext, readings: Sequence[Callable[[], Summed]] 
 class Pages:
     """What does not need a part of its own."""
 
-    def __init__(self, context: MonitorContext, readings: Sequence[Callable[[], Summed]]) -> None:
+    def __init__(self, context: MonitorContext, readings: Sequence[Callable[[], Numbers]]) -> None:
         self._memory = context.monitored.memory
         self._levels = context.monitored.levels
         self._events = context.events

@@ -7,7 +7,7 @@ import msgspec
 
 from gatepost.metrics import families
 from gatepost.metrics.buckets import BUCKETS, EDGES, percentile
-from gatepost.metrics.exposition import Summed
+from gatepost.metrics.sums import Sums
 from gatepost.records.step_decoding import OpenedStep
 from gatepost.records.steps import Step
 
@@ -137,15 +137,15 @@ def add_by_operation(found: "defaultdict[str, RequestSums]", step: OpenedStep) -
             found[values[_OPERATION]].add_total(name, value)
 
 
-def sums_of_counts(found: Summed) -> dict[str, RequestSums]:
+def sums_of_counts(found: Sums) -> dict[str, RequestSums]:
     """The requests of all processes since the server began, by operation."""
     by_operation: defaultdict[str, RequestSums] = defaultdict(RequestSums)
-    for labels, cells in found.get(_HISTOGRAM, {}).items():
-        counts = enumerate(map(int, cells[:BUCKETS]))
-        by_operation[labels[_OPERATION][1]].add_histogram(labels[_CLASS][1], counts, cells[BUCKETS])
+    for labels, histogram in found.histograms.get(_HISTOGRAM, {}).items():
+        operation, name = labels[_OPERATION][1], labels[_CLASS][1]
+        by_operation[operation].add_histogram(name, histogram.counts.items(), histogram.seconds)
     for name in _COUNTERS:
-        for labels, cells in found.get(name, {}).items():
-            by_operation[labels[_OPERATION][1]].add_total(name, cells[0])
+        for labels, value in found.numbers.get(name, {}).items():
+            by_operation[labels[_OPERATION][1]].add_total(name, value)
     return by_operation
 
 

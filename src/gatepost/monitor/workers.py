@@ -3,9 +3,9 @@
 import time
 from typing import NamedTuple
 
-from gatepost.metrics.exposition import sums
 from gatepost.metrics.families import PULSE, READY
 from gatepost.metrics.memory import MetricsMemory
+from gatepost.metrics.sums import sums
 
 SILENT_SECONDS = 10.0
 """A worker that has not reported for so long hangs: it does so once a second."""
@@ -27,9 +27,9 @@ class Worker(NamedTuple):
 def workers_in(memory: MetricsMemory) -> list[Worker]:
     """The serving processes that have started, by their number."""
     with memory.regions() as regions:
-        found = sums(regions, {READY.name, PULSE.name})
-    ready = {dict(labels)["pid"]: cells[0] for labels, cells in found.get(READY.name, {}).items()}
-    beats = {dict(labels)["pid"]: cells[0] for labels, cells in found.get(PULSE.name, {}).items()}
+        found = sums(regions, {READY.name, PULSE.name}).numbers
+    ready = {dict(labels)["pid"]: value for labels, value in found.get(READY.name, {}).items()}
+    beats = {dict(labels)["pid"]: value for labels, value in found.get(PULSE.name, {}).items()}
     now = time.monotonic()
     return [
         Worker(int(pid), bool(ready.get(pid, 0)), max(0.0, round(now - beat, 3)))

@@ -4,16 +4,18 @@ Off the request path. It is kept in memory of the master, so that a monitor that
 there: nothing is counted twice, and nothing that was counted meanwhile is missing.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from gatepost.metrics.exposition import Summed
+from gatepost.metrics.region import Labels
+from gatepost.metrics.sums import Histogram, Sums
 from gatepost.records.snapshots import Snapshot
 from gatepost.zstandard import compressed
 
 LEVEL = 1
-"""Of zstd: most counts are 0."""
+"""Of zstd: labels are much alike."""
 
 
 class Look(msgspec.Struct, array_like=True):
@@ -22,22 +24,36 @@ class Look(msgspec.Struct, array_like=True):
 
     number: int
     at: float
-    series: list[Any] | None
+    numbers: list[Any] | None
+    histograms: list[Any]
 
     @property
-    def sums(self) -> Summed | None:
+    def sums(self) -> Sums | None:
         """As they were summed."""
-        if self.series is None:
+        if self.numbers is None:
             return None
-        return {
-            name: {tuple((key, value) for key, value in labels): cells for labels, cells in series}
-            for name, series in self.series
-        }
+        return Sums(
+            {name: {_labels(pairs): value for pairs, value in series} for name, series in self.numbers},
+            {
+                name: {_labels(pairs): Histogram(dict(counts), seconds) for pairs, counts, seconds in series}
+                for name, series in self.histograms
+            },
+        )
 
 
-def look_at(found: Summed, number: int, at: float) -> Look:
+def look_at(found: Sums, number: int, at: float) -> Look:
     """What has been found."""
-    return Look(number, at, [(name, list(series.items())) for name, series in found.items()])
+    numbers = [(name, list(series.items())) for name, series in found.numbers.items()]
+    histograms = [
+        (name, [(labels, list(each.counts.items()), each.seconds) for labels, each in series.items()])
+        for name, series in found.histograms.items()
+    ]
+    return Look(number, at, numbers, histograms)
+
+
+def without_metrics(number: int, at: float) -> Look:
+    """That of a moment of which nothing else is known."""
+    return Look(number, at, None, [])
 
 
 def load_look(file: Snapshot) -> Look | None:
@@ -49,5 +65,9 @@ def save_look(file: Snapshot, look: Look) -> None:
     """Keep it, without its metrics where they are too many."""
     data = compressed(msgspec.msgpack.encode(look), LEVEL)
     if len(data) > file.bytes_max:
-        data = compressed(msgspec.msgpack.encode(Look(look.number, look.at, None)), LEVEL)
+        data = compressed(msgspec.msgpack.encode(without_metrics(look.number, look.at)), LEVEL)
     file.save(data)
+
+
+def _labels(pairs: Iterable[Iterable[str]]) -> Labels:
+    return tuple((key, value) for key, value in pairs)

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gatepost.metrics.region import Labels
+from gatepost.metrics.sums import Histogram
 from gatepost.records.step_encoding import VERSION, decoded_name, is_scaled, unscaled
-from gatepost.records.steps import Gauge, Histogram, Step
+from gatepost.records.steps import Gauge, Step
 from gatepost.zstandard import decompressed
 
 LabelValues = tuple[str, ...]

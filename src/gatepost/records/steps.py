@@ -6,40 +6,17 @@ instances, are added bucket by bucket, and the percentile of the sum is that of 
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from gatepost.metrics.buckets import BUCKETS
-from gatepost.metrics.exposition import Summed
 from gatepost.metrics.families import BEAT, LOOP_LAG, PULSE
 from gatepost.metrics.region import Labels
+from gatepost.metrics.sums import Histogram, Sums
 
 V = TypeVar("V", "Histogram", "Gauge")
 
-
-class Histogram(NamedTuple):
-    """How many values fell into which bucket (`metrics/buckets.py`), and their sum in seconds."""
-
-    counts: Mapping[int, int]
-    seconds: float
-
-    def plus(self, other: "Histogram") -> "Histogram":
-        """Both together."""
-        counts = dict(self.counts)
-        for bucket, count in other.counts.items():
-            counts[bucket] = counts.get(bucket, 0) + count
-        return Histogram(counts, self.seconds + other.seconds)
-
-    @property
-    def buckets(self) -> list[int]:
-        """The counts of all buckets."""
-        return [self.counts.get(bucket, 0) for bucket in range(BUCKETS)]
-
-    @property
-    def observations(self) -> int:
-        """How many values."""
-        return sum(self.counts.values())
+_EMPTY = Histogram({}, 0.0)
 
 
 class Gauge(NamedTuple):
@@ -72,17 +49,16 @@ class Step:
         return (self.since + self.until) / 2
 
 
-def difference(before: Summed, after: Summed, since: float, until: float) -> Step:
+def difference(before: Sums, after: Sums, since: float, until: float) -> Step:
     """What has been counted between two looks at the metrics, with the gauges of the second."""
     step = Step(since, until)
-    for name, series in after.items():
-        known = before.get(name, {})
+    for name, series in after.numbers.items():
         if name.endswith("_total"):
-            step.counters[name] = _changed(series, known)
-        elif any(len(cells) == BUCKETS + 1 for cells in series.values()):
-            step.histograms[name] = _histograms(series, known)
+            step.counters[name] = _changed(series, before.numbers.get(name, {}))
         elif name not in {BEAT.name, PULSE.name}:
             step.gauges[name] = _gauges(series, adds=name != LOOP_LAG.name)
+    for name, histograms in after.histograms.items():
+        step.histograms[name] = _histograms(histograms, before.histograms.get(name, {}))
     for family in (step.counters, step.histograms, step.gauges):
         for name in [name for name, values in family.items() if not values]:
             del family[name]
@@ -115,35 +91,31 @@ def add_all(known: "dict[Labels, V]", more: "Mapping[Labels, V]") -> None:
         known[labels] = value if before is None else before.plus(value)
 
 
-def _changed(series: Mapping[Labels, Sequence[float]], known: Mapping[Labels, Sequence[float]]) -> dict[Labels, float]:
-    found = {labels: cells[0] - known.get(labels, (0,))[0] for labels, cells in series.items()}
+def _changed(series: Mapping[Labels, float], known: Mapping[Labels, float]) -> dict[Labels, float]:
+    found = {labels: value - known.get(labels, 0) for labels, value in series.items()}
     return {labels: value for labels, value in found.items() if value > 0 and math.isfinite(value)}
 
 
-def _histograms(
-    series: Mapping[Labels, Sequence[float]], known: Mapping[Labels, Sequence[float]]
-) -> dict[Labels, Histogram]:
+def _histograms(series: Mapping[Labels, Histogram], known: Mapping[Labels, Histogram]) -> dict[Labels, Histogram]:
     found: dict[Labels, Histogram] = {}
-    for labels, cells in series.items():
-        before = known.get(labels)
-        if before == cells:
-            continue
-        if before is None:
-            before = (0,) * (BUCKETS + 1)
+    for labels, histogram in series.items():
+        before = known.get(labels, _EMPTY)
         counts = {
-            bucket: int(cells[bucket] - before[bucket]) for bucket in range(BUCKETS) if cells[bucket] > before[bucket]
+            bucket: count - before.counts.get(bucket, 0)
+            for bucket, count in histogram.counts.items()
+            if count > before.counts.get(bucket, 0)
         }
         if counts:
-            found[labels] = Histogram(counts, max(0.0, cells[BUCKETS] - before[BUCKETS]))
+            found[labels] = Histogram(counts, max(0.0, histogram.seconds - before.seconds))
     return found
 
 
-def _gauges(series: Mapping[Labels, Sequence[float]], *, adds: bool) -> dict[Labels, Gauge]:
+def _gauges(series: Mapping[Labels, float], *, adds: bool) -> dict[Labels, Gauge]:
     """Those of all processes together: added, or the greatest of them."""
     found: dict[Labels, float] = {}
-    for labels, cells in series.items():
+    for labels, value in series.items():
         others = tuple(pair for pair in labels if pair[0] != "pid")
         before = found.get(others)
-        if math.isfinite(cells[0]):
-            found[others] = cells[0] if before is None else before + cells[0] if adds else max(before, cells[0])
+        if math.isfinite(value):
+            found[others] = value if before is None else before + value if adds else max(before, value)
     return {labels: Gauge(1, value, value) for labels, value in found.items()}

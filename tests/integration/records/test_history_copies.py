@@ -14,18 +14,19 @@ from tests.integration.records.monitor_contexts import context_of
 from gatepost.metrics.families import REQUEST_SECONDS
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.region import Region
+from gatepost.metrics.sums import Histogram, Sums
 from gatepost.moments import shown_moment
 from gatepost.monitor.history_copies import KEPT_SECONDS, HistoryCopies
 from gatepost.monitor.history_page import HistoryPage
 from gatepost.monitor.history_records import HistoryRecords
 from gatepost.monitor.page_table import Request
 from gatepost.records.history import KeptStep
-from gatepost.records.last_look import Look, save_look
+from gatepost.records.last_look import look_at, save_look
 from gatepost.records.record_files import RecordFiles
 from gatepost.records.reports import Reports
 from gatepost.records.step_decoding import decoded
 from gatepost.records.step_encoding import encoded
-from gatepost.records.steps import Histogram, Step
+from gatepost.records.steps import Step
 
 NAME = REQUEST_SECONDS.name
 LABELS = (("operation", "scrolls.list"), ("class", "2xx"))
@@ -66,7 +67,8 @@ class Instance:
         """A step of so many requests, as of then."""
         step = Step(since, since + 10, histograms={NAME: {LABELS: Histogram({70: count}, count * 0.01)}})
         self.records.ring.write(KeptStep(self.records.ring.last + 1, since, since + 10, encoded(step)))
-        save_look(self.context.monitored.files.snapshot("history_look"), Look(self.records.ring.last, since + 10, []))
+        look = look_at(Sums(), self.records.ring.last, since + 10)
+        save_look(self.context.monitored.files.snapshot("history_look"), look)
 
     async def history(self, **query: str) -> Any:
         """What the page responds, or the status where it refuses. In a thread, as the admin listener asks."""

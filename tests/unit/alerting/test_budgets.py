@@ -5,7 +5,7 @@ import pytest
 from gatepost.alerting.budgets import budget_of
 from gatepost.alerting.objective_counts import ObjectiveCounts
 from gatepost.alerting.reported_objectives import JudgedObjective
-from gatepost.metrics.buckets import BUCKETS
+from gatepost.metrics.sums import Histogram
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -17,7 +17,7 @@ def counts_of(*looks: tuple[float, int, int]) -> ObjectiveCounts:
     found = ObjectiveCounts(OBJECTIVE, 60.0)
     for now, good, failed in looks:
         requests = {
-            (("operation", "books.list"), ("class", status)): [float(count), *[0.0] * BUCKETS]
+            (("operation", "books.list"), ("class", status)): Histogram({0: count}, 0.0)
             for status, count in (("2xx", good), ("5xx", failed))
         }
         found.look(requests, now, 1.0)

@@ -1,26 +1,26 @@
 """Objectives are judged by what the histograms of all processes say, over two windows at once, also by a
 new monitor."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from gatepost.alerting.burn_rates import BAD_MIN, burn_findings, shown_span, told_seconds
 from gatepost.alerting.objective_counts import CAUSED, PAGED, STEPS, Labels, ObjectiveCounts
 from gatepost.alerting.reported_objectives import JudgedObjective, judged
 from gatepost.declaring.objectives import MeasuredObjective
-from gatepost.metrics.buckets import BUCKETS, bucket_of
+from gatepost.metrics.buckets import bucket_of
+from gatepost.metrics.sums import Histogram
 
 NOW = 1_800_000_000.0
 READS = JudgedObjective("reads", 0.999, ("books.list", "books.get"), 0.2)
 
-Requests = Mapping[Labels, Sequence[float]]
+Requests = Mapping[Labels, Histogram]
 
 
-def histogram(*durations: tuple[float, int]) -> list[float]:
-    cells = [0.0] * (BUCKETS + 1)
-    for seconds, count in durations:
-        cells[bucket_of(seconds)] += count
-        cells[BUCKETS] += seconds * count
-    return cells
+def histogram(*durations: tuple[float, int]) -> Histogram:
+    return Histogram(
+        {bucket_of(seconds): count for seconds, count in durations},
+        sum(seconds * count for seconds, count in durations),
+    )
 
 
 def requests(good: int, failed: int = 0, slow: int = 0) -> Requests:

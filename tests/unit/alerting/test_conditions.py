@@ -9,6 +9,7 @@ from gatepost.alerting.conditions import Conditions, OtherInstance, Surroundings
 from gatepost.alerting.findings import Finding
 from gatepost.alerting.readings import Disk, Reading, WorkerReading, reading_of
 from gatepost.metrics import families
+from gatepost.metrics.sums import Sums
 
 NOW = 1_800_000_000.0
 MIB = 1024 * 1024
@@ -115,17 +116,15 @@ def test_memory_that_grows_is_told_and_a_peak_is_not() -> None:
 
 def test_a_reading_is_what_the_metrics_say(tmp_path: Any) -> None:
     def gauge(pid: str, value: float) -> Any:
-        return {(("pid", pid),): [value]}
+        return {(("pid", pid),): value}
 
-    found = reading_of(
-        {
-            families.MEMORY.name: {**gauge("7", 5.0), **gauge("8", 6.0)},
-            families.POOL_WAITING.name: gauge("7", 2.0),
-            families.DATABASE_REACHABLE.name: {**gauge("7", 0.0), **gauge("8", 1.0)},
-            families.SIGN_INS.name: {(("outcome", "failed"),): [4.0], (("outcome", "succeeded"),): [9.0]},
-        },
-        [str(tmp_path), str(tmp_path), str(tmp_path / "nowhere")],
-    )
+    numbers = {
+        families.MEMORY.name: {**gauge("7", 5.0), **gauge("8", 6.0)},
+        families.POOL_WAITING.name: gauge("7", 2.0),
+        families.DATABASE_REACHABLE.name: {**gauge("7", 0.0), **gauge("8", 1.0)},
+        families.SIGN_INS.name: {(("outcome", "failed"),): 4.0, (("outcome", "succeeded"),): 9.0},
+    }
+    found = reading_of(Sums(numbers), [str(tmp_path), str(tmp_path), str(tmp_path / "nowhere")])
     assert found.workers == [WorkerReading("7", 5.0, 2.0, 0, False), WorkerReading("8", 6.0, 0, 0, True)]
     assert found.failed_sign_ins == 4
     assert [disk.folder for disk in found.disks] == [str(tmp_path)]

@@ -17,12 +17,13 @@ import pytest
 
 from gatepost.events import Events, RequestFinished
 from gatepost.metrics.buckets import BUCKETS, EDGES, EXPOSED, bucket_of
-from gatepost.metrics.exposition import Exposition, Summed, sums
+from gatepost.metrics.exposition import Exposition
 from gatepost.metrics.families import FAMILIES, IN_FLIGHT, REQUEST_SECONDS, SHED, STATEMENTS, Family
 from gatepost.metrics.memory import MetricsMemory
 from gatepost.metrics.recorder import NAMES_MAX, Recorder
 from gatepost.metrics.reference import reference_page
 from gatepost.metrics.region import LABEL_BYTES, NOWHERE, Region
+from gatepost.metrics.sums import Sums, sums
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def finished(operation: str | None, status: int, seconds: float, code: str | Non
     )
 
 
-def summed(memory: MetricsMemory) -> Summed:
+def summed(memory: MetricsMemory) -> Sums:
     """The sums over all processes."""
     with memory.regions() as regions:
         return sums(regions)
@@ -65,7 +66,7 @@ def statement(events: Events, name: str, seconds: float, rows: int | None) -> No
 
 def counter(memory: MetricsMemory, family: Family, *values: str) -> float:
     """The value of a counter over all processes."""
-    return summed(memory)[family.name].get(tuple(zip(family.labels, values, strict=True)), [0.0])[0]
+    return summed(memory).numbers[family.name].get(tuple(zip(family.labels, values, strict=True)), 0.0)
 
 
 def test_edges_are_fine_enough_for_percentiles_and_include_those_of_dashboards() -> None:
@@ -135,9 +136,9 @@ def test_what_a_killed_process_has_counted_stays(memory: MetricsMemory) -> None:
         assert after == before + 5
         before = after
     assert [counter(memory, STATEMENTS, f"statement{number}") for number in range(8)] == [1.0] * 8
-    assert IN_FLIGHT.name not in summed(memory)
-    [cells] = summed(memory)[REQUEST_SECONDS.name].values()
-    assert (sum(cells[:BUCKETS]), cells[BUCKETS]) == (8, 4.0)
+    assert IN_FLIGHT.name not in summed(memory).numbers
+    [histogram] = summed(memory).histograms[REQUEST_SECONDS.name].values()
+    assert (histogram.observations, histogram.seconds) == (8, 4.0)
 
 
 HOLDER = """
@@ -208,8 +209,8 @@ def test_what_a_stopped_process_was_folding_is_counted_once(
         for _ in range(2):
             assert counter(memory, SHED) == 5
             assert counter(memory, STATEMENTS, "scrolls.list") == 1
-            [cells] = summed(memory)[REQUEST_SECONDS.name].values()
-            assert sum(cells[:BUCKETS]) == 1
+            [histogram] = summed(memory).histograms[REQUEST_SECONDS.name].values()
+            assert histogram.observations == 1
     assert counter(memory, SHED) == 5
     assert counter(memory, STATEMENTS, "scrolls.list") == 1
 
@@ -219,7 +220,7 @@ def test_a_number_that_another_process_has_by_now_keeps_no_region(memory: Metric
     command = [sys.executable, "-c", code, str(memory.descriptor), "scrolls.list"]
     for _ in range(8):
         assert subprocess.run(command, pass_fds=[memory.descriptor], check=False).returncode == -signal.SIGKILL
-    assert IN_FLIGHT.name not in summed(memory)
+    assert IN_FLIGHT.name not in summed(memory).numbers
     assert counter(memory, SHED) == 40
 
 
@@ -261,10 +262,10 @@ def test_names_that_clients_or_services_choose_cannot_fill_it(memory: MetricsMem
     for number in range(3 * NAMES_MAX):
         events.emit(finished("books.list", 409, 0.01, f"code{number}"))
         statement(events, f"statement{number}", 0.1, 1)
-    found = summed(memory)
+    found = summed(memory).numbers
     for name in ("gatepost_refusals_total", "gatepost_request_refusals_total"):
         assert len(found[name]) == NAMES_MAX + 1
-        assert sum(cells[0] for cells in found[name].values()) == 3 * NAMES_MAX
+        assert sum(found[name].values()) == 3 * NAMES_MAX
     assert len(found[STATEMENTS.name]) == NAMES_MAX + 1
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from gatepost.metrics.families import FAILURES, REQUEST_SECONDS
 from gatepost.metrics.region import Labels
+from gatepost.metrics.sums import Histogram
 from gatepost.monitor.windows import Window, window_of
-from gatepost.records.steps import Gauge, Histogram, Step
+from gatepost.records.steps import Gauge, Step
 
 BUCKET = 50
 

@@ -8,9 +8,10 @@ import pytest
 from tests.unit.monitor.kept_history import KeptHistory
 
 from gatepost.metrics.buckets import BUCKETS, EDGES
+from gatepost.metrics.sums import Histogram
 from gatepost.monitor.heat_page import SHOWN_EDGES, HeatPage
 from gatepost.monitor.page_table import PageTable, Request
-from gatepost.records.steps import Histogram, Step
+from gatepost.records.steps import Step
 
 
 class Context:

@@ -12,6 +12,7 @@ from tests.unit.monitor.kept_history import KeptHistory
 
 from gatepost.events import Events
 from gatepost.metrics import families
+from gatepost.metrics.sums import Histogram
 from gatepost.moments import shown_moment
 from gatepost.monitor.heat_page import HeatPage
 from gatepost.monitor.history_page import HistoryPage
@@ -21,7 +22,7 @@ from gatepost.monitor.page_table import PageTable, Request
 from gatepost.monitor.traffic_page import TrafficPage
 from gatepost.records.records_database import RecordsAway
 from gatepost.records.step_decoding import OpenedStep
-from gatepost.records.steps import Gauge, Histogram, Step
+from gatepost.records.steps import Gauge, Step
 
 BEGIN = 1_790_000_000.0 // 3600 * 3600
 LENGTHS = [(10,), (30,), (600, 60), (900, 60), (3600, 600, 60)]

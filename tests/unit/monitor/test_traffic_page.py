@@ -12,9 +12,10 @@ from tests.unit.monitor.kept_history import KeptHistory
 from gatepost.events import Events
 from gatepost.metrics import families
 from gatepost.metrics.buckets import EDGES
+from gatepost.metrics.sums import Histogram
 from gatepost.monitor.page_table import PageTable, Request
 from gatepost.monitor.traffic_page import TrafficPage
-from gatepost.records.steps import Histogram, Step
+from gatepost.records.steps import Step
 
 STEP_SECONDS = 600
 HOURS = 5

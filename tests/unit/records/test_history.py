@@ -2,15 +2,16 @@
 
 import os
 import random
+from collections import Counter
 from collections.abc import Sequence
 from statistics import quantiles
 
 import pytest
 
 from gatepost.metrics import families
-from gatepost.metrics.buckets import BUCKETS, bucket_of, percentile
-from gatepost.metrics.exposition import Summed
+from gatepost.metrics.buckets import bucket_of, percentile
 from gatepost.metrics.region import Labels
+from gatepost.metrics.sums import Histogram, Numbers, Sums
 from gatepost.records.history import SLOT_BYTES, HistoryRing, KeptStep
 from gatepost.records.last_look import load_look, look_at, save_look
 from gatepost.records.snapshots import Snapshot
@@ -29,27 +30,27 @@ def of(operation: str, status: str = "2xx") -> Labels:
     return (("operation", operation), ("class", status))
 
 
-def cells(values: Sequence[float]) -> list[float]:
-    """The cells of a histogram that has these values."""
-    found: list[float] = [0] * BUCKETS
-    for value in values:
-        found[bucket_of(value)] += 1
-    return [*found, sum(values)]
+def histogram(*values: float) -> Histogram:
+    """One that has these values."""
+    return Histogram(Counter(map(bucket_of, values)), sum(values))
 
 
 def step_of(values: Sequence[float], since: float = 0.0, operation: str = "scrolls.list") -> Step:
-    return difference({}, {SECONDS: {of(operation): cells(values)}}, since, since + 10)
+    return difference(Sums(), Sums({}, {SECONDS: {of(operation): histogram(*values)}}), since, since + 10)
 
 
 def test_a_step_has_what_was_counted_between_two_looks() -> None:
-    before: Summed = {SECONDS: {of("a"): cells([0.1, 0.2]), of("b"): cells([1])}, BYTES: {of("a"): [7]}}
-    after: Summed = {
-        SECONDS: {of("a"): cells([0.1, 0.2, 0.2, 3]), of("b"): cells([1]), of("c"): cells([5])},
-        BYTES: {of("a"): [1007]},
-        families.POOL_IN_USE.name: {(("pid", "1"),): [3], (("pid", "2"),): [4]},
-        families.LOOP_LAG.name: {(("pid", "1"),): [0.25], (("pid", "2"),): [0.125]},
-        families.BEAT.name: {(("pid", "1"),): [1.7e9]},
+    before = Sums({BYTES: {of("a"): 7}}, {SECONDS: {of("a"): histogram(0.1, 0.2), of("b"): histogram(1)}})
+    numbers: Numbers = {
+        BYTES: {of("a"): 1007},
+        families.POOL_IN_USE.name: {(("pid", "1"),): 3, (("pid", "2"),): 4},
+        families.LOOP_LAG.name: {(("pid", "1"),): 0.25, (("pid", "2"),): 0.125},
+        families.BEAT.name: {(("pid", "1"),): 1.7e9},
     }
+    after = Sums(
+        numbers,
+        {SECONDS: {of("a"): histogram(0.1, 0.2, 0.2, 3), of("b"): histogram(1), of("c"): histogram(5)}},
+    )
     step = difference(before, after, 100.0, 110.0)
     assert step.histograms[SECONDS].keys() == {of("a"), of("c")}
     assert step.histograms[SECONDS][of("a")].counts == {bucket_of(0.2): 1, bucket_of(3): 1}
@@ -89,7 +90,8 @@ def test_percentiles_of_two_unlike_instances_are_those_of_all_requests() -> None
 def test_gauges_of_several_steps_have_their_mean_and_their_most() -> None:
     name = families.POOL_IN_USE.name
     steps = [
-        difference({}, {name: {(("pid", "1"),): [value]}}, at, at + 10) for at, value in ((0, 2), (10, 9), (20, 1))
+        difference(Sums(), Sums({name: {(("pid", "1"),): value}}), at, at + 10)
+        for at, value in ((0, 2), (10, 9), (20, 1))
     ]
     together = decoded(encoded(merged(steps)))
     assert (together.since, together.until, together.gauges) == (0, 30, {name: {(): Gauge(3, 12, 9)}})
@@ -97,13 +99,13 @@ def test_gauges_of_several_steps_have_their_mean_and_their_most() -> None:
 
 def test_where_there_is_no_room_the_rare_ones_are_added_up_and_nothing_is_lost() -> None:
     random.seed(3)
-    found: Summed = {SECONDS: {}, BYTES: {}}
+    found = Sums()
     for number in range(400):
         labels = of(f"resource{number:03}.list")
-        found[SECONDS][labels] = cells([random.random() for _ in range(1 + 4000 // (1 + number))])
-        found[BYTES][labels] = [random.randint(1, 10**6)]
-    found[SECONDS][of("resource399.list", "5xx")] = cells([0.5])
-    step = difference({}, found, 0, 10)
+        found.histograms[SECONDS][labels] = histogram(*(random.random() for _ in range(1 + 4000 // (1 + number))))
+        found.numbers[BYTES][labels] = random.randint(1, 10**6)
+    found.histograms[SECONDS][of("resource399.list", "5xx")] = histogram(0.5)
+    step = difference(Sums(), found, 0, 10)
     data = fitted(step, 2500)
     assert len(data) <= 2500 < len(encoded(step))
     back = decoded(data)
@@ -170,12 +172,13 @@ def test_a_file_of_something_else_is_an_empty_ring() -> None:
 def test_a_look_is_found_again_by_the_next_monitor() -> None:
     file = Snapshot(shared_file("look", 2048), 2048)
     assert load_look(file) is None
-    found: Summed = {SECONDS: {of("a"): cells([0.1, 0.2])}, BYTES: {of("a"): [7.5]}}
+    found = Sums({BYTES: {of("a"): 7.5}}, {SECONDS: {of("a"): histogram(0.1, 0.2)}})
     save_look(file, look_at(found, 3, 1234.5))
     look = load_look(file)
     assert look is not None
     assert (look.number, look.at, look.sums) == (3, 1234.5, found)
-    many: Summed = {SECONDS: {of(f"resource{number}"): cells([0.1]) for number in range(1000)}}
+    chance = random.Random(1)
+    many = Sums({}, {SECONDS: {of(f"resource{number}"): histogram(chance.random()) for number in range(1000)}})
     save_look(file, look_at(many, 4, 1244.5))
     look = load_look(file)
     assert look is not None
