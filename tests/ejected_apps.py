@@ -16,7 +16,7 @@ from gatepost.declared_resources import DeclaredResources
 from gatepost.ejection.ejected import Ejected
 from gatepost.ejection.ejecting import Asked, eject
 from gatepost.errors import ConfigurationError
-from gatepost.models.catalog import ServedModel
+from gatepost.models.served_model import ServedModel
 from gatepost.services.service import SEAMS
 
 PARTS = ("service", "dto")

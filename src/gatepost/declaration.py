@@ -38,7 +38,7 @@ from gatepost.group_checks import check_names, check_paths, check_prefixes
 from gatepost.mistakes import Mistakes
 from gatepost.models.actor_columns import ActorColumns
 from gatepost.models.base import Model, Row
-from gatepost.models.catalog import ServedModel, two_classes
+from gatepost.models.catalog import two_classes
 from gatepost.models.column_mismatches import ExpectedTable, ExpectedTables
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.foreign_key_targets import check_foreign_keys
@@ -47,6 +47,7 @@ from gatepost.models.orm_reasons import WRITES
 from gatepost.models.owner_indexes import OwnerWarning, owner_warnings
 from gatepost.models.policy_warnings import PolicyWarning, policy_warnings
 from gatepost.models.schema import complete_schema
+from gatepost.models.served_model import ServedModel
 from gatepost.models.sql_trials import SQLTrial, sql_trials
 from gatepost.models.table_definitions import check_definitions
 from gatepost.models.unserved_relations import RelationWarning, relation_warnings

@@ -29,7 +29,7 @@ from gatepost.gateway.problem_pages import ProblemDescription, describe
 from gatepost.mistakes import Mistakes, Source
 from gatepost.models.actor_columns import ActorColumns
 from gatepost.models.addresses import check_above, check_address
-from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.models.catalog import Catalog
 from gatepost.models.constructors import constructor_of
 from gatepost.models.delete_cascades import check_deletable
 from gatepost.models.dto_bodies import check_model, read_body
@@ -43,6 +43,7 @@ from gatepost.models.policy_trials import Reach, check_can_be_called, reached_po
 from gatepost.models.readable_cycles import readable_cycles
 from gatepost.models.restrictions import check_restriction
 from gatepost.models.sample_users import SampleUsers
+from gatepost.models.served_model import ServedModel
 from gatepost.services.service import Service, check_transactions, check_verbs, overridden, served_model
 from gatepost.sources import attribute_location, location_of
 

@@ -9,7 +9,7 @@ from gatepost.controllers.envelopes import Envelopes
 from gatepost.controllers.paging import PagingParameters
 from gatepost.controllers.queries import QueryParsers
 from gatepost.declaration import Declaration
-from gatepost.models.catalog import ServedModel
+from gatepost.models.served_model import ServedModel
 from gatepost.openapi.described import DescribedAPI, DescribedEndpoint, DescribedVerb
 from gatepost.operations import Operation
 from gatepost.services.service import overridden

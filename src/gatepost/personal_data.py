@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl, quote, quote_plus
 import msgspec
 
 from gatepost.call import CURRENT_SPENT, Call
-from gatepost.models.catalog import ServedModel
 from gatepost.models.document_paths import field_of
 from gatepost.models.entity import Entity
 from gatepost.models.personal_values import is_personal, texts_of
+from gatepost.models.served_model import ServedModel
 from gatepost.operations import RouteRules
 
 SEARCH = "q"

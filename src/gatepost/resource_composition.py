@@ -24,8 +24,8 @@ from gatepost.declaring.rate_limits import NamedLimits, named
 from gatepost.declaring.resource import ACTIONS
 from gatepost.endpoint_composition import EndpointComposition, bounds_of
 from gatepost.models.actor_columns import ActorColumns
-from gatepost.models.catalog import ServedModel
 from gatepost.models.orm_reasons import Reasons, orm_reasons
+from gatepost.models.served_model import ServedModel
 from gatepost.models.trigrams import Trigrams
 from gatepost.openapi_composition import DerivedOperation, OpenAPIComposition
 from gatepost.operations import Operation, RouteRules

@@ -12,8 +12,8 @@ from gatepost.controllers.path_rows import PathRow
 from gatepost.declaring.controller import Controller, Route
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
-from gatepost.models.catalog import ServedModel
 from gatepost.models.nesting import PLACE, Nesting
+from gatepost.models.served_model import ServedModel
 
 
 class EndpointMethod(NamedTuple):

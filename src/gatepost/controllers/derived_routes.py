@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from gatepost.controllers.bound_endpoints import unnamed
 from gatepost.declaring.dialect import Dialect
 from gatepost.declaring.resource import ACTIONS
-from gatepost.models.catalog import ServedModel
+from gatepost.models.served_model import ServedModel
 
 _METHODS = {"list": "GET", "get": "GET", "create": "POST", "delete": "DELETE"}
 

@@ -24,8 +24,9 @@ from gatepost.declaring.controller import DECLARED, Controller, routes_of
 from gatepost.declaring.wire_names import WireName
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
-from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.models.catalog import Catalog
 from gatepost.models.nesting import PLACE
+from gatepost.models.served_model import ServedModel
 from gatepost.sources import location_of
 
 _SEGMENT = re.compile(r"(?!\.+$)[\w.~-]+|\{\w+(?::\w+)?\}", re.ASCII)

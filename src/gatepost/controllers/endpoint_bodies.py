@@ -19,9 +19,10 @@ from gatepost.dtos.structured_body import compile_structured_body, is_structure
 from gatepost.dtos.structured_members import alternatives_of
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.mistakes import Mistakes
-from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.models.catalog import Catalog
 from gatepost.models.dto_bodies import read_body
 from gatepost.models.dto_members import served_by
+from gatepost.models.served_model import ServedModel
 from gatepost.services.body_values import BodyValues
 from gatepost.services.partial import Partial
 from gatepost.view import View

@@ -19,8 +19,8 @@ from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.path_keys import key_writer
 from gatepost.errors import NotFound
 from gatepost.models.actor_columns import ActorColumns
-from gatepost.models.catalog import ServedModel
 from gatepost.models.nesting import Nesting
+from gatepost.models.served_model import ServedModel
 from gatepost.services.answers import RowAnswers, is_select, select_plainly
 from gatepost.services.unit_of_work import UnitOfWork
 from gatepost.services.verbs import Row

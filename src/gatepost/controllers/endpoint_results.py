@@ -18,7 +18,8 @@ from gatepost.declaring.controller import Route
 from gatepost.declaring.dto import Created, model_of
 from gatepost.dtos.structured_members import without_metadata
 from gatepost.errors import ConfigurationError
-from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.models.catalog import Catalog
+from gatepost.models.served_model import ServedModel
 from gatepost.services.answers import is_select_type
 
 BODILESS = (204, 205)

@@ -34,7 +34,8 @@ from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean, nearest
 from gatepost.mistakes import Mistakes
 from gatepost.models.addresses import check_named
-from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.models.catalog import Catalog
+from gatepost.models.served_model import ServedModel
 from gatepost.services.accounts import Accounts
 from gatepost.services.service import Service, served_model
 

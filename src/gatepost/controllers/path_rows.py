@@ -11,8 +11,8 @@ from gatepost.call import SAFE, Call
 from gatepost.controllers.endpoint_parameters import Read, TextParameter, path_value
 from gatepost.dtos.scalars import compile_scalar
 from gatepost.errors import ConfigurationError, NotFound
-from gatepost.models.catalog import ServedModel
 from gatepost.models.nesting import Nesting, nesting_in_path
+from gatepost.models.served_model import ServedModel
 from gatepost.services.answers import RowLookup
 from gatepost.services.refusals_about import RefusalsAbout
 from gatepost.services.write_policies import RowAbove, row_above

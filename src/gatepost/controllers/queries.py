@@ -30,7 +30,6 @@ from gatepost.dtos.unknown_labels import unknown_labels
 from gatepost.dtos.violations import Violation, wrong_type
 from gatepost.errors import BadRequest
 from gatepost.hints import parameter_hint
-from gatepost.models.catalog import ServedModel
 from gatepost.models.document_paths import field_of
 from gatepost.models.dto_members import DTOMembers
 from gatepost.models.filters import Filter, Filterable, filterable
@@ -39,6 +38,7 @@ from gatepost.models.operators import DEFAULT_OPERATOR, OPERATORS, Operator
 from gatepost.models.recipes import Bound
 from gatepost.models.relation_steps import RelationStep, find_expandable, find_step
 from gatepost.models.selections import Expansion, Selection
+from gatepost.models.served_model import ServedModel
 from gatepost.models.shape import Form, Shape
 from gatepost.models.trigrams import Trigrams
 from gatepost.view import View

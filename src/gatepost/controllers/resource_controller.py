@@ -28,8 +28,8 @@ from gatepost.dtos.path_keys import key_reader, key_writer
 from gatepost.dtos.shown_values import unchanged_names
 from gatepost.epoch import Epoch
 from gatepost.errors import BadRequest, PreconditionRequired, Problem, Unprocessable
-from gatepost.models.catalog import ServedModel
 from gatepost.models.schema import attribute_name
+from gatepost.models.served_model import ServedModel
 from gatepost.services.verbs import ChangeSet, Row, UnseenFields, Verbs, Versions
 from gatepost.services.write_policies import not_found
 from gatepost.view import View

@@ -6,7 +6,7 @@ from typing import Any
 from gatepost.call import Call, Handler, Response
 from gatepost.dtos.path_keys import key_reader, key_writer
 from gatepost.errors import NotFound
-from gatepost.models.catalog import ServedModel
+from gatepost.models.served_model import ServedModel
 from gatepost.services.write_policies import RowAbove, not_found, row_above, rows_up_to
 
 FindAbove = Callable[[RowAbove], Awaitable[Any]]

@@ -7,8 +7,8 @@ from gatepost.declaring.policies import is_nobody
 from gatepost.ejection.ejected import Ejected, check_writable, nothing_to_write
 from gatepost.ejection.module_source import ModuleSource, Names, docstring_lines
 from gatepost.ejection.written_types import type_of
-from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
+from gatepost.models.served_model import ServedModel
 
 RULES = (
     "The rules of fields (`fields=` of the resource), constraints and defaults stay with the resource and the model, "

@@ -6,8 +6,8 @@ from keyword import iskeyword
 import msgspec
 
 from gatepost.errors import ConfigurationError
-from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
+from gatepost.models.served_model import ServedModel
 
 
 class Ejected(msgspec.Struct, frozen=True):

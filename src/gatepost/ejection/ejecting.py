@@ -13,7 +13,7 @@ from gatepost.ejection.ejected import Ejected
 from gatepost.ejection.service_source import VERBS, service_source
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
-from gatepost.models.catalog import ServedModel
+from gatepost.models.served_model import ServedModel
 from gatepost.sources import location_of
 
 PARTS = ("service", "dto")

@@ -12,8 +12,8 @@ from gatepost.ejection.ejected import Ejected, check_writable, nothing_to_write,
 from gatepost.ejection.module_source import ModuleSource, Names, call_lines, docstring_lines
 from gatepost.ejection.written_types import type_of
 from gatepost.errors import ConfigurationError
-from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
+from gatepost.models.served_model import ServedModel
 from gatepost.services.service import SEAMS, Service
 from gatepost.sources import location_of
 

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from gatepost.database.statements import Statement
 from gatepost.errors import ConfigurationError
 from gatepost.hints import did_you_mean
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, Below
 from gatepost.models.entity import Attribute, is_unique
 from gatepost.models.reads import KeyRecipe, is_key
 from gatepost.models.recipes import Bound, Options, Recipe
+from gatepost.models.served_model import ServedModel
 from gatepost.models.table_refs import TableRef
 from gatepost.models.visibility import hidden_from
 

@@ -13,9 +13,9 @@ from gatepost.declaring.policies import is_nobody
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.annotations import Annotations
-from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import DeclaredMember, check_has_members, declared_members, read_column
 from gatepost.models.entity import Attribute
+from gatepost.models.served_model import ServedModel
 from gatepost.models.shape import Shape, shape_of
 
 

@@ -21,11 +21,12 @@ from gatepost.hints import did_you_mean
 from gatepost.mistakes import Mistakes
 from gatepost.models.adapted_expressions import plain_expression, row_columns
 from gatepost.models.annotations import Annotations
-from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.models.catalog import Catalog
 from gatepost.models.computed_fields import ComputedField, computed_field
 from gatepost.models.entity import Attribute, Relation
 from gatepost.models.member_types import check_column_type, check_expression_type, optional_of, shown_type
 from gatepost.models.readable_rows import read_policy
+from gatepost.models.served_model import ServedModel
 from gatepost.models.table_refs import bare
 from gatepost.sources import attribute_location
 

@@ -16,7 +16,6 @@ from gatepost.declaring.row_expressions import CallValue
 from gatepost.models.adapted_expressions import adapted
 from gatepost.models.bind_types import unrounded
 from gatepost.models.casts import guard_casts
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import NO_READABLES, BoundReadables, BoundRule, bind_decision, bind_readables
 from gatepost.models.dto_members import ComputedMember, DTOMembers, Member, RelatedMember
 from gatepost.models.entity import Entity
@@ -26,6 +25,7 @@ from gatepost.models.recipes import Bound, Part
 from gatepost.models.row_size import members_bytes_max, value_bytes_max
 from gatepost.models.rows import Pieces, object_pieces, value_pieces
 from gatepost.models.selections import Expansion, RowSelection
+from gatepost.models.served_model import ServedModel
 from gatepost.models.table_refs import TableRef
 
 CallValues = Callable[[str], Any]

@@ -13,8 +13,8 @@ from gatepost.declaring.policies import is_nobody, role_names
 from gatepost.declaring.resource import ACTIONS
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
-from gatepost.models.catalog import ServedModel
 from gatepost.models.document_paths import field_of
+from gatepost.models.served_model import ServedModel
 from gatepost.models.visibility import hidden_from
 
 Problem = tuple[str, str, str]

@@ -15,9 +15,9 @@ from gatepost.declaring.resource import Field
 from gatepost.errors import ConfigurationError
 from gatepost.mistakes import Mistakes
 from gatepost.models.base import FIELD, MANAGED
-from gatepost.models.catalog import DEFAULT_FIELD, ServedModel
 from gatepost.models.declared_values import check_value
 from gatepost.models.entity import Attribute
+from gatepost.models.served_model import DEFAULT_FIELD, ServedModel
 from gatepost.sources import attribute_location, location_of
 
 

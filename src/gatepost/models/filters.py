@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from gatepost.models.catalog import ServedModel
 from gatepost.models.document_paths import SEPARATOR, path_operators
 from gatepost.models.index_uses import Use, uses_of
 from gatepost.models.operators import OPERATORS, Operator, is_comparable
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.relation_steps import RelationStep
+from gatepost.models.served_model import ServedModel
 from gatepost.models.table_refs import TableRef
 
 

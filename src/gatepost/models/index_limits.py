@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import TextClause
 
-from gatepost.models.catalog import ServedModel
 from gatepost.models.constraint_names import constraints_of, object_name
 from gatepost.models.document_bounds import value_bytes_max
 from gatepost.models.document_paths import DocumentPath, document_path
 from gatepost.models.entity import Attribute
 from gatepost.models.index_uses import method_of
+from gatepost.models.served_model import ServedModel
 from gatepost.models.shape import Form, Shape
 
 ENTRY_BYTES_MAX = 2704

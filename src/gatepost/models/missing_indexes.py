@@ -12,12 +12,12 @@ from sqlalchemy import Column, Index, MetaData, Table, text
 from sqlalchemy.schema import CreateIndex
 
 from gatepost.database.index_catalog import CatalogForeignKey, CatalogIndex, CatalogKey, IndexCatalog, TableKey
-from gatepost.models.catalog import ServedModel
 from gatepost.models.document_paths import field_of
 from gatepost.models.index_uses import BTREE_USES, Use, is_ordered_by, keys_of, uses_of, uses_of_index
 from gatepost.models.indexes import NEED
 from gatepost.models.owner_indexes import OwnerColumn, owner_columns
 from gatepost.models.schema_names import DIALECT, full_name, schema_name
+from gatepost.models.served_model import ServedModel
 
 _NAMES = {"ix": "ix_%(column_0_label)s"}
 """What SQLAlchemy calls an index where nothing else is said."""

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from gatepost.declaring.actor_kinds import actors_of_every_kind
 from gatepost.declaring.policies import Decision, Every, Owned, Some, decide, role_names
-from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute, Entity, entity_of
 from gatepost.models.index_uses import Use, uses_of
+from gatepost.models.served_model import ServedModel
 
 
 class OwnerWarning(NamedTuple):

@@ -23,12 +23,12 @@ from gatepost.declaring.policies import Policy, Where, decide, functions, role_n
 from gatepost.declaring.resource import ACTIONS
 from gatepost.errors import ConfigurationError, Problem
 from gatepost.hints import did_you_mean
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import functions_of
 from gatepost.models.entity import Entity
 from gatepost.models.policy_functions import check_function, failure_of, shape_and_values
 from gatepost.models.policy_refusals import check_readable, refusal_of
 from gatepost.models.sample_users import SampleUsers
+from gatepost.models.served_model import ServedModel
 from gatepost.sources import raised_at
 
 _OF_VALUES = (AttributeError, TypeError, SQLAlchemyError)

@@ -28,9 +28,9 @@ from gatepost.actor import Actor
 from gatepost.database.own_binds import OwnBinds
 from gatepost.database.statements import DIALECT
 from gatepost.declaring.policies import Policy, Where, functions
-from gatepost.models.catalog import ServedModel
 from gatepost.models.policy_functions import condition_of, failure_of
 from gatepost.models.policy_refusals import name_of
+from gatepost.models.served_model import ServedModel
 from gatepost.models.shape import plain_type
 
 _AGGREGATES = "count min max avg sum bool_and bool_or every any_value array_agg string_agg json_agg"

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 from gatepost.declaring.policies import ConditionOfExpression, Policy, Where, functions
 from gatepost.errors import ConfigurationError
-from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.models.catalog import Catalog
 from gatepost.models.entity import Entity
 from gatepost.models.policy_functions import failure_of, shape_and_values
 from gatepost.models.policy_refusals import asks_for_itself
 from gatepost.models.policy_trials import trial_actors
 from gatepost.models.readable_rows import readables_in
 from gatepost.models.sample_users import SampleUsers
+from gatepost.models.served_model import ServedModel
 
 
 class _Question(NamedTuple):

@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from gatepost.database.own_binds import NO_BINDS, OwnBinds
 from gatepost.database.statements import Statement
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.entity import Key
 from gatepost.models.entity_tags import ReadTag, add_tag
@@ -20,6 +19,7 @@ from gatepost.models.recipes import Bound, Options, P_co, Recipe
 from gatepost.models.row_size import fits, running_bytes, total_bytes
 from gatepost.models.rows import Build, Columns, Pieces, is_spliced, row_expression
 from gatepost.models.selections import RowSelection
+from gatepost.models.served_model import ServedModel
 from gatepost.models.table_refs import TableRef
 
 KEY = "key"

@@ -6,9 +6,9 @@ from sqlalchemy import Column
 
 from gatepost.actor import Actor
 from gatepost.declaring.policies import both, decide
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision
 from gatepost.models.entity import Relation
+from gatepost.models.served_model import ServedModel
 
 
 class RelationStep(NamedTuple):

@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapper
 
-from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Entity, entity_of
 from gatepost.models.literals import literal_integer
+from gatepost.models.served_model import ServedModel
 from gatepost.models.shape import Form, Shape
 
 CHARACTER_BYTES_MAX = 6

@@ -6,13 +6,13 @@ rows that are expanded.
 
 from sqlalchemy import FromClause, and_, select, true
 
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision
 from gatepost.models.entity import Relation
 from gatepost.models.literals import literal_integer
 from gatepost.models.recipes import Bound, Part
 from gatepost.models.row_size import row_bytes_max
 from gatepost.models.rows import Pieces, or_null, row_pieces
+from gatepost.models.served_model import ServedModel
 from gatepost.models.table_refs import TableRef
 from gatepost.view import View
 

@@ -16,7 +16,6 @@ from sqlalchemy.sql import visitors
 from gatepost.actor import Actor, system
 from gatepost.declaring.policies import Where
 from gatepost.errors import ConfigurationError
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule, bind_decision
 from gatepost.models.entity import Entity
 from gatepost.models.policy_functions import failure_of
@@ -24,6 +23,7 @@ from gatepost.models.policy_refusals import refusal_of
 from gatepost.models.policy_trials import reached_policies, trial_actors
 from gatepost.models.recipes import Bound
 from gatepost.models.sample_users import SampleUsers
+from gatepost.models.served_model import ServedModel
 from gatepost.models.table_refs import TableRef
 from gatepost.sources import attribute_location
 

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from gatepost.database.connection import Record
 from gatepost.database.statements import Statement
 from gatepost.models.candidates import bind_name, written_binds
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.object_loading import locked, select_objects
 from gatepost.models.reads import LoadPlan
 from gatepost.models.recipes import Bound, Options, Recipe
 from gatepost.models.rows import Columns
+from gatepost.models.served_model import ServedModel
 from gatepost.models.table_refs import TableRef
 from gatepost.models.writes import insert_of, record_key_reader
 

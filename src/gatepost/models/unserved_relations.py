@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sqlalchemy import inspect
 
-from gatepost.models.catalog import ServedModel
 from gatepost.models.mapping import joined_columns
+from gatepost.models.served_model import ServedModel
 from gatepost.sources import attribute_location
 
 if TYPE_CHECKING:

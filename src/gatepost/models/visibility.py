@@ -2,7 +2,7 @@
 
 from gatepost.declaring.actor_kinds import actors_of_every_kind
 from gatepost.declaring.policies import role_names
-from gatepost.models.catalog import ServedModel
+from gatepost.models.served_model import ServedModel
 
 
 def hidden_from(served: ServedModel, name: str, action: str, *, on_every_row: bool = False) -> str | None:

@@ -17,7 +17,6 @@ from gatepost.database.statements import Statement
 from gatepost.declaring.policies import Decision
 from gatepost.models.bind_types import bind_type
 from gatepost.models.candidates import bind_name, candidate_conditions, cells_of_insert, cells_of_update, written_binds
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import ACTOR_ID, BoundRule
 from gatepost.models.differences import differs
 from gatepost.models.entity import Entity, Key
@@ -28,6 +27,7 @@ from gatepost.models.reads import KEY, KeyRecipe, is_key, key_binds
 from gatepost.models.recipes import Bound, Options, Part, Recipe
 from gatepost.models.rows import Build, Columns, version_column
 from gatepost.models.selections import RowSelection
+from gatepost.models.served_model import ServedModel
 from gatepost.models.table_refs import TableRef
 
 VERSIONS = "versions"

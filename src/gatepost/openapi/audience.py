@@ -9,9 +9,9 @@ from typing import NamedTuple, Protocol
 
 from gatepost.actor import Actor
 from gatepost.declaring.policies import Policy, decide, is_everyone, is_nobody
-from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import DTOMembers, RelatedMember
 from gatepost.models.relation_steps import RelationStep, find_expandable, find_step
+from gatepost.models.served_model import ServedModel
 from gatepost.openapi.described import DescribedAPI
 
 

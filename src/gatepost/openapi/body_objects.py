@@ -11,8 +11,8 @@ from gatepost.controllers.signatures import MISSING
 from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.body_envelopes import BodyEnvelope
 from gatepost.dtos.path_keys import PATH_TEXT
-from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
+from gatepost.models.served_model import ServedModel
 from gatepost.models.shape import Form
 from gatepost.openapi.annotation_schemas import AnnotationSchemas
 from gatepost.openapi.audience import Audience

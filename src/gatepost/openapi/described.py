@@ -14,9 +14,9 @@ from gatepost.controllers.paging import PagingParameters
 from gatepost.declaring.dialect import Dialect
 from gatepost.declaring.info import Info
 from gatepost.dtos.body_envelopes import BodyEnvelope
-from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import DTOMembers
 from gatepost.models.filters import Filterable
+from gatepost.models.served_model import ServedModel
 from gatepost.operations import Operation
 
 

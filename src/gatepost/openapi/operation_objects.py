@@ -10,9 +10,9 @@ from gatepost.controllers.envelopes import Envelope
 from gatepost.controllers.path_rows import compared_row
 from gatepost.controllers.query_strings import DEPTH_MAX
 from gatepost.declaring.policies import Policy, is_everyone
-from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import DTOMembers
 from gatepost.models.nesting import PLACE
+from gatepost.models.served_model import ServedModel
 from gatepost.openapi.annotation_schemas import AnnotationSchemas
 from gatepost.openapi.body_objects import BodyObjects
 from gatepost.openapi.components import Components, Schema

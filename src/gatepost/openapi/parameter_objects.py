@@ -19,12 +19,12 @@ from gatepost.declaring.wire_names import WireName
 from gatepost.dtos.path_keys import COMPOSITE_TEXT, PATH_TEXT
 from gatepost.dtos.structured_json import LISTS
 from gatepost.dtos.structured_members import alternatives_of, without_metadata
-from gatepost.models.catalog import ServedModel
 from gatepost.models.document_paths import field_of
 from gatepost.models.dto_members import DTOMembers
 from gatepost.models.entity import Key
 from gatepost.models.filters import Filterable
 from gatepost.models.operators import DEFAULT_OPERATOR, Operator
+from gatepost.models.served_model import ServedModel
 from gatepost.models.shape import Shape
 from gatepost.openapi.annotation_schemas import AnnotationSchemas
 from gatepost.openapi.audience import Audience

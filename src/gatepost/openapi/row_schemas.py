@@ -7,10 +7,10 @@ the schema of the row and, beside it, by one of chosen fields.
 from collections.abc import Iterator
 from typing import Any
 
-from gatepost.models.catalog import ServedModel
 from gatepost.models.dto_members import ColumnMember, ComputedMember, DTOMembers, Member
 from gatepost.models.entity import Attribute
 from gatepost.models.personal_values import is_personal
+from gatepost.models.served_model import ServedModel
 from gatepost.openapi.audience import Audience
 from gatepost.openapi.components import Components, Schema
 from gatepost.openapi.docstrings import described, own_docs

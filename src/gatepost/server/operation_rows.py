@@ -8,8 +8,8 @@ from typing import Any
 
 from gatepost.composition import Composition
 from gatepost.declaring.policies import anyone
-from gatepost.models.catalog import ServedModel
 from gatepost.models.personal_values import is_personal
+from gatepost.models.served_model import ServedModel
 from gatepost.operations import Operation, RouteRules
 from gatepost.settings import Settings
 

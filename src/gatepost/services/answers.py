@@ -16,13 +16,13 @@ from gatepost.database.own_binds import UnboundValueError
 from gatepost.declaring.row_expressions import CallValue
 from gatepost.errors import NotFound
 from gatepost.models.actor_columns import ActorColumns
-from gatepost.models.catalog import ServedModel
 from gatepost.models.chosen_rows import ChosenRows
 from gatepost.models.conditions import Below
 from gatepost.models.dto_members import DTOMembers
 from gatepost.models.list_query import ListQuery, Order
 from gatepost.models.select_orders import has_limit
 from gatepost.models.select_shapes import ChosenSelect, SelectShapes, check_row_counts, read_select, row_counts
+from gatepost.models.served_model import ServedModel
 from gatepost.services.call_values import call_value
 from gatepost.services.compiled_reads import Wanted
 from gatepost.services.compiled_verbs import CompiledVerbs

@@ -15,7 +15,7 @@ from gatepost.database.database import driver_error
 from gatepost.database.transactions import Transaction
 from gatepost.declaring.policies import decide
 from gatepost.errors import Problem
-from gatepost.models.catalog import ServedModel
+from gatepost.models.served_model import ServedModel
 from gatepost.services.references import References
 
 NOTHING: Mapping[str, Any] = {}

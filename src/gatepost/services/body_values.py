@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from gatepost.call import Call
 from gatepost.declaring.dto import DTO, made_of
-from gatepost.models.catalog import ServedModel
 from gatepost.models.constructors import Construct, constructor_of
 from gatepost.models.dataclass_defaults import dataclass_defaults
 from gatepost.models.entity import Attribute, Entity
+from gatepost.models.served_model import ServedModel
 from gatepost.services.changes import Changes
 from gatepost.services.own_values import OwnValues
 from gatepost.services.partial import Partial

@@ -23,7 +23,6 @@ from gatepost.database.statements import Statement
 from gatepost.database.transactions import Transaction
 from gatepost.dtos.unknown_labels import unknown_labels
 from gatepost.models.addresses import ReadAbove, ReadKey
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import Below, BoundRule, bind_decision
 from gatepost.models.dto_members import DTOMembers
 from gatepost.models.dto_selections import DTOSelection
@@ -48,6 +47,7 @@ from gatepost.models.recipes import Bound, Recipe
 from gatepost.models.row_size import MAY_BE_LARGE, unbounded_columns_below, unbounded_names
 from gatepost.models.schema_names import qualified
 from gatepost.models.selections import Expansion, RowSelection, Selection
+from gatepost.models.served_model import ServedModel
 from gatepost.models.unique_rows import LoadUnique
 from gatepost.models.writes import record_key_reader
 from gatepost.services.call_values import call_value

@@ -32,10 +32,11 @@ from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.dtos.structured_json import document_forms
 from gatepost.errors import NotFound, Problem, Unprocessable
 from gatepost.models.candidates import bind_name
-from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.models.catalog import Catalog
 from gatepost.models.conditions import bind_decision, holds
 from gatepost.models.differences import is_comparable
 from gatepost.models.recipes import Bound
+from gatepost.models.served_model import ServedModel
 from gatepost.models.writes import (
     SUPPRESSED,
     DeleteRow,

@@ -10,9 +10,9 @@ from typing import Any
 from gatepost.actor import Actor
 from gatepost.database.transactions import Transaction
 from gatepost.errors import FieldError, Unprocessable
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import bind_decision
 from gatepost.models.recipes import Bound
+from gatepost.models.served_model import ServedModel
 from gatepost.models.writes import FindCompositeReference
 from gatepost.services.foreign_keys import ForeignKey
 from gatepost.services.plans import Plans

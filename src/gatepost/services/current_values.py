@@ -16,8 +16,8 @@ from gatepost.dtos.merged_documents import MergedDocuments
 from gatepost.dtos.violations import Violation
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.exact_json import decode_exact, is_same_document, natural
-from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Attribute
+from gatepost.models.served_model import ServedModel
 from gatepost.models.shape import Form, Shape
 from gatepost.models.writes import TOO_LARGE, RowStatusPlan
 

@@ -8,7 +8,8 @@ from sqlalchemy import Column
 
 from gatepost.actor import Actor, anonymous
 from gatepost.declaring.policies import Decision, both, decide
-from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.models.catalog import Catalog
+from gatepost.models.served_model import ServedModel
 
 
 class ForeignKey(msgspec.Struct, frozen=True, eq=False):

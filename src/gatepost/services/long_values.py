@@ -11,8 +11,8 @@ import asyncpg
 import msgspec
 
 from gatepost.errors import FieldError, Unprocessable
-from gatepost.models.catalog import ServedModel
 from gatepost.models.index_limits import ENTRY_BYTES_MAX, indexes_of
+from gatepost.models.served_model import ServedModel
 
 _UNCOMPRESSED_BYTES_MAX = 508
 """PostgreSQL tries to compress a longer value in an index; a shorter one is too long for none."""

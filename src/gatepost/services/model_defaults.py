@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Column
 
 from gatepost.actor import Actor
-from gatepost.models.catalog import ServedModel
 from gatepost.models.entity import Entity
 from gatepost.models.orm_reasons import is_context_sensitive
+from gatepost.models.served_model import ServedModel
 
 
 class ModelDefaults:

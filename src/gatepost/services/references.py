@@ -13,9 +13,10 @@ from gatepost.actor import Actor
 from gatepost.database.failures import is_referred_to
 from gatepost.database.transactions import Transaction
 from gatepost.errors import FieldError, Unprocessable
-from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.models.catalog import Catalog
 from gatepost.models.conditions import bind_decision
 from gatepost.models.recipes import Bound
+from gatepost.models.served_model import ServedModel
 from gatepost.models.writes import FindReference
 from gatepost.services.composite_references import CompositeReferences
 from gatepost.services.foreign_keys import ForeignKey, foreign_keys_of

@@ -29,7 +29,7 @@ from sqlalchemy.types import (
 from gatepost.database.error_details import reason_of
 from gatepost.errors import FieldError, Unprocessable
 from gatepost.events import ValueRefused
-from gatepost.models.catalog import ServedModel
+from gatepost.models.served_model import ServedModel
 from gatepost.services.long_values import is_too_long, too_long_value
 from gatepost.view import View
 

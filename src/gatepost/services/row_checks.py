@@ -6,9 +6,9 @@ from gatepost.actor import system
 from gatepost.auth.denials import access_denied
 from gatepost.database.transactions import Transaction
 from gatepost.models.candidates import CheckCandidate
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision
 from gatepost.models.recipes import Bound
+from gatepost.models.served_model import ServedModel
 from gatepost.models.writes import ReadStatus
 from gatepost.services.drafts import KnownValues
 from gatepost.services.plans import Plans

@@ -9,11 +9,11 @@ import msgspec
 from gatepost.call import Call
 from gatepost.declaring.policies import Decision, RowCondition
 from gatepost.models.candidates import CheckCandidate
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import BoundRule, bind_decision
 from gatepost.models.reads import KEY
 from gatepost.models.recipes import Bound, Recipe
 from gatepost.models.selections import RowSelection, Selection
+from gatepost.models.served_model import ServedModel
 from gatepost.models.writes import AskedField, CheckUpdate, InsertRow, ReadStatus, UpdateRow, WritePlan
 from gatepost.services.compiled_reads import CompiledReads
 from gatepost.services.fast_writes import FastWrites

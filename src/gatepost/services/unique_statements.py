@@ -8,10 +8,10 @@ from asyncpg.exceptions import UniqueViolationError
 from gatepost.database.connection import Record
 from gatepost.database.transactions import Transaction
 from gatepost.errors import Problem
-from gatepost.models.catalog import ServedModel
 from gatepost.models.conditions import BoundRule
 from gatepost.models.constraint_violations import already_exists
 from gatepost.models.recipes import Bound
+from gatepost.models.served_model import ServedModel
 from gatepost.models.unique_keys import is_guarded_by, unique_keys
 from gatepost.models.unique_rows import FindTaken, InsertUnique
 from gatepost.services.plans import Plans

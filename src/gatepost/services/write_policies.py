@@ -11,13 +11,13 @@ from gatepost.call import Call
 from gatepost.database.connection import Record
 from gatepost.declaring.policies import Decision, Every, Not, OneOf, Owned, RowCondition
 from gatepost.errors import Forbidden, NotFound, PreconditionFailed, Problem
-from gatepost.models.catalog import ServedModel
 from gatepost.models.class_policies import AsClass
 from gatepost.models.conditions import COMBINED, Below, BoundRule, bind_policy, holds
 from gatepost.models.entity import Entity
 from gatepost.models.nesting import Nesting
 from gatepost.models.recipes import Bound
 from gatepost.models.restrictions import Restriction
+from gatepost.models.served_model import ServedModel
 from gatepost.models.writes import RowStatusPlan
 from gatepost.services.verbs import UnseenFields, Versions
 

@@ -21,8 +21,9 @@ from gatepost import Actor, Policy, Resource, actor_id, anyone, authenticated, n
 from gatepost.actor import system
 from gatepost.database.statements import Statement
 from gatepost.mistakes import Mistakes
-from gatepost.models.catalog import Catalog, ServedModel
+from gatepost.models.catalog import Catalog
 from gatepost.models.conditions import ACTOR_ID, bind_policy, bind_readables
+from gatepost.models.served_model import ServedModel
 from gatepost.models.table_refs import TableRef
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

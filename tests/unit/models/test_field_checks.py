@@ -38,7 +38,7 @@ from gatepost.actor import Actor, anonymous
 from gatepost.declaring.policies import Policy, nobody
 from gatepost.declaring.resource import write_once
 from gatepost.errors import ConfigurationError
-from gatepost.models.catalog import ServedModel
+from gatepost.models.served_model import ServedModel
 from gatepost.view import View
 
 
