@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from gatepost.backups.base_tar import BaseContents, DamagedBaseError
 from gatepost.backups.source_server import LOCATION
 from gatepost.dsn import DSN
-from gatepost.embedded.processes import end
+from gatepost.embedded.processes import end, ending_with_parent
 from gatepost.errors import ConfigurationError
 from gatepost.zstandard import CHECKED_OPTIONS, zstd
 
@@ -57,7 +57,8 @@ class CopiedBase(NamedTuple):
 
 
 class BaseCopy:
-    """`pg_basebackup`, started when this is made. `parts` is what to keep; then `result` says what that is.
+    """`pg_basebackup`, started when this is made, by the main thread. `parts` is what to keep; then `result` says what
+    that is.
 
     `is_waiting` once all was copied, until PostgreSQL has archived the WAL that it needs.
     """
@@ -79,6 +80,9 @@ class BaseCopy:
             stderr=self._errors,
             # asyncpg has connected by the variables of libpq as well. Messages are read, so they are in English.
             env={**os.environ, "LC_ALL": "C", **secrets},
+            # It waits for as long as archiving fails: Ctrl-C reaches us alone, and it ends however we end.
+            start_new_session=True,
+            preexec_fn=ending_with_parent(signal.SIGTERM),  # noqa: PLW1509 - as in `embedded/processes.py`
         )
 
     def parts(self) -> Generator[bytes]:

@@ -8,6 +8,7 @@ together with its folder, and only then visible.
 
 import contextlib
 import os
+import re
 import stat
 import tempfile
 import time
@@ -116,8 +117,10 @@ class FolderStore:
         except OSError as error:
             if is_read and isinstance(error, FileNotFoundError):
                 raise
+            # An unfinished file has another name each time, and what is told once is known by its words.
+            reason = re.sub(rf"/{re.escape(_UNFINISHED)}\w+", "", str(error))
             raise ConfigurationError(
-                f"The folder of backups cannot be used: {error}.",
+                f"The folder of backups cannot be used: {reason}.",
                 location=self.shown,
                 hint="Its owner has to be the user who runs this, as which PostgreSQL archives; or the disk is full.",
             ) from error

@@ -19,6 +19,7 @@ from gatepost.backups.wal_archive import WALArchive
 from gatepost.backups.wal_coverage import WALCoverage
 from gatepost.backups.wal_files import Note, note_of, packed, unpacked
 from gatepost.backups.wal_names import Segment, is_archived_name, name_of, segment_of
+from gatepost.errors import ConfigurationError
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -212,3 +213,15 @@ def test_a_base_backup_that_ends_early_is_refused() -> None:
 )
 def test_no_password_is_in_the_arguments_of_a_program(dsn: str, shown: str, secret: str | None) -> None:
     assert without_password(dsn) == (shown, {} if secret is None else {"PGPASSWORD": secret})
+
+
+def test_a_store_says_why_it_cannot_be_used_in_the_same_words_each_time(tmp_path: Path) -> None:
+    """Whoever archives repeats a warning only where its words are others."""
+    (tmp_path / "wal").touch()
+
+    def refusal() -> str:
+        with pytest.raises(ConfigurationError, match="Not a directory") as refused:
+            FolderStore(tmp_path).create("wal/a", b"")
+        return str(refused.value)
+
+    assert refusal() == refusal()
