@@ -177,6 +177,11 @@ class Database:
         """Note the epoch of the database that this connection is to."""
         self.epoch.note(await read_epoch(raw))
 
+    async def read_epoch_by_pool(self) -> None:
+        """Note it by a connection of the pool: those that are open tell of it no more by themselves."""
+        async with self.pool.lend(self) as connection:
+            await self.read_epoch(connection.raw)
+
     def _refuse_waiting(self) -> None:
         """The database was restored. What waits for a connection has its cursor, its entity tag and its statement from
         the epoch before, and has changed nothing by it: its client sends it again."""

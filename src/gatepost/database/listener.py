@@ -24,6 +24,7 @@ from gatepost.database.epoch_row import EPOCH_CHANNEL
 from gatepost.database.failures import DRIVER_FAILURES
 from gatepost.database.heartbeat_monitor import HEARTBEAT_TIMEOUT_SECONDS, HeartbeatMonitor, clock
 from gatepost.database.read_only import is_standby
+from gatepost.errors import ServiceUnavailable
 from gatepost.events import Events
 
 HEARTBEAT_SECONDS = 0.04
@@ -57,6 +58,8 @@ BEAT = "SELECT WHERE current_setting('transaction_read_only') = 'on'"
 REFUSED_SECONDS = 1.0
 """How long it takes at most until a connection is tried again that PostgreSQL had refused because of a limit."""
 
+_NO_CONNECTION: tuple[type[Exception], ...] = (ServiceUnavailable, *DRIVER_FAILURES)
+
 Check = Callable[[RawConnection], Awaitable[bool]]
 
 
@@ -72,6 +75,10 @@ class ListenedDatabase(Protocol):
 
     async def read_epoch(self, raw: RawConnection) -> None:
         """Called on every connection once it listens, and each time that the epoch is raised (`epoch.py`)."""
+        ...
+
+    async def read_epoch_by_pool(self) -> None:
+        """Called again and again while PostgreSQL refuses a connection to listen on: the pool may have some."""
         ...
 
     def note_beat(self, raw: RawConnection, *, refuses_writes: bool) -> None:
@@ -151,6 +158,7 @@ class Listener:
             except asyncpg.InsufficientResourcesError:
                 longest = REFUSED_SECONDS  # or it would seem to be silent
                 self.heartbeat.record()  # PostgreSQL is there: the pool may well have connections
+                await self._read_by_pool(events)
             except DRIVER_FAILURES:
                 pass  # the pool reports that the database is away
             except Exception as error:
@@ -178,6 +186,16 @@ class Listener:
             await self._read_raised(connection)
             self.trusted_until = sent + TRUST_SECONDS
             await asyncio.sleep(max(0.0, sent + HEARTBEAT_SECONDS - clock()))
+
+    async def _read_by_pool(self, events: Events) -> None:
+        """Read the epoch while the pool has connections and there is none to listen on: nothing is heard of it."""
+        try:
+            async with asyncio.timeout(HEARTBEAT_TIMEOUT_SECONDS):
+                await self._database.read_epoch_by_pool()
+        except _NO_CONNECTION:
+            pass  # it is tried again with the next connection that is refused
+        except Exception as error:
+            report(f"listener {self._channel}", error, events)
 
     def _has_next(self, events: Events) -> bool:
         """Whether the connection that takes the place of an old one is open; opens it where it is time."""

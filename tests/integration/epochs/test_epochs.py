@@ -235,6 +235,35 @@ async def test_a_process_that_hears_nothing_reads_it_again_and_again(
         assert not app.running.accounts.identities.listener.is_trusted
 
 
+async def test_a_process_whose_listener_is_refused_reads_it_by_a_connection_that_it_has(
+    sql: "asyncpg.Connection[Any]", database_url: str
+) -> None:
+    """The role has no connection left: nothing is heard, and no connection is opened that would tell of it."""
+    name = await sql.fetchval("SELECT current_database()")
+    rights = (f'DATABASE "{name}"', "SCHEMA public, gatepost", "ALL TABLES IN SCHEMA public, gatepost")
+    await sql.execute("CREATE ROLE narrow LOGIN")
+    for right in rights:
+        await sql.execute(f"GRANT ALL ON {right} TO narrow")
+    try:
+        async with TestApp(app, dsn_of("narrow", database_url), GATEPOST_CONSOLE="public") as running:
+            listener = app.running.accounts.identities.listener
+            await until(lambda: listener.is_trusted)
+            for text in ("a", "b"):
+                await running.anonymous.post("/api/epoch_notes", json={"text": text})
+            old = await issued(running)
+            await sql.execute("ALTER ROLE narrow CONNECTION LIMIT 0")
+            assert listener._connection is not None
+            await sql.execute("SELECT pg_terminate_backend($1)", listener._connection.get_server_pid())
+            await until(lambda: not listener.is_trusted)
+            assert (await old.user.get("/api/epoch_secrets")).status == 200
+            epoch = await raise_epoch_of(database_url)
+            await until(lambda: app.running.database.epoch.value == epoch)
+            assert app.running.database.pool.size > 0, "by one that it had"
+            assert (await old.user.get("/api/epoch_secrets")).status == 401
+    finally:
+        await sql.execute("DROP OWNED BY narrow CASCADE; DROP ROLE narrow")
+
+
 async def test_an_epoch_never_comes_again(sql: "asyncpg.Connection[Any]", database_url: str) -> None:
     """The database that is restored knows nothing of the epochs that were begun since."""
     first = await raise_epoch_of(database_url)
@@ -259,8 +288,7 @@ async def test_a_role_that_may_not_read_it_gets_no_connection(
     await raise_epoch_of(database_url)
     await sql.execute("CREATE ROLE epochless LOGIN")
     try:
-        dsn = database_url.replace("//", "//epochless@", 1) if "@" not in database_url else ""
-        dsn = dsn or f"postgresql://epochless@{database_url.partition('@')[2]}"
+        dsn = dsn_of("epochless", database_url)
         assert await started(dsn), "everybody may read it"
         await sql.execute("REVOKE SELECT ON gatepost.epoch FROM PUBLIC")
         with pytest.raises(ConfigurationError, match=r"may not read gatepost\.epoch") as refused:
@@ -271,6 +299,11 @@ async def test_a_role_that_may_not_read_it_gets_no_connection(
             await started(by_option)
     finally:
         await sql.execute("DROP ROLE epochless")
+
+
+def dsn_of(role: str, dsn: str) -> str:
+    """The same database, for another role."""
+    return f"postgresql://{role}@{dsn.partition('@')[2] or dsn.partition('//')[2]}"
 
 
 async def started(dsn: str) -> bool:
