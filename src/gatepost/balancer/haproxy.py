@@ -89,7 +89,6 @@ class HAProxy:
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
         program = find_haproxy()
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._write(program)
         is_long = self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX
         with self.log.open("wb" if is_long else "ab") as log:
@@ -151,7 +150,11 @@ class HAProxy:
             asks_the_unready=self._asks_the_unready,
         )
         new = self.folder / "new.cfg"
-        write_configuration(configuration, new, self.folder / ERRORS_FOLDER)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_configuration(configuration, new, self.folder / ERRORS_FOLDER)
+        except OSError as error:
+            raise ConfigurationError(f"Its files cannot be written: {error}.", location=str(self.folder)) from error
         check_configuration(program, new)
         new.replace(self.folder / "haproxy.cfg")
 

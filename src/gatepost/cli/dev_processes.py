@@ -126,13 +126,20 @@ class KeptProcess:
         try:
             self._process.start()
         except ConfigurationError as error:
-            self._restart_at = time.monotonic() + self._backoff.next_pause()
-            if str(error) != self._complaint:  # said once, not at each try
-                print_error(error)
-            self._complaint = str(error)
+            self._complain(error)
+            return
+        except OSError as error:  # no disk, no memory, no processes: what runs goes on
+            self._complain(ConfigurationError(f"It cannot be started: {error}.", location=self._name))
             return
         sys.stdout.write(f"{self._name} is process {self._process.pid} now.\n")
         sys.stdout.flush()
+
+    def _complain(self, error: ConfigurationError) -> None:
+        """Try again later, and say why, once and not at each try."""
+        self._restart_at = time.monotonic() + self._backoff.next_pause()
+        if str(error) != self._complaint:
+            print_error(error)
+        self._complaint = str(error)
 
 
 class StopSignals:
