@@ -689,7 +689,7 @@ async def test_what_is_empty_teaches_by_a_curl_that_fills_it(browser: Browser, u
 async def filled_by_commands(page: Page, unused: Watched) -> None:
     """Run what Alerts and Changes show."""
     for path, place in (
-        ("system?tab=changes", "table[aria-label=Changes] tr:has-text('written from debug on')"),
+        ("system?tab=changes&kind=level", "table[aria-label=Changes] tr:has-text('written from debug on')"),
         ("alerts", "section[aria-labelledby=silences] li:has-text('moving old logs')"),
     ):
         await page.goto(f"{unused.address}/console/{path}")

@@ -4,7 +4,7 @@ import { html } from "../vendor/libraries.js";
 import { refreshAll, send, useChanges, useData, useSession } from "../data.js";
 import { ago, bytes, duration, number, shortKey, visible } from "../format.js";
 import { Moment } from "../links.js";
-import { change, place, to } from "../store.js";
+import { change, place, range, to } from "../store.js";
 import { Command, useCopies } from "../copy.js";
 import { PageHead } from "../frame.js";
 import { Table } from "../table.js";
@@ -110,8 +110,8 @@ function Changes() {
     ${error && !data && html`<p>${error.message}</p>`}
     ${data && html`<${Table} label="Changes" rows=${shown} keyOf=${(row) => row.at + row.summary} initial="-at" isCurrent=${(row) => row.at === at}
       hrefOf=${(row) => to("system", "", { tab: "changes", at: row.at })}
-      empty=${html`<p><b>Nothing changed in this range.</b> Starts, releases, migrations, deaths of workers, the database, alerts and what operators do are listed here. An act of an operator:</p>
-        <${Command} text="gatepost logs level access debug --for 1m" label="A command that changes something" />`}
+      empty=${html`<p><b>Nothing ${kind ? "of this kind " : ""}changed in this range.</b> Starts, releases, migrations, deaths of workers, the database, alerts and what operators do are listed here.</p>
+        ${range.value.isLive && (kind ?? "level") === "level" && html`<p>An act of an operator:</p><${Command} text="gatepost logs level access debug --for 1m" label="A command that changes something" />`}`}
       columns=${[
         { key: "at", label: "When", of: (row) => row.at, show: (row) => html`<${Moment} at=${row.at} seconds />`, width: "11em" },
         { key: "kind", label: "Kind", of: (row) => row.kind, show: (row) => html`<${ChangeIcon} kind=${row.kind} /> ${wordOf(row.kind)}`, width: "9em" },
