@@ -21,7 +21,7 @@ in_module = pytest.mark.asyncio(loop_scope="module")
 
 PAGES = (
     *("", "traffic", "traffic/books.list", "errors", "errors/{error}", "errors?tab=refusals", "database", "clients"),
-    *("clients?by=networks", "alerts", "logs", "system", "system?tab=changes"),
+    *("alerts", "logs", "system", "system?tab=changes"),
 )
 FIXED = ("system?tab=settings", "system?tab=levels", "system?tab=licences")
 """What they have is always as much."""
