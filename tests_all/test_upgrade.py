@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -121,7 +121,7 @@ class Machine:
 
 
 @contextmanager
-def asked(deployment: Deployment) -> Iterator[Counter[str]]:
+def asked(deployment: Deployment) -> Generator[Counter[str]]:
     """Requests by HTTPS, one after the other, each of another client, with how they ended."""
     found: Counter[str] = Counter()
     is_over = threading.Event()

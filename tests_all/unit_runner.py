@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 SECONDS_MAX = 90.0
 
@@ -38,7 +39,8 @@ class Unit:
     def start(self) -> int:
         """Run it to its end, or until it is ready."""
         if self._said("Type") == ["oneshot"]:
-            return subprocess.run(**self._process(), check=False).returncode
+            done: subprocess.CompletedProcess[bytes] = subprocess.run(**self._process(), check=False)
+            return done.returncode
         self._socket.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.bind(str(self._socket))
@@ -63,7 +65,7 @@ class Unit:
             time.sleep(0.05)
         self._pid_file.unlink()
 
-    def _process(self, **environ: str) -> dict[str, object]:
+    def _process(self, **environ: str) -> dict[str, Any]:
         settings = shlex.split(Path(self._said("EnvironmentFile")[0]).read_text())
         given = dict(word.split("=", 1) for word in [*settings, *self._said("Environment")])
         folders = {name: str(path) for name, path in self._folders.items()}

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from gatepost.logging.archive import tend
@@ -22,7 +23,7 @@ class LogTending:
     async def run(self) -> None:
         """Look, without end."""
         while True:
-            if (folder := self._folder) is not None:
+            if self._folder is not None:
                 with suppress(OSError):  # full or read-only, the disk says the same of every line: it is counted there
-                    await in_daemon_thread(lambda: tend(folder, self._bytes_max), "gatepost-log-archive")
+                    await in_daemon_thread(partial(tend, self._folder, self._bytes_max), "gatepost-log-archive")
             await asyncio.sleep(TEND_SECONDS)

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @contextmanager
-def holder(parent: Path) -> Iterator["tuple[subprocess.Popen[str], Path]"]:
+def holder(parent: Path) -> Generator["tuple[subprocess.Popen[str], Path]"]:
     """Another process that has a folder of its own."""
     command = [sys.executable, "-c", HOLDER, str(parent)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
