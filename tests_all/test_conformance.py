@@ -13,8 +13,6 @@ from tests_all.conformance.exceptions import EXEMPTIONS, Exemption
 from tests_all.conformance.schemathesis_runs import CASES, Case, Run, run_all
 from tests_all.conformance.sites import Address, serving_all
 
-pytestmark = pytest.mark.alone  # how much is tried depends on the machine being free
-
 SECONDS = 60
 """How long all runs take together."""
 
@@ -39,6 +37,7 @@ def runs(addresses: dict[str, Address], tmp_path_factory: pytest.TempPathFactory
     return run_all(addresses, SECONDS, tmp_path_factory.mktemp("runs"), count(1))
 
 
+@pytest.mark.alone  # how much is tried depends on the machine being free
 @pytest.mark.parametrize("case", CASES, ids="-".join)
 def test_the_api_does_what_its_document_says(case: Case, runs: dict[Case, Run]) -> None:
     found = runs[case]
