@@ -2,6 +2,7 @@
 status and its length. An asyncio protocol on a bare socket, because the load shares the machine with the server."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import cast
 
@@ -11,7 +12,7 @@ Lost = Callable[["Connection"], None]
 
 class Connection(asyncio.Protocol):
     """Calls `responded(self, status)` when a response is whole, and `lost(self)` when the server closes the connection.
-    `sent` is the moment of the request under way, 0 where there is none."""
+    `sent` is the moment of the request under way, 0 where there is none, and `idle_since` since when there was none."""
 
     transport: asyncio.Transport
 
@@ -20,6 +21,7 @@ class Connection(asyncio.Protocol):
         self._lost = lost
         self._buffer = b""
         self.sent = 0.0
+        self.idle_since = time.perf_counter()
 
     @property
     def is_open(self) -> bool:

@@ -17,6 +17,9 @@ from benchmarks.course import Course, Event
 
 CONNECTING_AT_ONCE = 100
 
+IDLE_SECONDS_MAX = 5.0
+"""How long a connection may be idle to be used again: less than servers wait, which could close it at that moment."""
+
 
 def run_open(
     port: int,
@@ -83,8 +86,8 @@ class _Loop:
         return connection
 
     def _send(self, request: bytes, due: float) -> None:
-        while self._idle and not self._idle[-1].is_open:
-            self._idle.pop()
+        while self._idle and not (self._idle[-1].is_open and due - self._idle[-1].idle_since < IDLE_SECONDS_MAX):
+            self._idle.pop().close()
         if self._idle:
             connection = self._idle.pop()
             self._busy.add(connection)
@@ -116,6 +119,7 @@ class _Loop:
             return
         self._busy.discard(connection)
         connection.sent = 0.0
+        connection.idle_since = now
         if connection.is_open:
             self._idle.append(connection)
 

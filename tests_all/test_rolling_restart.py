@@ -81,9 +81,8 @@ def grows(shop: BalancedShop) -> None:
 
 @pytest.mark.alone
 def test_nothing_fails_at_40_percent_of_one_instance(shop: BalancedShop) -> None:
-    busy = psutil.cpu_percent(BUSY_SECONDS)
-    if busy > BUSY_PERCENT_MAX:
-        pytest.skip(f"others use {busy:.0f} % of the processors: what an instance can do now, it cannot a moment later")
+    # Where others use the processors, what an instance can do now it cannot a moment later: it may shed then.
+    is_quiet = psutil.cpu_percent(BUSY_SECONDS) <= BUSY_PERCENT_MAX
     capacity = capacity_of_one(shop)
     rate = SHARE * capacity
     before = {name: server.process.pid for name, server in shop.instances.items()}
@@ -96,6 +95,7 @@ def test_nothing_fails_at_40_percent_of_one_instance(shop: BalancedShop) -> None
         finally:
             (shop.folder / END).touch()
         reads, writes = read.result(), write.result()
+    is_quiet = is_quiet and psutil.cpu_percent(BUSY_SECONDS) <= BUSY_PERCENT_MAX
 
     assert done.returncode == 0, done.stderr
     assert all(server.process.pid != before[name] for name, server in shop.instances.items())
@@ -107,6 +107,8 @@ def test_nothing_fails_at_40_percent_of_one_instance(shop: BalancedShop) -> None
             f"{capacity:.0f}), {shed} shed, {bad} failed, 99 % within {slow:.0f} ms",
             end="",
         )
-        assert (shed, course.failed, course.cut, course.not_sent) == (0, 0, 0, 0), name
-        assert course.lag_seconds < LATE_SECONDS_MAX, f"fewer {name} were sent than told"
+        assert (course.failed, course.cut) == (0, 0), name
+        if is_quiet:
+            assert (shed, course.not_sent) == (0, 0), name
+            assert course.lag_seconds < LATE_SECONDS_MAX, f"fewer {name} were sent than told"
         assert len(course.served) > 100, name
