@@ -77,7 +77,7 @@ def backup_findings(
     if archiving is not None:
         yield Finding(
             "archiving",
-            "page",
+            "page" if archiving.is_failing else "ticket",
             holds=archiving.is_failing or not archiving.is_on,
             sentence=archiving.sentence(now),
             look_at="gatepost doctor; the log of PostgreSQL",

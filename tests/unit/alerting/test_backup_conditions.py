@@ -49,12 +49,17 @@ def test_a_store_that_restores_too_little_is_a_ticket(look: StoreLook, sentence:
             ArchivingLook(True, is_failing=True, failed_wal="0A"),
             "PostgreSQL cannot archive 0A. WAL that waits fills its disk.",
         ),
-        (ArchivingLook(False), "PostgreSQL does not archive its WAL: nothing after a backup can be restored."),
     ],
 )
 def test_archiving_that_fails_is_a_page(look: ArchivingLook, sentence: str) -> None:
     [finding] = backup_findings(None, look, NOW)
     assert (finding.name, finding.severity, finding.holds, finding.sentence) == ("archiving", "page", True, sentence)
+
+
+def test_archiving_that_is_off_is_a_ticket() -> None:
+    [finding] = backup_findings(None, ArchivingLook(False), NOW)
+    assert (finding.name, finding.severity, finding.holds) == ("archiving", "ticket", True)
+    assert finding.sentence == "PostgreSQL does not archive its WAL: nothing after a backup can be restored."
 
 
 def test_how_old_a_backup_may_become_is_scaled_as_all_windows_are() -> None:
