@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from gatepost.metrics import families
@@ -20,12 +21,18 @@ OPERATIONS = 50
 
 
 def write_day(folder: Path) -> None:
-    """Write it into the folder of the instance's records."""
+    """Write that of a busy instance."""
+    write_history(folder, random.Random(7), _step)
+
+
+def write_history(folder: Path, chance: random.Random, make_step: Callable[[float, random.Random], Step]) -> None:
+    """Write a day up to now into the folder of the instance's records: a step of each begin, in seconds since the
+    epoch."""
     files = RecordFiles(folder)
-    ring, chance = HistoryRing(files.descriptor("history"), SIZES["history"]), random.Random(7)
+    ring = HistoryRing(files.descriptor("history"), SIZES["history"])
     begin = time.time() // STEP_SECONDS * STEP_SECONDS - DAY_SECONDS
     for number in range(DAY_SECONDS // STEP_SECONDS):
-        step = _step(begin + number * STEP_SECONDS, chance)
+        step = make_step(begin + number * STEP_SECONDS, chance)
         ring.write(KeptStep(number + 1, step.since, step.until, fitted(step, ring.data_bytes_max)))
     longer = LongerSteps(ring, StepSlots(files.descriptor("history_longer"), SIZES["history_longer"], SLOT_BYTES))
     while longer.make_next():

@@ -1,10 +1,16 @@
-"""Fixtures of the tests that need programs: Debian's PostgreSQL for the session, a fresh database for a test."""
+"""Fixtures of the tests that need programs: Debian's PostgreSQL for the session, a fresh database for a test, a browser
+for a file."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 from debian_postgresql import DebianPostgreSQL
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 LOCALE = "de-DE"
 LONGEST = (
@@ -33,3 +39,12 @@ def debian_url(debian: DebianPostgreSQL) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     yield debian.create_database(name)
     debian.drop_database(name)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> "AsyncIterator[Browser]":
+    """A running Chromium."""
+    from chromium import chromium  # its library takes a while to load, which most files do without
+
+    async with chromium() as started:
+        yield started

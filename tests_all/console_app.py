@@ -1,6 +1,7 @@
 """An app for the console to watch: its operations answer, take long or fail as the request asks."""
 
 import asyncio
+import os
 from decimal import Decimal
 from typing import Annotated
 
@@ -32,6 +33,9 @@ class Placed(Struct):
     copies: int
 
 
+WORDS = os.environ.get("SOLD_OUT_WORDS", "no warehouse has 13 copies of it")
+
+
 class SoldOut(Exception):
     """Nobody expects it."""
 
@@ -53,7 +57,7 @@ class Checkout(Controller):
         if wait:
             await self.checkouts.wait(wait)
         if copies == 13:
-            raise SoldOut(self._words())
+            raise SoldOut(WORDS)
         if copies > 100:
             raise Conflict("out_of_stock", "Too few copies are left.")
         return Placed(copies)
@@ -63,9 +67,6 @@ class Checkout(Controller):
         """A price, after a while."""
         await asyncio.sleep(wait)
         return Placed(1)
-
-    def _words(self) -> str:
-        return 'No copy of "<img src=x onerror=alert(1)>" is left \u202eyadot\u202c \x1b[31mred\x1b[0m'
 
 
 app = App(

@@ -11,9 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, async_playwright
-
-CHROMIUM = "/usr/bin/chromium"
+from playwright.async_api import Browser, Page
+from tests_all.chromium import chromium
 
 _FIRST_PICTURE = """
 new Promise((resolve) => {
@@ -47,8 +46,7 @@ async def measure(once: str, visits: int) -> tuple[list[float], list[float]]:
     first: list[float] = []
     again: list[float] = []
     address = once.partition("/console")[0]
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    async with chromium() as browser:
         context = await browser.new_context()
         await (await context.new_page()).goto(once)
         cookies = await context.cookies()
@@ -58,7 +56,6 @@ async def measure(once: str, visits: int) -> tuple[list[float], list[float]]:
                 first.append(await first_picture_ms(page))
                 await page.reload()
                 again.append(await first_picture_ms(page))
-        await browser.close()
     return first, again
 
 

@@ -16,22 +16,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg  # type: ignore[import-untyped]
+from benchmarks.console_history import DAY_SECONDS, write_history
 from tests_all.test_console import Watched
 
 from gatepost.metrics import families
 from gatepost.metrics.buckets import bucket_of
 from gatepost.metrics.region import Labels
+from gatepost.metrics.sums import Histogram
 from gatepost.monitor.history_records import STEP_SECONDS
-from gatepost.monitor.longer_steps import SLOT_BYTES, LongerSteps
-from gatepost.records.history import HistoryRing, KeptStep, StepSlots
-from gatepost.records.record_files import SIZES, RecordFiles
-from gatepost.records.step_fitting import fitted
-from gatepost.records.steps import Gauge, Histogram, Step
+from gatepost.records.steps import Gauge, Step
 
 INSTANCE = "shop-1"
 APP = "shop:app"
 RELEASES = ("9b03d77c", "4f2a9c1e")
-CALM_SECONDS, DAY_SECONDS = 60.0, 86_400
+CALM_SECONDS = 60.0
 PAUSE_SECONDS = 0.04
 
 
@@ -56,22 +54,7 @@ USUAL = (
 )
 
 
-def write_day(records: Path) -> None:
-    """Write a day, up to now, into the records of an instance that has not started yet."""
-    chance, now = random.Random(4), time.time()
-    files = RecordFiles(records)
-    ring = HistoryRing(files.descriptor("history"), SIZES["history"])
-    begin = now // STEP_SECONDS * STEP_SECONDS - DAY_SECONDS
-    for number in range(DAY_SECONDS // STEP_SECONDS):
-        step = _step(begin + number * STEP_SECONDS, chance)
-        ring.write(KeptStep(number + 1, step.since, step.until, fitted(step, ring.data_bytes_max)))
-    longer = LongerSteps(ring, StepSlots(files.descriptor("history_longer"), SIZES["history_longer"], SLOT_BYTES))
-    while longer.make_next():
-        pass
-    files.close()
-
-
-def _step(since: float, chance: random.Random) -> Step:
+def usual_step(since: float, chance: random.Random) -> Step:
     step = Step(since, since + STEP_SECONDS)
     hour = since % DAY_SECONDS / 3600
     rush = 0.35 + 0.65 * math.sin(math.pi * hour / 24) ** 2 + 0.08 * math.sin(since / 900)
@@ -206,7 +189,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="an empty folder for the app and its data: pictures show its name")
     folder: Path = parser.parse_args().folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "shop.py").write_text(Path(__file__).with_name("shop_app.py").read_text())
+    (folder / "shop.py").write_text(Path(__file__).with_name("console_app.py").read_text())
     with receiver() as address:
         settings = {
             "GATEPOST_INSTANCE": INSTANCE,
@@ -218,7 +201,7 @@ def main() -> None:
         records: Any = folder / ".gatepost" / "records" / INSTANCE
         for file in records.glob("history*"):
             file.unlink()
-        write_day(records)
+        write_history(records, random.Random(4), usual_step)
         watched = Watched(folder, APP, **{**settings, "GATEPOST_RELEASE": RELEASES[1]})
         clients = Clients(watched.port)
         clients.start()

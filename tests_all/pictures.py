@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from examples.bookshop.accounts import EDITOR, PASSWORD
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
+from tests_all.chromium import chromium
 
-CHROMIUM = "/usr/bin/chromium"
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 
 
@@ -80,18 +80,15 @@ async def sign_in(page: Page) -> None:
 
 async def take_all(address: str) -> None:
     """Take all pictures of a bookshop."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    async with chromium() as browser:
         for picture in PICTURES:
             await take(picture, browser, address)
-        await browser.close()
 
 
 async def take_console(once: str, pictures: Sequence[Picture]) -> None:
     """Take these pictures of a console, whose address works once."""
     address = "{0.scheme}://{0.netloc}".format(urlsplit(once))
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    async with chromium() as browser:
         context = await browser.new_context()
         page = await context.new_page()
         await page.goto(once)
@@ -105,7 +102,6 @@ async def take_console(once: str, pictures: Sequence[Picture]) -> None:
             await page.locator("main[aria-busy=false] h1").wait_for()
             await page.wait_for_timeout(DRAWN_MS)
             await page.screenshot(path=FOLDER / f"{picture.name}.png")
-        await browser.close()
 
 
 if __name__ == "__main__":

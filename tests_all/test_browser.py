@@ -6,20 +6,18 @@ import re
 import shlex
 import subprocess
 import tarfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from benchmarks.node import find_node
 from examples.bookshop.accounts import EDITOR, PASSWORD
-from playwright.async_api import Browser, Page, Route, async_playwright
+from playwright.async_api import Browser, Page, Route
 from tests.acceptance.conftest import Running, without_settings
 from tests.acceptance.test_bookshop import Shop
 
 ROOT = Path(__file__).parent.parent
-CHROMIUM = "/usr/bin/chromium"
 
 in_module = pytest.mark.asyncio(loop_scope="module")
 
@@ -33,14 +31,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{shop.ready().port}"
     finally:
         shop.close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        found = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        await found.close()
 
 
 class Visit:

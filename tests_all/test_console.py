@@ -8,17 +8,17 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Route
 from tests.acceptance.conftest import GATEPOST, Running, wait_for, without_settings
 from tests_all.first_picture import first_picture_ms, visited
-from tests_all.test_browser import CHROMIUM, ROOT, Visit, axe, violations
+from tests_all.test_browser import ROOT, Visit, axe, violations
 
 from gatepost.console.console_files import console_files
 
@@ -31,6 +31,10 @@ PAGES = (
     *("logs", "system", "system?tab=changes", "system?tab=settings", "system?tab=levels", "system?tab=licences"),
 )
 HEADINGS = ("Now", "Traffic", "Errors", "Database", "Clients", "Alerts", "Logs", "System")
+
+
+ATTACK = 'No copy of "<img src=x onerror=alert(1)>" is left \u202eyadot\u202c \x1b[31mred\x1b[0m'
+"""The words of an exception."""
 
 
 class Console(Running):
@@ -97,7 +101,7 @@ class Watched:
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """The app after an incident: some of its operations have failed."""
-    found = Watched(tmp_path_factory.mktemp("watched"))
+    found = Watched(tmp_path_factory.mktemp("watched"), SOLD_OUT_WORDS=ATTACK)
     try:
         for number in range(40):
             found.send("GET", "/api/books")
@@ -107,14 +111,6 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         yield found
     finally:
         found.close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        found = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        await found.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

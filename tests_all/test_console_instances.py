@@ -4,21 +4,22 @@ PostgreSQL stopped."""
 import os
 import re
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, expect
 from tests.acceptance.conftest import wait_for
 from tests.conftest import FAST_AND_FORGETFUL
-from tests_all.test_browser import CHROMIUM, Visit, axe, violations
+from tests_all.test_browser import Visit, axe, violations
 from tests_all.test_console import Watched
 
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 
 __all__ = ["axe"]  # the script of axe-core, a fixture
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PATIENCE_MS = 30_000.0
 APP = "tests_all.console_app:app"
@@ -39,14 +40,6 @@ def environ(database: EmbeddedPostgreSQL) -> dict[str, str]:
         "GATEPOST_ADMIN_BIND": "127.0.0.1:0",
         "GATEPOST_ADMIN_TOKEN": TOKEN,
     }
-
-
-@pytest_asyncio.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        found = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        await found.close()
 
 
 async def opened(browser: Browser, watched: Watched) -> tuple[BrowserContext, Visit]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 from tests.acceptance.conftest import wait_for
 from tests_all.full_records import full_database, send_requests, write_records
-from tests_all.test_browser import CHROMIUM, Visit, axe, violations
+from tests_all.test_browser import Visit, axe, violations
 from tests_all.test_console import Watched
 
 __all__ = ["axe"]  # the script of axe-core, a fixture
@@ -110,14 +110,6 @@ class Console:
         """What the thread of the page has taken so far."""
         metrics = await self._session.send("Performance.getMetrics")
         return sum(each["value"] for each in metrics["metrics"] if each["name"] == "TaskDuration")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        found = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        await found.close()
 
 
 @asynccontextmanager
