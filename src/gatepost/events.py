@@ -122,7 +122,7 @@ class SchemaRestored(msgspec.Struct):
 
 
 class EpochRaised(msgspec.Struct):
-    """The database has another epoch than before: it was restored, or an operator has begun one. Tokens, cursors and
+    """The database has another epoch than before, after a restore or `gatepost backup new-epoch`. Tokens, cursors and
     entity tags of the epoch before are refused. Emitted once for each instance, by its monitor."""
 
     epoch: int

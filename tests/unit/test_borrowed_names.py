@@ -77,6 +77,7 @@ BORROWED: dict[str, Any] = {
     "_raw_columns": Select,
     "_setup_joins": Select,
     "_spawn_worker": granian.Granian,
+    "_spawn_workers": granian.Granian,
     "_static_cache_key": TypeEngine,
     "_traverse_internals": BindParameter,
     "_upgrade_revs": ScriptDirectory,

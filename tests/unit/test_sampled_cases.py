@@ -1,5 +1,6 @@
 """Samples of cases: what they cover, who draws them, and what is left of the tests that are marked."""
 
+import os
 import subprocess
 import sys
 from itertools import combinations, product
@@ -9,6 +10,7 @@ from random import Random
 import pytest
 from tests.sampled_cases import SampledCases, covering_sample
 
+ROOT = Path(__file__).parents[2]
 ACTORS = ("nobody", "owner", "other", "clerk")
 VERBS = ("list", "get", "update", "delete", "create")
 PATHS = ("plain", "served")
@@ -78,7 +80,8 @@ def ids_of(folder: Path, *arguments: str) -> list[str]:
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = sampled\n")
     (folder / "test_suite.py").write_text(SUITE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider", *OTHERS_OFF]
-    shown = subprocess.check_output([*command, "--collect-only", *arguments], cwd=folder, text=True)
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    shown = subprocess.check_output([*command, "--collect-only", *arguments], cwd=folder, env=environ, text=True)
     return [line.partition("::")[2] for line in shown.splitlines() if "::" in line]
 
 

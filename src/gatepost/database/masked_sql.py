@@ -8,15 +8,16 @@ import re
 
 MASK = "?"
 
+# Without possessive quantifiers of groups, which the `re` of Python 3.11.2 (Debian 12) matches wrongly.
 _LITERALS = re.compile(
     r"""
       (?P<kept> /\*\ [\w.~-]+\ \*/                        # what Gatepost calls a statement
-              | "(?: [^"] | "" )*+ (?: " | $ ) | \$\d+ )
-    | \b[Ee]'(?: [^'\\] | '' | \\. )*+ (?: ' | $ )
-    | (?: \b[BbNnXx] | \b[Uu]& )? '(?: [^'] | '' )*+ (?: ' | $ )
+              | "[^"]* (?: ""[^"]* )* (?: " | $ ) | \$\d+ )
+    | \b[Ee]'[^'\\]* (?: (?: '' | \\. ) [^'\\]* )* (?: ' | $ )
+    | (?: \b[BbNnXx] | \b[Uu]& )? '[^']* (?: ''[^']* )* (?: ' | $ )
     | \$(?P<tag> (?: [^\W\d]\w* )? )\$ .*? (?: \$(?P=tag)\$ | $ )
-    | (?<! [\w$.] ) \d [\w.]*+
-    | /\*(?: [^*/] | \*(?!/) | /(?!\*) )*+ (?: \*/ | $ )
+    | (?<! [\w$.] ) \d [\w.]*
+    | /\*[^*/]* (?: (?: \*(?!/) | /(?!\*) ) [^*/]* )* (?: \*/ | $ )
     | /\*.*                                            # one in which others stand
     | --[^\n]*
     """,

@@ -76,7 +76,7 @@ async def held(watch: BackupWatch) -> dict[str, str]:
 
 
 def values(watch: BackupWatch) -> dict[str, float]:
-    return {name.removeprefix("gatepost_"): series[()][0] for name, series in watch.read().items()}
+    return {name.removeprefix("gatepost_"): series[()] for name, series in watch.read().items()}
 
 
 async def archiving_of(source: BackedUpServer, *, dsn: str | None = None) -> DoctorFinding:
