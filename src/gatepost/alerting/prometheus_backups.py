@@ -44,17 +44,21 @@ def backup_rules(selector: str, scale: float) -> list[Rule]:
 
 
 def backup_tests(job: str, scale: float) -> Iterator[str]:
-    """The tests. Their moments begin at 0, when the backup was finished."""
+    """The tests: after half an hour the backup becomes too old, and archiving fails."""
     labels = f'{{job={json.dumps(job)}, instance="a"}}'
-    late = BACKUP_SECONDS_MAX * scale + 2 * BACKUP_FOR_SECONDS * scale
+    minute = 60 * scale
+    finished_at = 30 * minute - BACKUP_SECONDS_MAX * scale
     yield f"  - name: {quoted('a backup becomes too old, and archiving fails')}"
-    yield f"    interval: {duration(60 * scale)}"
+    yield f"    interval: {duration(minute)}"
     yield "    input_series:"
-    for family, values in ((families.BACKUP_FINISHED, "0x3000"), (families.WAL_ARCHIVE_FAILING, "0x2000 1x1000")):
+    for family, values in (
+        (families.BACKUP_FINISHED, f"{finished_at:g}x60"),
+        (families.WAL_ARCHIVE_FAILING, "0x29 1x30"),
+    ):
         yield f"      - {{series: {quoted(family.name + labels)}, values: {quoted(values)}}}"
     yield "    alert_rule_test:"
     for rule in backup_rules("", scale):
-        for seconds, fires in ((late / 2, False), (late, True)):
+        for seconds, fires in ((30 * minute, False), (45 * minute, True)):
             yield f"      - eval_time: {duration(seconds)}"
             yield f"        alertname: {rule.name}"
             if not fires:
