@@ -10,6 +10,9 @@ from protocol_proxy import until
 from gatepost.embedded.postgresql import EmbeddedPostgreSQL
 from gatepost.testing import TestApp
 
+WAITING = "wait_event = 'SyncRep' AND backend_type = 'client backend'"
+"""Those of clients: autovacuum waits for a standby as well."""
+
 
 @pytest.fixture
 async def waiting(postgresql: EmbeddedPostgreSQL, database_url: str) -> AsyncIterator[TestApp]:
@@ -39,11 +42,11 @@ async def test_backends_that_end_while_their_commits_wait_leave_the_outcome_unkn
     ]
 
     async def all_wait() -> bool:
-        count = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        count = f"SELECT count(*) FROM pg_stat_activity WHERE {WAITING}"
         return (await asyncio.to_thread(postgresql.execute, count)).strip() == "4"
 
     await until(all_wait)
-    ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    ended = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {WAITING}"
     await asyncio.to_thread(postgresql.execute, ended)
     responses = await asyncio.gather(*requests)
     for response in responses:
@@ -62,7 +65,7 @@ async def test_a_cancelled_wait_for_the_standby_leaves_the_outcome_unknown(
     request = asyncio.ensure_future(waiting.anonymous.post(f"/api/{resource}", json={"text": "one"}))
 
     async def cancelled() -> bool:
-        order = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        order = f"SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE {WAITING}"
         return (await asyncio.to_thread(postgresql.execute, order)).strip() != "0"
 
     await until(cancelled)
@@ -89,7 +92,7 @@ async def test_while_a_commit_waits_that_was_given_up_no_write_is_sent(
         assert (refused.status, refused.json()["code"]) == (503, "database_read_only")
         assert refused.headers["retry-after"] == "5"
         assert (await waiting.anonymous.get(f"/api/{resource}")).data == []
-    assert await asyncio.to_thread(count, "wait_event = 'SyncRep'") == 1
+    assert await asyncio.to_thread(count, WAITING) == 1
 
     postgresql.execute("ALTER SYSTEM RESET synchronous_standby_names")
     postgresql.execute("SELECT pg_reload_conf()")
