@@ -5,9 +5,11 @@ than 5 % from any value in it. They include the edges that dashboards use; only 
 """
 
 import math
+import struct
 from bisect import bisect_left
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 _DECADE = (
     *(1, 1.08, 1.16, 1.25, 1.35, 1.45, 1.55, 1.67, 1.8, 1.9, 2, 2.15, 2.3, 2.5, 2.7, 2.9, 3.1),
@@ -21,6 +23,24 @@ BUCKETS = len(EDGES) + 1
 
 EXPOSED: tuple[float, ...] = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """The edges that Prometheus gets."""
+
+
+class BucketSlice(NamedTuple):
+    """Some buckets that stand beside each other: the `first` of them, their `place` among the bytes of a histogram,
+    the same where all of them are empty, and what reads their counts."""
+
+    first: int
+    place: slice
+    empty: bytes
+    unpack: Callable[[bytes], tuple[int, ...]]
+
+
+def bucket_slices(bounds: Sequence[int]) -> tuple[BucketSlice, ...]:
+    """Those between these buckets."""
+    return tuple(
+        BucketSlice(first, slice(8 * first, 8 * end), bytes(8 * (end - first)), struct.Struct(f"{end - first}Q").unpack)
+        for first, end in pairwise(bounds)
+    )
 
 
 def bucket_of(seconds: float) -> int:

@@ -5,21 +5,15 @@ page have not changed since the one before.
 """
 
 import math
-import struct
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Generic, TypeVar
 
-from gatepost.metrics.buckets import BUCKETS, EDGES, EXPOSED
+from gatepost.metrics.buckets import BUCKETS, EDGES, EXPOSED, bucket_slices
 from gatepost.metrics.region import Labels
 
-_ENDS = (0, *(EDGES.index(edge) + 1 for edge in EXPOSED), BUCKETS)
-_SLICES = tuple(
-    (slice(8 * start, 8 * end), bytes(8 * (end - start)), struct.Struct(f"{end - start}Q").unpack)
-    for start, end in pairwise(_ENDS)
-)
-"""The bytes of the buckets between the edges that Prometheus gets, the same where all of them are empty, and what reads
-their counts."""
+_SLICES = bucket_slices((0, *(EDGES.index(edge) + 1 for edge in EXPOSED), BUCKETS))
+"""The buckets between the edges that Prometheus gets."""
 
 _LE = (*(f"{edge:g}" for edge in EXPOSED), "+Inf")
 
@@ -112,7 +106,7 @@ class HistogramLines(FamilyLines[tuple[float, float]]):
                 data = counts[region][place : place + BUCKETS].tobytes()
                 inside = [
                     before if (part := data[each]) == empty else before + sum(unpack(part))
-                    for before, (each, empty, unpack) in zip(inside, _SLICES, strict=True)
+                    for before, (_, each, empty, unpack) in zip(inside, _SLICES, strict=True)
                 ]
         total = [*accumulate(inside)]
         return self._templates[number] % (*total, total[-1], number_text(seen[0]))

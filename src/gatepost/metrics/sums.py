@@ -3,24 +3,19 @@
 Off the request path. Of a histogram only buckets with values are kept: an operation has values in few of them.
 """
 
-import struct
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gatepost.metrics.buckets import BUCKETS
+from gatepost.metrics.buckets import BUCKETS, bucket_slices
 from gatepost.metrics.region import Labels, Region
 
 NOT_SUMMED = frozenset({"slowest", "top", "limit"})
 """The kinds of series that are tables."""
 
-_PART = 14
-_PARTS = tuple(
-    (start, slice(8 * start, 8 * (start + length)), bytes(8 * length), struct.Struct(f"{length}Q").unpack)
-    for start, length in ((start, min(_PART, BUCKETS - start)) for start in range(0, BUCKETS, _PART))
-)
-"""Where each part of the buckets begins, its bytes, the same where all of them are empty, and what reads its counts."""
+_PARTS = bucket_slices((*range(0, BUCKETS, 14), BUCKETS))
+"""Small ones: most have no value."""
 
 
 class Histogram(NamedTuple):
