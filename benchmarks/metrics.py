@@ -32,7 +32,7 @@ APP = "benchmarks.metrics_app:app"
 
 
 def two_workers(stage: Stage) -> Server:
-    """Gatepost with its records, and one worker more. Access lines are no part of this."""
+    """Gatepost with records and two workers, without access lines."""
     made = with_monitor(stage)
     told = {"GATEPOST_LOG_ACCESS": "false", "GATEPOST_WORKERS": str(WORKERS)}
     return replace(made, environment={**made.environment, **told})

@@ -293,7 +293,8 @@ FAULTS = [
         some(BUSY),
         some(UNKNOWN, READ_ONLY, UNAVAILABLE, BUSY),
         some(UNKNOWN, READ_ONLY),
-        note="Writes wait for the standby, and are given up a second after `GATEPOST_DATABASE_STATEMENT_SECONDS`. "
+        note="Writes wait for the standby, and are given up a second after `GATEPOST_DATABASE_STATEMENT_SECONDS` "
+        "(transactions: five after `GATEPOST_REQUEST_SECONDS`). "
         "From then on none is sent until it is back.",
     ),
     Fault("The instances are cut off from the primary", cut_instances, AWAY, AWAY | some(UNKNOWN), some(UNAVAILABLE)),

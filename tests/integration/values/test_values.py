@@ -122,7 +122,7 @@ async def test_a_value_as_shown_finds_the_rows_that_postgresql_finds(
     table = f"{column.name}_{way}"
     rows = await rows_of(database, client, column, way)
     is_ordered = "gte" in (await client.get(f"/api/{table}?value[none]=x")).body.decode()
-    # Of a text that is no type of the database, no other program has added a label.
+    # Where an enum is stored as text, there is no type to which another program could have added the label SONG.
     values = {row["id"]: row["value"] for row in rows if row["value"] != "SONG" or column.name != "mood"}
     cases = [
         (key, operator)

@@ -216,7 +216,7 @@ def test_no_password_is_in_the_arguments_of_a_program(dsn: str, shown: str, secr
 
 
 def test_a_store_says_why_it_cannot_be_used_in_the_same_words_each_time(tmp_path: Path) -> None:
-    """Whoever archives repeats a warning only where its words are others."""
+    """Archiving repeats a warning only when its text changes."""
     (tmp_path / "wal").touch()
 
     def refusal() -> str:
